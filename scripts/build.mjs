@@ -14,4 +14,5 @@ for (const folder of ['proto', 'schemas', 'simulations/scenarios']) {
   if (existsSync(folder))
     cpSync(folder, `dist/${folder}`, { recursive: true, filter: (path) => !path.endsWith('.ts') });
 }
+cpSync('package.json', 'dist/package.json');
 chmodSync('dist/cli/main.js', 0o755);

@@ -94,8 +94,10 @@ export interface UpdateHeader {
   readonly base: Digest;
   /** Safetensors of the delta, already uploaded. */
   readonly delta: ObjectRef;
-  /** Training rows behind it: the weight in FedAvg. */
+  /** Training rows behind it. */
   readonly examples: number;
+  /** Weight in the mean: the smaller of `examples` and the plan's weight cap; admission refuses any other. */
+  readonly weight: number;
   readonly metrics: Readonly<Record<string, number>>;
 }
 

@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// `.ci/run` sets this to get a report it can count.
+const reportFile = process.env.WARDROUND_TEST_REPORT;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -7,5 +10,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    ...(reportFile === undefined ? {} : { reporters: ['default', 'json'], outputFile: { json: reportFile } }),
   },
 });

@@ -1,0 +1,241 @@
+import type { DataContract } from './contract.ts';
+import type { Plan } from './plan.ts';
+import type { Policy } from './policy.ts';
+
+/** A contradiction between values that are each well formed. */
+export interface Finding {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+type Path = readonly (string | number)[];
+
+function orderedRange(range: readonly [number, number], path: Path): Finding[] {
+  const [low, high] = range;
+  return low < high ? [] : [{ path, message: `the first bound must be below the second, found [${low}, ${high}]` }];
+}
+
+/** Same text twice, reported at the second place. */
+function repeated(values: readonly string[], path: Path, what: string, key?: string): Finding[] {
+  const seen = new Map<string, number>();
+  const findings: Finding[] = [];
+  values.forEach((value, index) => {
+    const first = seen.get(value);
+    if (first === undefined) seen.set(value, index);
+    else {
+      findings.push({
+        path: key === undefined ? [...path, index] : [...path, index, key],
+        message: `${what} ${JSON.stringify(value)} is already number ${first + 1} of the list; each may stand once`,
+      });
+    }
+  });
+  return findings;
+}
+
+/** Levels are compared as text after numbers are normalised, so `1` and `1.0` are one level. */
+function normalisedLevel(level: string): string {
+  const text = level.trim();
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? String(Number(text) + 0) : text;
+}
+
+function levelFindings(levels: readonly string[], path: Path): Finding[] {
+  return repeated(levels.map(normalisedLevel), path, 'the level');
+}
+
+function columnFindings(contract: DataContract): Finding[] {
+  const findings = repeated(
+    contract.columns.map((column) => column.name),
+    ['data', 'columns'],
+    'the column',
+    'name',
+  );
+  contract.columns.forEach((column, index) => {
+    const path: Path = ['data', 'columns', index];
+    if (column.kind === 'categorical') {
+      findings.push(...levelFindings(column.levels, [...path, 'levels']));
+      return;
+    }
+    findings.push(...orderedRange(column.range, [...path, 'range']));
+    const [low, high] = column.range;
+    column.edges.forEach((edge, at) => {
+      const before = column.edges[at - 1];
+      if (before !== undefined && edge <= before) {
+        findings.push({
+          path: [...path, 'edges', at],
+          message: `edges must ascend: ${edge} follows ${before}`,
+        });
+      }
+      if (edge <= low || edge >= high) {
+        findings.push({
+          path: [...path, 'edges', at],
+          message: `the edge ${edge} must lie inside the range [${low}, ${high}] of column ${column.name}, not on or beyond its ends`,
+        });
+      }
+    });
+  });
+  return findings;
+}
+
+/** The patient key, the time and the label each need a column of their own: one that is also a feature would leak into the model. */
+function roleFindings(contract: DataContract): Finding[] {
+  const findings: Finding[] = [];
+  const roles: { readonly role: string; readonly name: string; readonly path: Path }[] = [
+    { role: 'the label', name: contract.label.name, path: ['data', 'label', 'name'] },
+    { role: 'the patient key', name: contract.patientKey, path: ['data', 'patientKey'] },
+    ...(contract.time === null ? [] : [{ role: 'the time', name: contract.time, path: ['data', 'time'] as Path }]),
+  ];
+  const columns = new Map(contract.columns.map((column, index) => [column.name.toLowerCase(), index]));
+  const taken = new Map<string, string>();
+  for (const { role, name, path } of roles) {
+    // SQL compares names without case; two columns that differ only in case cannot both be asked for.
+    const key = name.toLowerCase();
+    const feature = columns.get(key);
+    if (feature !== undefined) {
+      findings.push({ path, message: `${role} ${name} is also a feature: remove data.columns[${feature}]` });
+    }
+    const other = taken.get(key);
+    if (other === undefined) taken.set(key, role);
+    else findings.push({ path, message: `${role} and ${other} are the same column ${name}` });
+  }
+  return findings;
+}
+
+function timeFindings(contract: DataContract): Finding[] {
+  if ((contract.time === null) === (contract.trainingCutoff === null)) return [];
+  return contract.time === null
+    ? [
+        {
+          path: ['data', 'trainingCutoff'],
+          message: `a cut-off ${contract.trainingCutoff} needs the column with the time of prediction in data.time; write null where the source has no dates`,
+        },
+      ]
+    : [
+        {
+          path: ['data', 'trainingCutoff'],
+          message: `data.time is ${contract.time}, so a date must say which rows train (before it) and which judge (on or after it); without dates write time: null`,
+        },
+      ];
+}
+
+function subgroupFindings(contract: DataContract): Finding[] {
+  const findings = repeated(
+    contract.subgroups.map((subgroup) => subgroup.name),
+    ['data', 'subgroups'],
+    'the subgroup',
+    'name',
+  );
+  contract.subgroups.forEach((subgroup, index) => {
+    const path: Path = ['data', 'subgroups', index];
+    const column = contract.columns.find((candidate) => candidate.name === subgroup.column);
+    if (column === undefined) {
+      findings.push({
+        path: [...path, 'column'],
+        message: `there is no column ${subgroup.column}; a subgroup is cut from one of data.columns`,
+      });
+      return;
+    }
+    if ('level' in subgroup) {
+      if (column.kind !== 'categorical') {
+        findings.push({
+          path: [...path, 'level'],
+          message: `column ${column.name} is continuous; bound the subgroup with atLeast and below`,
+        });
+      } else if (!column.levels.map(normalisedLevel).includes(normalisedLevel(subgroup.level))) {
+        findings.push({
+          path: [...path, 'level'],
+          message: `column ${column.name} has no level ${JSON.stringify(subgroup.level)}; its levels are ${column.levels.join(', ')}`,
+        });
+      }
+      return;
+    }
+    if (column.kind !== 'continuous') {
+      findings.push({ path, message: `column ${column.name} is categorical; choose the subgroup with level` });
+      return;
+    }
+    const { atLeast, below } = subgroup;
+    if (atLeast === undefined && below === undefined) {
+      findings.push({ path, message: 'a subgroup needs atLeast, below, or both' });
+    }
+    if (atLeast !== undefined && below !== undefined && atLeast >= below) {
+      findings.push({ path, message: `atLeast ${atLeast} must be less than below ${below}` });
+    }
+    const [low, high] = column.range;
+    if ((atLeast !== undefined && atLeast > high) || (below !== undefined && below <= low)) {
+      findings.push({ path, message: `no value of column ${column.name} in its range [${low}, ${high}] is in it` });
+    }
+  });
+  return findings;
+}
+
+function taskFindings(plan: Plan): Finding[] {
+  const { label } = plan.data;
+  const path: Path = ['data', 'label'];
+  if (plan.task.kind === 'regression') {
+    return 'levels' in label
+      ? [{ path, message: 'a regression label is numeric: give it unit and range instead of levels' }]
+      : orderedRange(label.range, [...path, 'range']);
+  }
+  if (!('levels' in label)) {
+    return [{ path, message: `a ${plan.task.kind} label needs levels instead of unit and range` }];
+  }
+  const findings = levelFindings(label.levels, [...path, 'levels']);
+  const count = label.levels.length;
+  if (plan.task.kind === 'binary' && count !== 2) {
+    findings.push({
+      path: [...path, 'levels'],
+      message: `a binary task has exactly 2 levels, the second being the event; found ${count}`,
+    });
+  }
+  if (plan.task.kind === 'multiclass' && count < 3) {
+    findings.push({
+      path: [...path, 'levels'],
+      message: `a multiclass task has at least 3 levels, found ${count}; with 2 the task is binary`,
+    });
+  }
+  return findings;
+}
+
+function federationFindings(plan: Plan): Finding[] {
+  const { sites } = plan.federation;
+  if (sites.minimum <= sites.target) return [];
+  return [
+    {
+      path: ['federation', 'sites', 'minimum'],
+      message: `the minimum ${sites.minimum} is more than the target ${sites.target}: no round could ever close`,
+    },
+  ];
+}
+
+/** What contradicts itself in a policy that stands at `base` of its document. */
+export function policyFindings(policy: Policy, base: Path): Finding[] {
+  const path: Path = [...base, 'calibration'];
+  const findings = [
+    ...orderedRange(policy.calibration.slope, [...path, 'slope']),
+    ...orderedRange(policy.calibration.intercept, [...path, 'intercept']),
+  ];
+  const [slopeLow, slopeHigh] = policy.calibration.slope;
+  if (slopeLow > 1 || slopeHigh < 1) {
+    findings.push({ path: [...path, 'slope'], message: `the range must hold 1, the slope of a calibrated model` });
+  }
+  const [interceptLow, interceptHigh] = policy.calibration.intercept;
+  if (interceptLow > 0 || interceptHigh < 0) {
+    findings.push({
+      path: [...path, 'intercept'],
+      message: `the range must hold 0, the intercept of a calibrated model`,
+    });
+  }
+  return findings;
+}
+
+/** Everything in a well-formed plan that contradicts itself, in the order of the document. */
+export function planFindings(plan: Plan): Finding[] {
+  return [
+    ...columnFindings(plan.data),
+    ...taskFindings(plan),
+    ...roleFindings(plan.data),
+    ...timeFindings(plan.data),
+    ...subgroupFindings(plan.data),
+    ...federationFindings(plan),
+    ...policyFindings(plan.gate, ['gate']),
+  ];
+}

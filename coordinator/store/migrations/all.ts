@@ -1,0 +1,5 @@
+import { coordinatorTables } from './0001-coordinator.ts';
+import type { Migration } from './migration.ts';
+
+/** In order; ids count up from 1. */
+export const migrations: readonly Migration[] = [coordinatorTables];

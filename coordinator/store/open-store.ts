@@ -69,10 +69,11 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
         try {
           // libsql leaves the log behind on closing: put it into the file, so that a copy of the file alone is whole.
           sqlite.pragma('wal_checkpoint(truncate)');
-        } finally {
-          await db.destroy();
-          lock.release();
+        } catch {
+          // Nothing is lost: the log is read again when the database is next opened.
         }
+        await db.destroy();
+        lock.release();
       },
     };
   } catch (cause) {

@@ -1,0 +1,276 @@
+import type { CategoricalColumn, ContinuousColumn, DataContract } from '../../shared/plan/contract.ts';
+import type { HoldoutConfig } from '../config.ts';
+import { cellBoolean, cellNumber, cellShown, cellText, cellTimeMs, isMissing, normaliseLevel } from './cells.ts';
+import { DataError } from './data-error.ts';
+import { ProblemCollector, type ProblemReport, type ProblemRule } from './problems.ts';
+import { type QueryLimits, runQuery } from './query.ts';
+import type { SiteColumn, SiteTable } from './site-table.ts';
+
+/** What is asked of the query beyond the contract's own columns. */
+export interface RowDemands {
+  /** False for prediction: the outcome is not known yet, and a row may lack its column. */
+  readonly label: boolean;
+  readonly holdoutColumn: string | null;
+}
+
+/** Rows that passed the contract, and what was wrong with the others. */
+export interface LoadedRows {
+  readonly table: SiteTable;
+  readonly rowsRead: number;
+  readonly problems: ProblemReport;
+  /** Columns of the query the plan does not name; they are ignored. */
+  readonly ignoredColumns: readonly string[];
+  /** By column: numbers outside the plan's range, for the hint about units. */
+  readonly outOfRange: ReadonlyMap<string, Float64Array>;
+}
+
+/** A column of float64 that grows by doubling; rows stay out of the JavaScript object heap. */
+class GrowingColumn {
+  #values = new Float64Array(1024);
+  #length = 0;
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const larger = new Float64Array(this.#values.length * 2);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.#length++] = value;
+  }
+
+  finish(): Float64Array {
+    return this.#values.slice(0, this.#length);
+  }
+}
+
+/** What became of one cell: a number for the table, or the rule it breaks. */
+type Reading = { readonly value: number } | { readonly rule: ProblemRule };
+
+function levelIndex(name: string, levels: readonly string[]): ReadonlyMap<string, number> {
+  const index = new Map<string, number>();
+  for (const [position, level] of levels.entries()) {
+    const plain = normaliseLevel(level);
+    const other = index.get(plain);
+    if (other !== undefined) {
+      throw new DataError(
+        'levels_ambiguous',
+        `Column "${name}" of the plan has the levels "${levels[other]}" and "${level}", which are the same number.`,
+        { column: name, value: level },
+      );
+    }
+    index.set(plain, position);
+  }
+  return index;
+}
+
+function continuousReader(column: Pick<ContinuousColumn, 'range'> & { missing: string }) {
+  const [low, high] = column.range;
+  return (cell: unknown): Reading => {
+    if (isMissing(cell)) return column.missing === 'forbid' ? { rule: 'missing' } : { value: Number.NaN };
+    const value = cellNumber(cell);
+    if (value === undefined) return { rule: typeof cell === 'number' ? 'not_finite' : 'text_in_number' };
+    return value < low || value > high ? { rule: 'out_of_range' } : { value };
+  };
+}
+
+function categoricalReader(column: Pick<CategoricalColumn, 'name' | 'levels'> & { missing: string }) {
+  const index = levelIndex(column.name, column.levels);
+  return (cell: unknown): Reading => {
+    if (isMissing(cell)) return column.missing === 'forbid' ? { rule: 'missing' } : { value: Number.NaN };
+    const text = cellText(cell);
+    if (text === undefined) return { rule: typeof cell === 'number' ? 'not_finite' : 'not_text' };
+    const position = index.get(normaliseLevel(text));
+    return position === undefined ? { rule: 'unknown_level' } : { value: position };
+  };
+}
+
+/** An outcome that is not known yet is no problem: the row waits for it. */
+function labelReader(contract: DataContract): (cell: unknown) => Reading {
+  const label = contract.label;
+  if ('levels' in label) {
+    const read = categoricalReader({ name: label.name, levels: label.levels, missing: 'indicator' });
+    return (cell) => {
+      const reading = read(cell);
+      return 'rule' in reading ? { rule: 'label_invalid' } : reading;
+    };
+  }
+  const read = continuousReader({ range: label.range, missing: 'impute' });
+  return (cell) => {
+    const reading = read(cell);
+    if (!('rule' in reading)) return reading;
+    return { rule: reading.rule === 'out_of_range' ? 'label_out_of_range' : 'label_invalid' };
+  };
+}
+
+/** Where each wanted column is in the query's result. Names match exactly, or else without regard to case, as in SQL. */
+function locateColumns(names: readonly string[], wanted: readonly string[]): ReadonlyMap<string, number> {
+  const located = new Map<string, number>();
+  for (const name of wanted) {
+    const exact = names.flatMap((other, index) => (other === name ? [index] : []));
+    const loose = names.flatMap((other, index) => (other.toLowerCase() === name.toLowerCase() ? [index] : []));
+    const matches = exact.length > 0 ? exact : loose;
+    if (matches.length > 1) {
+      throw new DataError('repeated_column', `The query yields the column "${name}" ${matches.length} times.`, {
+        column: name,
+      });
+    }
+    const match = matches[0];
+    if (match === undefined) {
+      throw new DataError(
+        'missing_column',
+        `The query does not yield the column "${name}". It yields: ${names.join(', ')}. Add it with AS ${name}.`,
+        { column: name },
+      );
+    }
+    located.set(name, match);
+  }
+  return located;
+}
+
+/** The names the query must yield for this contract. */
+function wantedColumns(contract: DataContract, demands: RowDemands): readonly string[] {
+  const wanted = [...contract.columns.map((column) => column.name), contract.patientKey];
+  if (demands.label) wanted.push(contract.label.name);
+  if (contract.time !== null) wanted.push(contract.time);
+  if (demands.holdoutColumn !== null) wanted.push(demands.holdoutColumn);
+  return [...new Set(wanted)];
+}
+
+/** The column that a holdout by column reads, or null. */
+export function holdoutColumnOf(contract: DataContract, holdout: HoldoutConfig | undefined): string | null {
+  if (contract.time !== null && contract.trainingCutoff !== null) return null;
+  return holdout !== undefined && 'column' in holdout ? holdout.column : null;
+}
+
+/**
+ * Runs the query and checks every row against the contract. A row with any problem is left out and named.
+ *
+ * @returns table columns in the contract's order; values as in `SiteTable`; rows in the order of the query
+ * @throws DataError for what no row can mend: the query, its columns, ambiguous levels
+ */
+export async function loadRows(
+  directory: string,
+  sql: string,
+  limits: QueryLimits,
+  contract: DataContract,
+  demands: RowDemands,
+  signal?: AbortSignal,
+): Promise<LoadedRows> {
+  const readers = contract.columns.map((column) =>
+    column.kind === 'continuous' ? continuousReader(column) : categoricalReader(column),
+  );
+  const readLabel = labelReader(contract);
+  const columns = contract.columns.map(() => new GrowingColumn());
+  const labels = new GrowingColumn();
+  const times = new GrowingColumn();
+  const holdout = new GrowingColumn();
+  const patientKeys: string[] = [];
+  const problems = new ProblemCollector();
+  const outOfRange = new Map<string, GrowingColumn>();
+  const firstRowOf = new Set<string>();
+  let located: ReadonlyMap<string, number> = new Map();
+  let ignoredColumns: readonly string[] = [];
+  let rowsRead = 0;
+
+  const readRow = (cell: (name: string) => unknown, row: number): void => {
+    let sound = true;
+    const refuse = (column: string, rule: ProblemRule, value: unknown): void => {
+      sound = false;
+      problems.add(row, column, rule, cellShown(value));
+    };
+    const accept = (name: string, reading: Reading): number => {
+      if ('value' in reading) return reading.value;
+      refuse(name, reading.rule, cell(name));
+      return Number.NaN;
+    };
+
+    const readings = contract.columns.map((column, index) => {
+      const reading = (readers[index] as (value: unknown) => Reading)(cell(column.name));
+      if ('rule' in reading && reading.rule === 'out_of_range') {
+        const value = cellNumber(cell(column.name));
+        if (!outOfRange.has(column.name)) outOfRange.set(column.name, new GrowingColumn());
+        if (value !== undefined) outOfRange.get(column.name)?.push(value);
+      }
+      return accept(column.name, reading);
+    });
+    const labelAvailable = demands.label || located.has(contract.label.name);
+    const label = labelAvailable ? accept(contract.label.name, readLabel(cell(contract.label.name))) : Number.NaN;
+
+    const keyCell = cell(contract.patientKey);
+    const key = isMissing(keyCell) ? undefined : cellText(keyCell);
+    if (key === undefined) refuse(contract.patientKey, 'key_missing', keyCell);
+
+    let time = Number.NaN;
+    if (contract.time !== null) {
+      const timeCell = cell(contract.time);
+      const read = cellTimeMs(timeCell);
+      if (isMissing(timeCell)) refuse(contract.time, 'time_missing', null);
+      else if (read === undefined) refuse(contract.time, 'time_invalid', timeCell);
+      else time = read;
+    }
+    let heldOut = 0;
+    if (demands.holdoutColumn !== null) {
+      const flag = cellBoolean(cell(demands.holdoutColumn));
+      if (flag === undefined) refuse(demands.holdoutColumn, 'holdout_invalid', cell(demands.holdoutColumn));
+      else heldOut = flag ? 1 : 0;
+    }
+    if (!sound || key === undefined) return;
+
+    const identity = JSON.stringify([key, Number.isNaN(time) ? null : time]);
+    if (firstRowOf.has(identity)) {
+      problems.add(row, contract.patientKey, 'duplicate', cellShown(key));
+      return;
+    }
+    firstRowOf.add(identity);
+    for (const [index, value] of readings.entries()) (columns[index] as GrowingColumn).push(value);
+    labels.push(label);
+    times.push(time);
+    holdout.push(heldOut);
+    patientKeys.push(key);
+  };
+
+  await runQuery(
+    directory,
+    sql,
+    limits,
+    (names) => {
+      const wanted = wantedColumns(contract, demands);
+      const found = new Map(locateColumns(names, wanted));
+      if (!demands.label && names.includes(contract.label.name)) {
+        found.set(contract.label.name, names.indexOf(contract.label.name));
+      }
+      const used = new Set(found.values());
+      located = found;
+      ignoredColumns = names.filter((_, index) => !used.has(index));
+    },
+    (block) => {
+      for (let index = 0; index < block.rows; index++) {
+        rowsRead++;
+        readRow((name) => block.values[located.get(name) as number]?.[index], rowsRead);
+      }
+    },
+    signal,
+  );
+
+  const table: SiteTable = {
+    rows: patientKeys.length,
+    columns: contract.columns.map(
+      (column, index): SiteColumn => ({
+        name: column.name,
+        kind: column.kind,
+        values: (columns[index] as GrowingColumn).finish(),
+      }),
+    ),
+    labels: labels.finish(),
+    patientKeys,
+    times: times.finish(),
+    holdout: Uint8Array.from(holdout.finish()),
+  };
+  return {
+    table,
+    rowsRead,
+    problems: problems.report(),
+    ignoredColumns,
+    outOfRange: new Map([...outOfRange].map(([name, values]) => [name, values.finish()])),
+  };
+}

@@ -1,0 +1,105 @@
+import type { DataContract } from '../../shared/plan/contract.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import type { SiteDataConfig } from '../config.ts';
+import { DataError } from './data-error.ts';
+import { holdoutColumnOf, type LoadedRows, loadRows } from './load-rows.ts';
+import { problemMeanings } from './problems.ts';
+import { readQuery } from './query.ts';
+import type { SiteTable } from './site-table.ts';
+import { type RowSplit, splitRows } from './split.ts';
+import { conversionFrom, conversionSql, sameUnitWrittenDifferently } from './units.ts';
+
+/** A site's rows under one plan. Handed whole to `training/` and `judging/`; no other room looks inside. */
+export interface SiteData extends RowSplit {
+  readonly table: SiteTable;
+  readonly loaded: LoadedRows;
+}
+
+/**
+ * Compares the units the site declares with the plan's, before any row is read.
+ * @throws DataError `unit_missing`, or `wrong_unit` naming column, both units and the conversion where it is known
+ */
+export function checkUnits(contract: DataContract, units: Readonly<Record<string, string>>): void {
+  const numeric = contract.columns.filter((column) => column.kind === 'continuous');
+  const label = 'levels' in contract.label ? [] : [contract.label];
+  for (const column of [...numeric, ...label]) {
+    const declared = Object.hasOwn(units, column.name) ? units[column.name] : undefined;
+    const details = { file: 'site.yaml', path: `data.units.${column.name}`, column: column.name, unit: column.unit };
+    if (declared === undefined) {
+      throw new DataError(
+        'unit_missing',
+        `site.yaml: data.units.${column.name}: not given. The plan has "${column.name}" in ${column.unit}; ` +
+          'write the unit your query yields.',
+        details,
+      );
+    }
+    if (declared === column.unit) continue;
+    const conversion = conversionFrom(column, declared);
+    let remedy = "Convert it in the query, then declare the plan's unit.";
+    if (sameUnitWrittenDifferently(declared, column.unit)) {
+      remedy = `If that is the same unit, write it as the plan does: ${column.unit}.`;
+    } else if (conversion !== undefined) {
+      remedy = `Write in the query: ${conversionSql(column.name, conversion)}; then declare ${column.unit}.`;
+    }
+    throw new DataError(
+      'wrong_unit',
+      `site.yaml: data.units.${column.name}: "${declared}", and the plan has "${column.unit}". ${remedy}`,
+      { ...details, value: declared },
+    );
+  }
+}
+
+/** Reads the rows and divides them, without judging whether they suffice: what `site check` reports on. */
+export async function readSiteData(
+  directory: string,
+  config: SiteDataConfig,
+  contract: DataContract,
+  signal?: AbortSignal,
+): Promise<SiteData> {
+  checkUnits(contract, config.units);
+  const loaded = await loadRows(
+    directory,
+    readQuery(directory, config),
+    config,
+    contract,
+    { label: true, holdoutColumn: holdoutColumnOf(contract, config.holdout) },
+    signal,
+  );
+  if (loaded.rowsRead === 0) throw new DataError('empty_table');
+  const { table, split } = splitRows(loaded.table, contract, config.holdout);
+  return { ...split, table, loaded };
+}
+
+/** Why these rows may not be trained on, or null. */
+export function refusalOf(data: SiteData, contract: DataContract): DataError | null {
+  const { problems, rowsRead } = data.loaded;
+  const share = problems.rows / rowsRead;
+  if (share <= contract.maximumProblemShare) return null;
+  const worst = problems.counts[0];
+  const percent = (value: number): string => `${(value * 100).toFixed(1)}%`;
+  return new DataError(
+    'too_many_problems',
+    `${problems.rows} of ${rowsRead} rows (${percent(share)}) have problems; the plan allows ${percent(contract.maximumProblemShare)}.` +
+      (worst === undefined
+        ? ''
+        : ` Most often: column "${worst.column}", ${problemMeanings[worst.rule]} (${worst.rows} rows).`) +
+      ' See them with "wardround site check".',
+    { rows: rowsRead, problems: problems.rows, column: worst?.column, rule: worst?.rule },
+  );
+}
+
+/**
+ * A site's rows, checked against the plan's contract and divided into training and judging rows.
+ * @throws DataError; `too_many_problems` when more rows than the plan allows are unfit
+ */
+export async function loadSiteData(
+  directory: string,
+  config: SiteDataConfig,
+  plan: Plan,
+  signal?: AbortSignal,
+): Promise<SiteData> {
+  const data = await readSiteData(directory, config, plan.data, signal);
+  const refusal = refusalOf(data, plan.data);
+  if (refusal !== null) throw refusal;
+  return data;
+}

@@ -1,0 +1,131 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
+import type { SiteDataConfig } from '../config.ts';
+import { DataError } from './data-error.ts';
+
+/** Limits of one query. */
+export interface QueryLimits {
+  readonly memoryMegabytes: number;
+  readonly threads: number;
+}
+
+/** What a query yields, block by block: `values[column][row]`, as DuckDB's own values. */
+export interface QueryBlock {
+  readonly rows: number;
+  readonly values: readonly (readonly unknown[])[];
+}
+
+/** The hospital's SQL, from `site.yaml` or the file it names. @throws DataError `query_file_missing` */
+export function readQuery(directory: string, data: Pick<SiteDataConfig, 'query' | 'queryFile'>): string {
+  if (data.queryFile === undefined) return data.query ?? '';
+  const path = isAbsolute(data.queryFile) ? data.queryFile : join(directory, data.queryFile);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new DataError(
+      'query_file_missing',
+      `site.yaml: data.queryFile: ${path} cannot be read. Write the SELECT there, or put it under data.query.`,
+      { file: path },
+      cause,
+    );
+  }
+}
+
+/** Text from DuckDB, sorted into our codes. DuckDB gives no machine-readable code, only a prefix. */
+function asDataError(cause: unknown): DataError {
+  if (cause instanceof DataError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const missing = /No files found that match the pattern "([^"]*)"/.exec(text)?.[1];
+  if (missing !== undefined) {
+    return new DataError(
+      'file_missing',
+      `The query reads "${missing}", and there is no such file. Names are relative to the site directory.`,
+      { file: missing },
+      cause,
+    );
+  }
+  if (/^(Failed to execute prepared statement: )?Out of Memory Error/.test(text)) {
+    return new DataError('out_of_memory', undefined, {}, cause);
+  }
+  return new DataError('query_failed', `The query failed. DuckDB says:\n${text}`, {}, cause);
+}
+
+async function prepareSelect(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {
+  const statements = await connection.extractStatements(sql);
+  if (statements.count !== 1) {
+    throw new DataError(
+      'query_not_select',
+      `The query holds ${statements.count} statements; it must be one SELECT and nothing else.`,
+      { statements: statements.count },
+    );
+  }
+  const prepared = await statements.prepare(0);
+  if (prepared.statementType !== StatementType.SELECT) {
+    throw new DataError('query_not_select');
+  }
+  return prepared;
+}
+
+/** The instance is closed and locked: nothing is installed, loaded from the network or written to disk. */
+async function openLocked(directory: string, limits: QueryLimits): Promise<DuckDBInstance> {
+  return DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    allow_unsigned_extensions: 'false',
+    allow_persistent_secrets: 'false',
+    memory_limit: `${limits.memoryMegabytes}MB`,
+    threads: String(limits.threads),
+    preserve_insertion_order: 'true',
+    file_search_path: directory,
+    // What a query spills to disk would be patient rows in a temporary file: it fails instead.
+    temp_directory: '',
+    default_null_order: 'nulls_last',
+    TimeZone: 'UTC',
+  });
+}
+
+/**
+ * Runs one SELECT over the hospital's files and hands its blocks on as they come.
+ *
+ * @param directory files named in the SQL are relative to it
+ * @param onColumns called once, before the first block, with the names of the columns
+ * @throws DataError `query_failed`, `query_not_select`, `file_missing`, `out_of_memory`
+ */
+export async function runQuery(
+  directory: string,
+  sql: string,
+  limits: QueryLimits,
+  onColumns: (names: readonly string[]) => void,
+  onBlock: (block: QueryBlock) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  if (!existsSync(directory)) {
+    throw new DataError('file_missing', `There is no site directory ${directory}.`, { file: directory });
+  }
+  let instance: DuckDBInstance | undefined;
+  let connection: DuckDBConnection | undefined;
+  try {
+    instance = await openLocked(directory, limits);
+    connection = await instance.connect();
+    await connection.run('SET lock_configuration = true');
+    const prepared = await prepareSelect(connection, sql);
+    const result = await prepared.stream();
+    onColumns(result.columnNames());
+    for (;;) {
+      signal?.throwIfAborted();
+      const chunk = await result.fetchChunk();
+      if (chunk === null || chunk.rowCount === 0) break;
+      const values = Array.from({ length: chunk.columnCount }, (_, column) => chunk.getColumnValues(column));
+      onBlock({ rows: chunk.rowCount, values });
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw asDataError(cause);
+  } finally {
+    connection?.closeSync();
+    instance?.closeSync();
+  }
+}

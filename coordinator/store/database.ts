@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { SiteTables } from '../sites/tables.ts';
 
 /** A row that is written once and never changed. */
 type Fixed<Type> = ColumnType<Type, Type, never>;
@@ -103,7 +104,7 @@ export interface AuditTable {
 }
 
 /** Every table of the coordinator's database. */
-export interface Database {
+export interface Database extends SiteTables {
   schema_migrations: MigrationTable;
   plans: PlanTable;
   runs: RunTable;

@@ -1,5 +1,6 @@
 import { coordinatorTables } from './0001-coordinator.ts';
+import { siteTables } from './0002-sites.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; ids count up from 1. */
-export const migrations: readonly Migration[] = [coordinatorTables];
+export const migrations: readonly Migration[] = [coordinatorTables, siteTables];

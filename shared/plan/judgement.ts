@@ -32,8 +32,12 @@ export interface ColumnShift {
   readonly reason?: string;
 }
 
-/** `prevalence` stands only on the label's own row. */
-export type ShiftKind = 'distribution' | 'missingness' | 'unit' | 'constant' | 'prevalence' | 'levels';
+/**
+ * What a found shift looks like. `unit`: another unit of measurement; `coding`: one value stands in many rows that earlier rows
+ * hardly knew (such as 0 for missing); `constant`: a column that varied and no longer does; `levels`: a level that was not there
+ * before; `missingness`: most of the change is in the missing rate. `prevalence` stands only on the label's own row.
+ */
+export type ShiftKind = 'distribution' | 'missingness' | 'unit' | 'coding' | 'constant' | 'prevalence' | 'levels';
 
 /** Everything the gate decides on. Canonical and hashed, so that the decision can be replayed byte for byte. Figures only, never rows. */
 export interface Evidence {
@@ -66,6 +70,8 @@ export interface Evidence {
   readonly shift: readonly ColumnShift[];
   /** Smallest AUROC loss this many patients could show at 80% power: 2.486 standard errors of the difference. */
   readonly resolvableMargin: number | null;
+  /** Since when this site has held this release (ISO date-time), and the time of this judgement; absent when it was not held before. */
+  readonly held?: { readonly since: string; readonly judgedAt: string };
 }
 
 export type DecisionKind = 'accept' | 'hold' | 'reject';

@@ -28,6 +28,13 @@ export interface ColumnReference {
    * left-closed (value >= edge goes right), for a categorical one a bin a level; the last bin is missing.
    */
   readonly referenceCounts: readonly number[];
+  /**
+   * Bins that count as one when this column is compared: some site withheld one of them, so that only the group's total is exact
+   * (it stands on the group's first bin, 0 on the others). Absent when every bin is exact.
+   */
+  readonly referenceGroups?: readonly (readonly number[])[];
+  /** Names of the sites behind `referenceCounts`, sorted; absent when they are all of the preprocessing's sites. */
+  readonly referenceSites?: readonly string[];
 }
 
 /** One site's contribution, before round 1. Figures from fewer patients than the plan's minimum count are null: they never left the site. */

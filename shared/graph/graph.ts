@@ -1,0 +1,44 @@
+/** Element types Wardround's graphs use. */
+export type ElementType = 'float' | 'int64' | 'bool';
+
+/** A length known when the graph is built, or a name for one known when it runs, such as `N`. */
+export type Dimension = number | string;
+
+/** A value of a graph: an input, a constant, or an operator's output. */
+export interface Value {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly Dimension[];
+  /** Contents, for a constant: shape inference and derivatives look at axes given this way. */
+  readonly constant?: Float32Array | BigInt64Array;
+}
+
+/** Attributes are marked with their ONNX type, since 1 and 1.0 are different there. */
+export type Attribute = { readonly int: number } | { readonly float: number } | { readonly ints: readonly number[] };
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One use of an operator. */
+export interface GraphNode {
+  readonly operator: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Attributes;
+}
+
+/** A finished graph. Nodes are in an order in which each stands after those it depends on. */
+export interface Graph {
+  readonly name: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly constants: readonly Value[];
+  readonly nodes: readonly GraphNode[];
+}
+
+export function sameShape(a: readonly Dimension[], b: readonly Dimension[]): boolean {
+  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+}
+
+export function shapeText(shape: readonly Dimension[]): string {
+  return `[${shape.join(', ')}]`;
+}

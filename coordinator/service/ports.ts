@@ -16,6 +16,8 @@ export type MembershipVerdict =
       readonly certificateSha256: string;
     }
   | { readonly status: 'revoked'; readonly identity: SiteIdentity | OperatorIdentity }
+  /** Past its end on a connection that was opened before: the handshake looks at dates only once. */
+  | { readonly status: 'expired'; readonly identity: SiteIdentity | OperatorIdentity }
   | { readonly status: 'unknown' };
 
 export interface Membership {

@@ -1,4 +1,5 @@
 import type { DataContract } from './contract.ts';
+import { normalisedLevel } from './level.ts';
 import type { Plan } from './plan.ts';
 import type { Policy } from './policy.ts';
 
@@ -16,12 +17,19 @@ function orderedRange(range: readonly [number, number], path: Path): Finding[] {
 }
 
 /** Same text twice, reported at the second place. */
-function repeated(values: readonly string[], path: Path, what: string, key?: string): Finding[] {
+function repeated(
+  values: readonly string[],
+  path: Path,
+  what: string,
+  options: { readonly key?: string; readonly formOf?: (value: string) => string } = {},
+): Finding[] {
+  const { key, formOf = (value: string) => value } = options;
   const seen = new Map<string, number>();
   const findings: Finding[] = [];
   values.forEach((value, index) => {
-    const first = seen.get(value);
-    if (first === undefined) seen.set(value, index);
+    const form = formOf(value);
+    const first = seen.get(form);
+    if (first === undefined) seen.set(form, index);
     else {
       findings.push({
         path: key === undefined ? [...path, index] : [...path, index, key],
@@ -32,14 +40,8 @@ function repeated(values: readonly string[], path: Path, what: string, key?: str
   return findings;
 }
 
-/** Levels are compared as text after numbers are normalised, so `1` and `1.0` are one level. */
-function normalisedLevel(level: string): string {
-  const text = level.trim();
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? String(Number(text) + 0) : text;
-}
-
 function levelFindings(levels: readonly string[], path: Path): Finding[] {
-  return repeated(levels.map(normalisedLevel), path, 'the level');
+  return repeated(levels, path, 'the level', { formOf: normalisedLevel });
 }
 
 function columnFindings(contract: DataContract): Finding[] {
@@ -47,7 +49,8 @@ function columnFindings(contract: DataContract): Finding[] {
     contract.columns.map((column) => column.name),
     ['data', 'columns'],
     'the column',
-    'name',
+    // SQL compares names without case; two columns that differ only in case cannot both be asked for.
+    { key: 'name', formOf: (name) => name.toLowerCase() },
   );
   contract.columns.forEach((column, index) => {
     const path: Path = ['data', 'columns', index];
@@ -87,7 +90,6 @@ function roleFindings(contract: DataContract): Finding[] {
   const columns = new Map(contract.columns.map((column, index) => [column.name.toLowerCase(), index]));
   const taken = new Map<string, string>();
   for (const { role, name, path } of roles) {
-    // SQL compares names without case; two columns that differ only in case cannot both be asked for.
     const key = name.toLowerCase();
     const feature = columns.get(key);
     if (feature !== undefined) {
@@ -122,7 +124,7 @@ function subgroupFindings(contract: DataContract): Finding[] {
     contract.subgroups.map((subgroup) => subgroup.name),
     ['data', 'subgroups'],
     'the subgroup',
-    'name',
+    { key: 'name' },
   );
   contract.subgroups.forEach((subgroup, index) => {
     const path: Path = ['data', 'subgroups', index];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dataContractSchema } from './contract.ts';
 import { policySchema } from './policy.ts';
+import { paragraph } from './text.ts';
 
 const name = z
   .string()
@@ -9,93 +10,143 @@ const name = z
     'must be lower-case letters, digits and -, starting with a letter, at most 48 characters',
   );
 
-const task = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('binary') }),
-  z.strictObject({ kind: z.literal('multiclass') }),
-  z.strictObject({ kind: z.literal('regression') }),
-]);
+const task = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('binary') }).describe('One event or none; the label has two levels.'),
+    z.strictObject({ kind: z.literal('multiclass') }).describe('One of three or more classes.'),
+    z.strictObject({ kind: z.literal('regression') }).describe('A numeric outcome.'),
+  ])
+  .describe('What is predicted.');
 
 /** `logistic` is the generalised linear model of the task: logistic, multinomial logistic or linear regression. */
-const model = z.discriminatedUnion('family', [
-  z.strictObject({ family: z.literal('logistic') }),
-  z.strictObject({
-    family: z.literal('mlp'),
-    /** Width of each hidden layer. */
-    hidden: z.array(z.int().min(1).max(8192)).min(1).max(16),
-    activation: z.enum(['relu', 'tanh', 'sigmoid']).default('relu'),
-  }),
-]);
+const model = z
+  .discriminatedUnion('family', [
+    z
+      .strictObject({ family: z.literal('logistic') })
+      .describe('The generalised linear model of the task: logistic, multinomial logistic or linear regression.'),
+    z
+      .strictObject({
+        family: z.literal('mlp'),
+        hidden: z.array(z.int().min(1).max(8192)).min(1).max(16).describe('Width of each hidden layer, in order.'),
+        activation: z.enum(['relu', 'tanh', 'sigmoid']).default('relu').describe('After each hidden layer.'),
+      })
+      .describe('A network of fully connected layers.'),
+  ])
+  .describe('The model family.');
 
-const optimiser = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('sgd'), rate: z.number().positive(), momentum: z.number().min(0).lt(1).default(0) }),
-  z.strictObject({
-    kind: z.literal('adam'),
-    rate: z.number().positive(),
-    beta1: z.number().min(0).lt(1).default(0.9),
-    beta2: z.number().min(0).lt(1).default(0.999),
-    epsilon: z.number().positive().default(1e-7),
-  }),
-]);
+const rate = z.number().positive().describe('Learning rate.');
+
+const optimiser = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({
+        kind: z.literal('sgd'),
+        rate,
+        momentum: z.number().min(0).lt(1).default(0).describe('Share of the last step kept in the next.'),
+      })
+      .describe('Stochastic gradient descent.'),
+    z
+      .strictObject({
+        kind: z.literal('adam'),
+        rate,
+        beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the mean of gradients.'),
+        beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the mean of squared gradients.'),
+        epsilon: z.number().positive().default(1e-7).describe('Added to the root, against division by zero.'),
+      })
+      .describe('Adam (Kingma and Ba 2015).'),
+  ])
+  .describe('How weights follow the gradient. Its state starts at zero each round.');
 
 /** Local training of one round. Optimiser state starts at zero each round: sites are stateless between rounds. */
-const training = z.strictObject({
-  optimiser,
-  /** Rows a step, or `full` for one step over all rows. The last batch of an epoch may be smaller. */
-  batch: z.union([z.int().min(1), z.literal('full')]),
-  /** Work of one round: whole passes over the rows, or a number of steps. */
-  work: z.union([
-    z.strictObject({ epochs: z.int().min(1).max(1000) }),
-    z.strictObject({ steps: z.int().min(1).max(1_000_000) }),
-  ]),
-  /** L2 penalty: adds (l2 / 2) · |w|² over weights, not biases, to the mean loss. */
-  l2: z.number().min(0).default(0),
-  /** Every reproducible stream (initial weights, batch order) comes from this seed. */
-  seed: z.int().min(0).max(0xffff_ffff),
-});
+const training = z
+  .strictObject({
+    optimiser,
+    batch: z
+      .union([z.int().min(1), z.literal('full')])
+      .describe('Rows a step, or full for one step over all rows. The last batch of an epoch may be smaller.'),
+    work: z
+      .union([
+        z
+          .strictObject({ epochs: z.int().min(1).max(1000).describe('Whole passes over the rows.') })
+          .describe('Whole passes over the rows.'),
+        z
+          .strictObject({ steps: z.int().min(1).max(1_000_000).describe('Number of steps.') })
+          .describe('A number of steps.'),
+      ])
+      .describe('Work of one round at one site.'),
+    l2: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe('L2 penalty: adds (l2 / 2) · |w|² over weights, not biases, to the mean loss.'),
+    seed: z
+      .int()
+      .min(0)
+      .max(0xffff_ffff)
+      .describe('Every reproducible stream (initial weights, batch order) comes from this number.'),
+  })
+  .describe('Local training of one round.');
 
-const federation = z.strictObject({
-  strategy: z.strictObject({ kind: z.literal('fedavg') }),
-  rounds: z.int().min(1).max(100_000),
-  sites: z.strictObject({
-    /** Fewest sites whose updates a round may be folded from. */
-    minimum: z.int().min(1),
-    /** Sites the round waits for until its deadline. */
-    target: z.int().min(1),
-  }),
-  roundDeadlineSeconds: z
-    .number()
-    .positive()
-    .max(30 * 86_400),
-  /** Time past the deadline in which an upload already begun may end. */
-  graceSeconds: z.number().min(0).max(86_400).default(0),
-  /** How often a round with too few updates is tried again before the run pauses. */
-  retries: z.int().min(0).max(100).default(2),
-  /** Largest weight (examples) of one site in the mean. */
-  weightCap: z.number().positive(),
-  /** Largest L2 norm of a site's delta. */
-  maximumDeltaNorm: z.number().positive(),
-  /** Federated scaling and reference counts: figures from fewer patients than this stay at the site. */
-  minimumCount: z.int().min(1).default(11),
-  /** How long judgements of the release are waited for after it is published. */
-  judgementDeadlineSeconds: z
-    .number()
-    .positive()
-    .max(365 * 86_400),
-});
+const federation = z
+  .strictObject({
+    strategy: z
+      .strictObject({ kind: z.literal('fedavg').describe('Mean of the deltas, weighted by capped training rows.') })
+      .describe('How updates become new weights.'),
+    rounds: z.int().min(1).max(100_000).describe('Rounds of the run.'),
+    sites: z
+      .strictObject({
+        minimum: z.int().min(1).max(10_000).describe('Fewest sites whose updates a round may be folded from.'),
+        target: z.int().min(1).max(10_000).describe('Sites the round waits for until its deadline.'),
+      })
+      .describe('How many sites take part in a round.'),
+    roundDeadlineSeconds: z
+      .number()
+      .positive()
+      .max(30 * 86_400)
+      .describe('Time for one round, in seconds.'),
+    graceSeconds: z
+      .number()
+      .min(0)
+      .max(86_400)
+      .default(0)
+      .describe('Time past the deadline in which an upload already begun may end, in seconds.'),
+    retries: z
+      .int()
+      .min(0)
+      .max(100)
+      .default(2)
+      .describe('How often a round with too few updates is tried again before the run pauses.'),
+    weightCap: z.number().positive().describe('Largest weight (training rows) of one site in the mean.'),
+    maximumDeltaNorm: z.number().positive().describe("Largest L2 norm of a site's delta; a larger one is refused."),
+    minimumCount: z
+      .int()
+      .min(1)
+      .default(11)
+      .describe('Federated scaling and reference counts: figures from fewer patients than this stay at the site.'),
+    judgementDeadlineSeconds: z
+      .number()
+      .positive()
+      .max(365 * 86_400)
+      .describe('How long judgements of the release are waited for after it is published, in seconds.'),
+  })
+  .describe('How sites and coordinator work together.');
 
 /** A plan is the whole of what crosses from a consortium to a site: signed data, never code. */
-export const planSchema = z.strictObject({
-  wardround: z.literal('plan/1'),
-  name,
-  /** What the model is for, in words a hospital's board can read. */
-  purpose: z.string().min(10).max(2000),
-  task,
-  data: dataContractSchema,
-  model,
-  training,
-  federation,
-  gate: policySchema,
-});
+export const planSchema = z
+  .strictObject({
+    wardround: z.literal('plan/1').describe('Format of this file.'),
+    name: name.describe('Name of the plan; runs and releases are named after it.'),
+    purpose: paragraph(10, 2000).describe(
+      "What the model is for and who may be predicted, in words a hospital's board can read.",
+    ),
+    task,
+    data: dataContractSchema,
+    model,
+    training,
+    federation,
+    gate: policySchema.describe('The gate policy a hospital must at least apply.'),
+  })
+  .describe('A Wardround plan: what is trained, on which data, how, and when a hospital may use it.');
 
 /** A plan after parsing: every default filled in, nothing unknown. Cross-field checks are in `check-plan.ts`. */
 export type Plan = z.infer<typeof planSchema>;

@@ -1,0 +1,212 @@
+import { open } from 'node:fs/promises';
+import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
+import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
+import { digestOf } from '../../shared/runtime/digest.ts';
+import { WardroundError } from '../../shared/runtime/errors.ts';
+import type { RunId, TaskId } from '../../shared/runtime/ids.ts';
+import type { Logger } from '../../shared/runtime/logger.ts';
+import { retry } from '../../shared/runtime/retry.ts';
+import type { FederationOutbound } from '../../shared/wire/federation-port.ts';
+import {
+  chunkBytes,
+  type DeclineReason,
+  type ObjectRef,
+  type Receipt,
+  type UpdateHeader,
+} from '../../shared/wire/messages.ts';
+import { WireError } from '../../shared/wire/wire-error.ts';
+import { declineText } from './declines.ts';
+import type { Ledger, LedgerOutcome, LedgerSubject } from './ledger.ts';
+
+/** Which task something is sent for. */
+export interface TaskContext {
+  readonly id: TaskId;
+  readonly run: RunId;
+  readonly round: number;
+}
+
+/**
+ * The only way out of a site. Everything sent is in the ledger first, with its digest; what the other side answers is
+ * noted after. Failures that may pass are tried again, each try an entry of its own; a repeat counts nothing twice.
+ */
+export interface Egress {
+  sendSummary(task: TaskContext, summary: SiteSummary, signal: AbortSignal): Promise<Receipt>;
+  /** Uploads the delta (what the coordinator lacks of it), then submits the update that names it. */
+  sendUpdate(update: UpdateHeader, deltaPath: string, signal: AbortSignal): Promise<Receipt>;
+  sendJudgement(task: TaskContext, judgement: Judgement, signal: AbortSignal): Promise<Receipt>;
+  /** @param code a code of ours, such as `data.wrong_unit`, added to the fixed sentence of the reason */
+  decline(task: TaskContext, reason: DeclineReason, code: string | null, signal: AbortSignal): Promise<void>;
+}
+
+export interface EgressParts {
+  readonly outbound: FederationOutbound;
+  readonly ledger: Ledger;
+  /** Address of the coordinator, as the ledger names it. */
+  readonly recipient: string;
+  readonly clock: Clock;
+  /** Uniform on [0, 1), for the jitter of retries. */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+const retries = { attempts: 6, firstDelayMs: 250, maximumDelayMs: 10_000 } as const;
+
+async function* fileChunks(path: string, offset: number, onChunk: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    for (let position = offset; ; ) {
+      const buffer = new Uint8Array(chunkBytes);
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      onChunk(bytesRead);
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+export function createEgress(parts: EgressParts): Egress {
+  const { outbound, ledger, clock, log } = parts;
+
+  /** One entry, one try. `attempt` is given a callback that counts the bytes it hands to the transport. */
+  async function recorded<Result>(
+    task: TaskContext,
+    what: LedgerSubject,
+    content: ObjectRef,
+    attempt: (sent: (bytes: number) => void) => Promise<Result>,
+    outcomeOf: (result: Result) => { readonly outcome: LedgerOutcome; readonly code: string | null },
+  ): Promise<Result> {
+    let bytesSent = 0;
+    const sequence = ledger.open({
+      startedMs: clock.now(),
+      what,
+      recipient: parts.recipient,
+      task: task.id,
+      run: task.run,
+      round: task.round,
+      digest: content.digest,
+      bytes: content.bytes,
+    });
+    try {
+      const result = await attempt((bytes) => {
+        bytesSent += bytes;
+      });
+      const { outcome, code } = outcomeOf(result);
+      ledger.close(sequence, clock.now(), bytesSent, outcome, code);
+      return result;
+    } catch (error) {
+      const code = error instanceof WardroundError ? error.fullCode : null;
+      ledger.close(sequence, clock.now(), bytesSent, 'failed', code);
+      throw error;
+    }
+  }
+
+  const repeated = <Result>(
+    task: TaskContext,
+    operation: () => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> =>
+    retry(operation, {
+      ...retries,
+      clock,
+      random: parts.random,
+      signal,
+      shouldRetry: (error) => error instanceof WireError && error.advice === 'retry',
+      onRetry: (error, attempt, delayMs) =>
+        log.warn(
+          { task: task.id, code: error instanceof WireError ? error.fullCode : null, attempt, delayMs },
+          'sending failed, trying again',
+        ),
+    });
+
+  /** A message whose content is told by its canonical JSON. */
+  const sendMessage = <Result>(
+    task: TaskContext,
+    what: LedgerSubject,
+    message: unknown,
+    call: () => Promise<Result>,
+    outcomeOf: (result: Result) => { readonly outcome: LedgerOutcome; readonly code: string | null },
+    signal: AbortSignal,
+  ): Promise<Result> => {
+    const text = canonicalJson(message);
+    const content = { digest: digestOf(text), bytes: Buffer.byteLength(text, 'utf8') };
+    return repeated(
+      task,
+      () =>
+        recorded(
+          task,
+          what,
+          content,
+          async (sent) => {
+            sent(content.bytes);
+            return call();
+          },
+          outcomeOf,
+        ),
+      signal,
+    );
+  };
+
+  const receiptOutcome = (receipt: Receipt): { outcome: LedgerOutcome; code: string | null } => ({
+    outcome: receipt.outcome,
+    code: receipt.outcome === 'refused' ? receipt.code : null,
+  });
+
+  const upload = (task: TaskContext, object: ObjectRef, path: string, signal: AbortSignal): Promise<void> =>
+    repeated(
+      task,
+      async () => {
+        const offset = await outbound.uploadOffset(object, signal);
+        if (offset >= object.bytes) return;
+        await recorded(
+          task,
+          'delta',
+          { digest: object.digest, bytes: object.bytes - offset },
+          (sent) => outbound.writeObject(object, offset, fileChunks(path, offset, sent), signal),
+          () => ({ outcome: 'sent', code: null }),
+        );
+      },
+      signal,
+    );
+
+  return {
+    sendSummary: (task, summary, signal) =>
+      sendMessage(
+        task,
+        'summary',
+        summary,
+        () => outbound.submitSummary(task.id, summary, signal),
+        receiptOutcome,
+        signal,
+      ),
+    async sendUpdate(update, deltaPath, signal) {
+      const task = { id: update.task, run: update.run, round: update.round };
+      await upload(task, update.delta, deltaPath, signal);
+      return sendMessage(task, 'update', update, () => outbound.submitUpdate(update, signal), receiptOutcome, signal);
+    },
+    sendJudgement: (task, judgement, signal) =>
+      sendMessage(
+        task,
+        'judgement',
+        judgement,
+        () => outbound.submitJudgement(task.id, judgement, signal),
+        receiptOutcome,
+        signal,
+      ),
+    async decline(task, reason, code, signal) {
+      const text = declineText(reason, code);
+      await sendMessage(
+        task,
+        'decline',
+        { task: task.id, reason, text },
+        () => outbound.decline(task.id, reason, text, signal),
+        () => ({ outcome: 'sent', code: reason }),
+        signal,
+      );
+    },
+  };
+}

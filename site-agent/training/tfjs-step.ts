@@ -1,0 +1,139 @@
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { type DenseLayer, denseLayers, isPenalised, outputWidth } from '../../shared/graph/families.ts';
+import { optimiserSlots, stepScalars } from '../../shared/graph/optimiser-update.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import type { TfjsLibrary } from './tfjs-backends.ts';
+
+/** Tensors by name: weights, and `slot/weight` for the optimiser's state. Whoever holds one disposes of it. */
+export type TfjsState = ReadonlyMap<string, Tensor>;
+
+function activate(tf: TfjsLibrary, layer: DenseLayer, value: Tensor2D): Tensor2D {
+  switch (layer.activation) {
+    case 'identity':
+      return value;
+    case 'relu':
+      return tf.relu(value);
+    case 'tanh':
+      return tf.tanh(value);
+    case 'sigmoid':
+      return tf.sigmoid(value);
+  }
+}
+
+/** Logits, or predicted values, [N, outputWidth(plan)]. */
+export function tfjsForward(tf: TfjsLibrary, plan: Plan, features: Tensor2D, state: TfjsState): Tensor2D {
+  let hidden = features;
+  for (const layer of denseLayers(plan)) {
+    const weight = state.get(layer.weight) as Tensor2D;
+    const bias = state.get(layer.bias) as Tensor1D;
+    hidden = activate(tf, layer, tf.add(tf.matMul(hidden, weight), bias));
+  }
+  return hidden;
+}
+
+/** The losses of `shared/graph/losses.ts`, in this library's words. */
+export function tfjsObjective(
+  tf: TfjsLibrary,
+  plan: Plan,
+  features: Tensor2D,
+  labels: Tensor1D,
+  state: TfjsState,
+): Scalar {
+  const outputs = tfjsForward(tf, plan, features, state);
+  let objective: Scalar;
+  if (plan.task.kind === 'multiclass') {
+    const classes = tf.range(0, outputWidth(plan), 1, 'float32');
+    const chosen = tf.cast(tf.equal(tf.reshape(labels, [-1, 1]), classes), 'float32');
+    objective = tf.neg(tf.mean(tf.sum(tf.mul(chosen, tf.logSoftmax(outputs)), 1)));
+  } else {
+    const column = tf.reshape(outputs, [-1]);
+    objective =
+      plan.task.kind === 'binary'
+        ? tf.mean(tf.sub(tf.softplus(column), tf.mul(labels, column)))
+        : tf.mean(tf.square(tf.sub(column, labels)));
+  }
+  const { l2 } = plan.training;
+  if (l2 === 0) return objective;
+  for (const [name, weight] of state) {
+    if (isPenalised(name)) objective = tf.add(objective, tf.mul(tf.sum(tf.square(weight)), l2 / 2));
+  }
+  return objective;
+}
+
+/** Zeros for the optimiser's state, by the names `tfjsStep` uses. */
+export function tfjsSlots(tf: TfjsLibrary, plan: Plan, weights: TfjsState): Map<string, Tensor> {
+  const slots = new Map<string, Tensor>();
+  for (const [name, weight] of weights) {
+    for (const slot of optimiserSlots(plan.training.optimiser)) slots.set(`${slot}/${name}`, tf.zeros(weight.shape));
+  }
+  return slots;
+}
+
+/**
+ * One training step: the library's own differentiation, then the update rule of `shared/graph/optimiser-update.ts`.
+ * Neither disposes of nor keeps what it is given; the caller owns what comes back.
+ *
+ * @param step 1, 2, ...
+ */
+export function tfjsStep(
+  tf: TfjsLibrary,
+  plan: Plan,
+  step: number,
+  features: Tensor2D,
+  labels: Tensor1D,
+  weights: TfjsState,
+  slots: TfjsState,
+): { readonly loss: Scalar; readonly weights: Map<string, Tensor>; readonly slots: Map<string, Tensor> } {
+  const names = [...weights.keys()];
+  const next = tf.tidy(() => {
+    const objective = (...values: Tensor[]): Scalar =>
+      tfjsObjective(tf, plan, features, labels, new Map(names.map((name, index) => [name, values[index] as Tensor])));
+    const { value, grads } = tf.valueAndGrads(objective)([...weights.values()]);
+    const result: Record<string, Tensor> = { loss: value };
+    for (const [index, name] of names.entries()) {
+      const updated = update(tf, plan, step, weights.get(name) as Tensor, grads[index] as Tensor, (slot) =>
+        slots.get(`${slot}/${name}`),
+      );
+      result[`weight:${name}`] = updated.weight;
+      for (const [slot, tensor] of Object.entries(updated.slots)) result[`slot:${slot}/${name}`] = tensor;
+    }
+    return result;
+  });
+  const { loss, ...rest } = next;
+  const part = (prefix: string): Map<string, Tensor> =>
+    new Map(
+      Object.entries(rest).flatMap(([key, tensor]) =>
+        key.startsWith(prefix) ? [[key.slice(prefix.length), tensor] as const] : [],
+      ),
+    );
+  return { loss: loss as Scalar, weights: part('weight:'), slots: part('slot:') };
+}
+
+function update(
+  tf: TfjsLibrary,
+  plan: Plan,
+  step: number,
+  weight: Tensor,
+  gradient: Tensor,
+  slotOf: (slot: string) => Tensor | undefined,
+): { readonly weight: Tensor; readonly slots: Readonly<Record<string, Tensor>> } {
+  const { optimiser } = plan.training;
+  if (optimiser.kind === 'sgd') {
+    const velocity = slotOf('velocity');
+    if (velocity === undefined) return { weight: tf.sub(weight, tf.mul(gradient, optimiser.rate)), slots: {} };
+    const next = tf.add(tf.mul(velocity, optimiser.momentum), gradient);
+    return { weight: tf.sub(weight, tf.mul(next, optimiser.rate)), slots: { velocity: next } };
+  }
+  const first = slotOf('first') as Tensor;
+  const second = slotOf('second') as Tensor;
+  const { correctionFirst, correctionSecond } = stepScalars(optimiser, step) as Record<string, number>;
+  const { beta1, beta2 } = optimiser;
+  const nextFirst = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
+  const nextSecond = tf.add(tf.mul(second, beta2), tf.mul(tf.mul(gradient, gradient), 1 - beta2));
+  const spread = tf.add(tf.sqrt(tf.div(nextSecond, correctionSecond as number)), optimiser.epsilon);
+  const direction = tf.div(tf.div(nextFirst, correctionFirst as number), spread);
+  return {
+    weight: tf.sub(weight, tf.mul(direction, optimiser.rate)),
+    slots: { first: nextFirst, second: nextSecond },
+  };
+}

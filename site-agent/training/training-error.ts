@@ -1,0 +1,53 @@
+import { type Advice, type ErrorCatalogue, type ErrorDetails, WardroundError } from '../../shared/runtime/errors.ts';
+
+/** Every way local training can fail. */
+export type TrainingErrorCode =
+  | 'engine_missing'
+  | 'no_rows'
+  | 'wrong_columns'
+  | 'wrong_features'
+  | 'label_missing'
+  | 'label_invalid'
+  | 'not_finite_input'
+  | 'not_finite_weights'
+  | 'not_finite_loss'
+  | 'not_finite_delta'
+  | 'disposed'
+  | 'engine_failed';
+
+export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
+  engine_missing: {
+    meaning: 'The engine named in the configuration does not work on this machine; name another, or `auto`.',
+    advice: 'fix',
+  },
+  no_rows: { meaning: 'There are no rows to train on.', advice: 'fix' },
+  wrong_columns: { meaning: 'The rows do not have the columns of the plan.', advice: 'fix' },
+  wrong_features: { meaning: 'The encoded rows do not have the width of the plan’s model.', advice: 'abort' },
+  label_missing: { meaning: 'A training row has no label.', advice: 'fix' },
+  label_invalid: { meaning: 'A label is not a class of the plan, or not a finite number.', advice: 'fix' },
+  not_finite_input: {
+    meaning: 'An encoded value is not finite: the row breaks the contract.',
+    advice: 'fix',
+  },
+  not_finite_weights: { meaning: 'The starting weights are not all finite.', advice: 'reject' },
+  not_finite_loss: {
+    meaning:
+      'The loss became infinite or NaN; the plan’s rate is too large for this site’s rows, or its values are extreme.',
+    advice: 'abort',
+  },
+  not_finite_delta: {
+    meaning: 'A trained weight became infinite or NaN; nothing is sent.',
+    advice: 'abort',
+  },
+  disposed: { meaning: 'The trainer was used after it was disposed of.', advice: 'abort' },
+  engine_failed: { meaning: 'The engine’s own library failed; its message is the cause.', advice: 'abort' },
+};
+
+export class TrainingError extends WardroundError<TrainingErrorCode> {
+  readonly subsystem = 'training';
+
+  constructor(code: TrainingErrorCode, message?: string, details?: ErrorDetails, cause?: unknown) {
+    const entry: { meaning: string; advice: Advice } = trainingErrors[code];
+    super(code, message ?? entry.meaning, entry.advice, details, cause);
+  }
+}

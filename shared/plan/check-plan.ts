@@ -1,5 +1,5 @@
 import type { DataContract } from './contract.ts';
-import { normalisedLevel } from './level.ts';
+import { normaliseLevel } from './level.ts';
 import type { Plan } from './plan.ts';
 import type { Policy } from './policy.ts';
 
@@ -41,7 +41,7 @@ function repeated(
 }
 
 function levelFindings(levels: readonly string[], path: Path): Finding[] {
-  return repeated(levels, path, 'the level', { formOf: normalisedLevel });
+  return repeated(levels, path, 'the level', { formOf: normaliseLevel });
 }
 
 function columnFindings(contract: DataContract): Finding[] {
@@ -142,7 +142,7 @@ function subgroupFindings(contract: DataContract): Finding[] {
           path: [...path, 'level'],
           message: `column ${column.name} is continuous; bound the subgroup with atLeast and below`,
         });
-      } else if (!column.levels.map(normalisedLevel).includes(normalisedLevel(subgroup.level))) {
+      } else if (!column.levels.map(normaliseLevel).includes(normaliseLevel(subgroup.level))) {
         findings.push({
           path: [...path, 'level'],
           message: `column ${column.name} has no level ${JSON.stringify(subgroup.level)}; its levels are ${column.levels.join(', ')}`,

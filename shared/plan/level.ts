@@ -1,13 +1,14 @@
 /**
- * The form in which a level of a categorical column or label is compared: the text without white space around it,
- * and a number in its shortest form, so that `1`, `1.0` and `+1` are one level. Codes with more digits than a
- * float64 keeps apart stay text.
+ * The form in which a level of a categorical column or of the label is compared: trimmed, and a plain decimal number without
+ * a leading +, leading zeros or a fraction of zeros, so that `1.0`, `01` and `1` are one level. Digits are kept as text: no
+ * rounding, so long codes stay apart.
  */
-export function normalisedLevel(level: string): string {
+export function normaliseLevel(level: string): string {
   const text = level.trim();
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return text;
-  const value = Number(text);
-  const digits = text.replace(/e.*$/i, '').replaceAll(/\D/g, '').replace(/^0+/, '').length;
-  // Adding 0 turns -0 into 0.
-  return Number.isFinite(value) && digits <= 15 ? String(value + 0) : text;
+  const match = /^([+-]?)(\d+)(?:\.(\d*))?$/.exec(text);
+  if (match === null) return text;
+  const whole = (match[2] as string).replace(/^0+(?=\d)/, '');
+  const fraction = (match[3] ?? '').replace(/0+$/, '');
+  const digits = fraction === '' ? whole : `${whole}.${fraction}`;
+  return match[1] === '-' && digits !== '0' ? `-${digits}` : digits;
 }

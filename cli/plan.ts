@@ -1,0 +1,145 @@
+import { readFileSync, statSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { loadPlan, loadPolicy, maximumPlanBytes } from '../shared/plan/load-plan.ts';
+import type { Plan } from '../shared/plan/plan.ts';
+import { PlanError } from '../shared/plan/plan-error.ts';
+import type { Policy } from '../shared/plan/policy.ts';
+import { strictnessViolations } from '../shared/plan/strictness.ts';
+import { commandGroup } from '../shared/runtime/command-group.ts';
+import { ConfigError } from '../shared/runtime/config-error.ts';
+import { exitCodes } from '../shared/runtime/exit-codes.ts';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** Reads a plan or policy file. @throws ConfigError when it is not there or cannot be read, PlanError `too_large` */
+function readText(file: string): string {
+  try {
+    const facts = statSync(file);
+    if (!facts.isFile()) throw new ConfigError('unreadable', `${file}: is not a file`, { file });
+    if (facts.size > maximumPlanBytes) {
+      throw new PlanError('too_large', `${file}: has ${facts.size} bytes; the most is ${maximumPlanBytes}`, { file });
+    }
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') throw new ConfigError('not_found', `${file}: there is no such file`, { file }, cause);
+    if (cause instanceof ConfigError || cause instanceof PlanError) throw cause;
+    throw new ConfigError('unreadable', `${file}: cannot be read (${code ?? 'unknown error'})`, { file }, cause);
+  }
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function workText(plan: Plan): string {
+  const { work, batch } = plan.training;
+  const rows = batch === 'full' ? 'all rows at once' : `batches of ${batch}`;
+  const amount = 'epochs' in work ? `${work.epochs} epoch(s)` : `${work.steps} step(s)`;
+  return `${amount} a round, ${rows}, ${plan.training.optimiser.kind} at rate ${plan.training.optimiser.rate}`;
+}
+
+function outcomeText(plan: Plan): string {
+  const { label } = plan.data;
+  return 'levels' in label ? `${label.name} (${label.levels.join(', ')})` : `${label.name} in ${label.unit}`;
+}
+
+function planSummary(plan: Plan, digest: string): string {
+  const { data, federation, model } = plan;
+  const lines: [string, string][] = [
+    ['plan', plan.name],
+    ['digest', digest],
+    ['purpose', plan.purpose.replaceAll(/\s+/g, ' ').trim()],
+    ['task', `${plan.task.kind}: ${outcomeText(plan)}`],
+    ['columns', `${data.columns.length}: ${data.columns.map((column) => column.name).join(', ')}`],
+    [
+      'judged on',
+      data.trainingCutoff === null
+        ? "each site's declared holdout (retrospective)"
+        : `rows with ${data.time} from ${data.trainingCutoff} on; earlier rows train`,
+    ],
+    ['model', model.family === 'mlp' ? `mlp ${model.hidden.join('-')}, ${model.activation}` : model.family],
+    ['training', workText(plan)],
+    [
+      'federation',
+      `${federation.strategy.kind}, ${federation.rounds} rounds, ${federation.sites.minimum} to ${federation.sites.target} sites, ${federation.roundDeadlineSeconds} s a round`,
+    ],
+    ['small counts', `figures from fewer than ${federation.minimumCount} patients stay at the site`],
+    ['gate', policyText(plan.gate)],
+  ];
+  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}\n`).join('');
+}
+
+function policyText(policy: Policy): string {
+  return `${policy.name}: AUROC at least ${policy.auroc.floor}, at most ${policy.auroc.margin} below the model in use, ${policy.minimumEvents} events and ${policy.minimumNonEvents} non-events`;
+}
+
+function checkPlan(file: string, options: JsonOption): void {
+  const { plan, digest } = loadPlan(readText(file), file);
+  if (options.json === true) printJson({ file, valid: true, name: plan.name, digest });
+  else process.stdout.write(`${planSummary(plan, digest)}The plan is valid.\n`);
+}
+
+function digestPlan(file: string, options: JsonOption & { readonly canonical?: boolean }): void {
+  const { plan, digest, canonical } = loadPlan(readText(file), file);
+  // The canonical bytes alone: what the digest is taken over, without a line end.
+  if (options.canonical === true) process.stdout.write(canonical);
+  else if (options.json === true) printJson({ file, name: plan.name, digest });
+  else process.stdout.write(`${digest}\n`);
+}
+
+function checkPolicy(file: string, options: JsonOption & { readonly against?: string }): void {
+  const { policy, digest } = loadPolicy(readText(file), file);
+  const bound = options.against === undefined ? null : loadPlan(readText(options.against), options.against);
+  const violations = bound === null ? [] : strictnessViolations(policy, bound.plan.gate);
+  if (options.json === true) {
+    printJson({
+      file,
+      valid: true,
+      name: policy.name,
+      digest,
+      ...(bound === null ? {} : { against: bound.digest, strictEnough: violations.length === 0, violations }),
+    });
+  } else {
+    process.stdout.write(`${'policy'.padEnd(13)} ${policyText(policy)}\n${'digest'.padEnd(13)} ${digest}\n`);
+    if (bound === null) process.stdout.write('The policy is valid.\n');
+    else if (violations.length === 0) {
+      process.stdout.write(`The policy is valid and at least as strict as plan ${bound.plan.name}.\n`);
+    } else {
+      process.stdout.write(`The policy is looser than plan ${bound.plan.name}; a hospital may only be stricter:\n`);
+      for (const violation of violations) process.stdout.write(`  ${violation}\n`);
+    }
+  }
+  if (violations.length > 0) process.exitCode = exitCodes.refused;
+}
+
+/** Adds `plan check`, `plan digest` and `policy check`. */
+export function register(program: Command): void {
+  const plan = commandGroup(program, 'plan', 'Check plans before they are started or approved.');
+  plan
+    .command('check')
+    .description('Check a plan file and print what it asks for; every problem is named with its line.')
+    .argument('<file>', 'plan in YAML or JSON')
+    .option('--json', 'print one JSON value')
+    .action(checkPlan);
+  plan
+    .command('digest')
+    .description('Print the SHA-256 of the canonical form: the name under which hospitals approve the plan.')
+    .argument('<file>', 'plan in YAML or JSON')
+    .option('--json', 'print one JSON value')
+    .addOption(
+      new Option('--canonical', 'print the canonical JSON itself, which sha256sum gives the digest of').conflicts(
+        'json',
+      ),
+    )
+    .action(digestPlan);
+  commandGroup(program, 'policy', "Check a hospital's gate policy.")
+    .command('check')
+    .description('Check a policy file, and that it is at least as strict as a plan asks.')
+    .argument('<file>', 'policy in YAML or JSON')
+    .option('--against <plan>', 'plan whose gate is the bound; exit code 3 when the policy is looser')
+    .option('--json', 'print one JSON value')
+    .action(checkPolicy);
+}

@@ -1,0 +1,20 @@
+import { jsonSchemaOf, planFormats } from '../shared/plan/schemas.ts';
+import { siteConfigSchema } from '../site-agent/config.ts';
+import { errorCatalogues } from './error-catalogues.ts';
+import { errorsPage } from './errors-page.ts';
+
+/** File formats a person writes, by name: `schemas/NAME.schema.json`. */
+const formats = {
+  ...planFormats,
+  site: { schema: siteConfigSchema, title: 'Wardround site agent configuration (site.yaml)' },
+};
+
+/** Text of every file that is made from the schemas and catalogues, by path from the root. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const [name, { schema, title }] of Object.entries(formats)) {
+    files.set(`schemas/${name}.schema.json`, `${JSON.stringify(jsonSchemaOf(schema, title), null, 2)}\n`);
+  }
+  files.set('docs/errors.md', errorsPage(errorCatalogues));
+  return files;
+}

@@ -1,0 +1,55 @@
+import { StatisticsError } from './statistics-error.ts';
+
+/** @throws StatisticsError `not_finite` naming the first entry that is NaN or infinite. */
+export function assertFinite(values: ArrayLike<number>, name: string): void {
+  for (let index = 0; index < values.length; index++) {
+    if (!Number.isFinite(values[index])) {
+      throw new StatisticsError('not_finite', `${name}[${index}] is ${values[index]}; leave such rows out before`, {
+        name,
+        index,
+      });
+    }
+  }
+}
+
+/** @throws StatisticsError `length_mismatch`. */
+export function assertSameLength(a: ArrayLike<number>, b: ArrayLike<number>, names: string): void {
+  if (a.length !== b.length) {
+    throw new StatisticsError('length_mismatch', `${names} have ${a.length} and ${b.length} entries`, { names });
+  }
+}
+
+/** Events of a 0/1 label vector. @throws StatisticsError `not_binary`. */
+export function countEvents(labels: ArrayLike<number>): number {
+  let events = 0;
+  for (let index = 0; index < labels.length; index++) {
+    const label = labels[index];
+    if (label === 1) events++;
+    else if (label !== 0)
+      throw new StatisticsError('not_binary', `labels[${index}] is ${label}, not 0 or 1`, { index });
+  }
+  return events;
+}
+
+/** @throws StatisticsError when an entry is no count: negative, NaN or infinite. */
+export function assertCounts(counts: readonly number[], name: string): void {
+  assertFinite(counts, name);
+  const negative = counts.findIndex((count) => count < 0);
+  if (negative >= 0) {
+    throw new StatisticsError(
+      'out_of_range',
+      `${name}[${negative}] is ${counts[negative]}, and a count is never negative`,
+    );
+  }
+}
+
+/** @throws StatisticsError `not_finite` or `out_of_range` naming the first entry that is no probability. */
+export function assertProbabilities(values: ArrayLike<number>): void {
+  assertFinite(values, 'probabilities');
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] as number;
+    if (value < 0 || value > 1) {
+      throw new StatisticsError('out_of_range', `probabilities[${index}] is ${value}, not between 0 and 1`, { index });
+    }
+  }
+}

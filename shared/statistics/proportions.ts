@@ -1,0 +1,24 @@
+import type { Estimate } from '../plan/judgement.ts';
+import { twoSidedZ, undefinedEstimate } from './estimate.ts';
+import { StatisticsError } from './statistics-error.ts';
+
+/**
+ * A proportion with Wilson's 95% score interval. E. B. Wilson (1927), JASA 22:209:
+ * (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Undefined (`no_rows`) for n = 0.
+ */
+export function wilsonInterval(successes: number, n: number): Estimate {
+  if (!(successes >= 0 && successes <= n && Number.isFinite(n))) {
+    throw new StatisticsError('out_of_range', `wilsonInterval: ${successes} of ${n} is no proportion`);
+  }
+  if (n === 0) return undefinedEstimate('no_rows');
+  const p = successes / n;
+  const z2 = twoSidedZ * twoSidedZ;
+  const middle = p + z2 / (2 * n);
+  const half = twoSidedZ * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n));
+  const denominator = 1 + z2 / n;
+  return {
+    value: p,
+    low: successes === 0 ? 0 : Math.max(0, (middle - half) / denominator),
+    high: successes === n ? 1 : Math.min(1, (middle + half) / denominator),
+  };
+}

@@ -1,0 +1,71 @@
+import { chiSquareUpper } from './gamma.ts';
+import { assertCounts, assertSameLength } from './inputs.ts';
+
+/** Two samples' counts over the same bins, compared. */
+export interface ChiSquareResult {
+  /** Null when undefined; then `reason` says why. */
+  readonly statistic: number | null;
+  readonly degreesOfFreedom: number | null;
+  readonly p: number | null;
+  /** Smallest expected count of any cell that was used; null when undefined. */
+  readonly smallestExpected: number | null;
+  readonly reason: 'no_rows' | 'single_bin' | null;
+}
+
+/**
+ * Two-sample chi-square test of homogeneity: K. Pearson (1911), Biometrika 8:250. Σ (observed - expected)² / expected over the 2 × k
+ * table with expected = row total · column total / grand total. Bins empty in both samples are dropped; df = bins kept - 1.
+ * Never the one-sample form: the reference is a sample too. No continuity correction.
+ */
+export function twoSampleChiSquare(first: readonly number[], second: readonly number[]): ChiSquareResult {
+  assertSameLength(first, second, 'twoSampleChiSquare: the two count vectors');
+  assertCounts(first, 'first');
+  assertCounts(second, 'second');
+  const none = { statistic: null, degreesOfFreedom: null, p: null, smallestExpected: null };
+  const firstTotal = first.reduce((sum, count) => sum + count, 0);
+  const secondTotal = second.reduce((sum, count) => sum + count, 0);
+  if (firstTotal === 0 || secondTotal === 0) return { ...none, reason: 'no_rows' };
+  const total = firstTotal + secondTotal;
+  let bins = 0;
+  let statistic = 0;
+  let smallestExpected = Number.POSITIVE_INFINITY;
+  for (const [bin, a] of first.entries()) {
+    const b = second[bin] as number;
+    if (a + b === 0) continue;
+    bins++;
+    const expectedA = ((a + b) * firstTotal) / total;
+    const expectedB = ((a + b) * secondTotal) / total;
+    statistic += (a - expectedA) ** 2 / expectedA + (b - expectedB) ** 2 / expectedB;
+    smallestExpected = Math.min(smallestExpected, expectedA, expectedB);
+  }
+  if (bins < 2) return { ...none, reason: 'single_bin' };
+  return {
+    statistic,
+    degreesOfFreedom: bins - 1,
+    p: chiSquareUpper(statistic, bins - 1),
+    smallestExpected,
+    reason: null,
+  };
+}
+
+const psiFloor = 1e-4;
+
+/**
+ * Population stability index, Σ (q - p) ln(q / p) over the bins' shares p (reference) and q (current): the symmetrised
+ * Kullback-Leibler divergence. Shares below 1e-4 are set to 1e-4, without renormalising. Null when either sample is empty.
+ */
+export function populationStability(reference: readonly number[], current: readonly number[]): number | null {
+  assertSameLength(reference, current, 'populationStability: the two count vectors');
+  assertCounts(reference, 'reference');
+  assertCounts(current, 'current');
+  const referenceTotal = reference.reduce((sum, count) => sum + count, 0);
+  const currentTotal = current.reduce((sum, count) => sum + count, 0);
+  if (referenceTotal === 0 || currentTotal === 0) return null;
+  let psi = 0;
+  for (const [bin, count] of reference.entries()) {
+    const p = Math.max(psiFloor, count / referenceTotal);
+    const q = Math.max(psiFloor, (current[bin] as number) / currentTotal);
+    psi += (q - p) * Math.log(q / p);
+  }
+  return psi;
+}

@@ -25,7 +25,8 @@ export const migrations: readonly string[] = [
     round integer not null,
     kind text not null check (kind in ('summary', 'train', 'judge')),
     plan text not null,
-    state text not null check (state in ('ready', 'answered', 'declined')),
+    state text not null check (state in ('working', 'ready', 'answered', 'declined')),
+    base text,
     payload text,
     receipt text,
     updated_ms integer not null

@@ -7,10 +7,10 @@ import {
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
 } from '@duckdb/node-api';
+import { normaliseLevel } from '../../shared/plan/level.ts';
 
 const dayMs = 86_400_000;
 const numberPattern = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-const plainNumberPattern = /^([+-]?)(\d+)(?:\.(\d*))?$/;
 const isoPattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/;
 
@@ -32,20 +32,6 @@ export function cellNumber(cell: unknown): number | undefined {
     value = Number(text);
   } else return undefined;
   return Number.isFinite(value) ? value : undefined;
-}
-
-/**
- * The form in which levels are compared: trimmed, and a plain decimal number without a leading +, leading zeros
- * or a fraction of zeros, so that `1.0`, `01` and `1` are one level. Digits are kept as text: no rounding.
- */
-export function normaliseLevel(text: string): string {
-  const trimmed = text.trim();
-  const match = plainNumberPattern.exec(trimmed);
-  if (match === null) return trimmed;
-  const whole = (match[2] as string).replace(/^0+(?=\d)/, '');
-  const fraction = (match[3] ?? '').replace(/0+$/, '');
-  const digits = fraction === '' ? whole : `${whole}.${fraction}`;
-  return match[1] === '-' && digits !== '0' ? `-${digits}` : digits;
 }
 
 /** The cell as text, as a level or a key is compared; undefined for lists, structures and blobs. */

@@ -1,6 +1,7 @@
 import type { CategoricalColumn, ContinuousColumn, DataContract } from '../../shared/plan/contract.ts';
+import { normaliseLevel } from '../../shared/plan/level.ts';
 import type { HoldoutConfig } from '../config.ts';
-import { cellBoolean, cellNumber, cellShown, cellText, cellTimeMs, isMissing, normaliseLevel } from './cells.ts';
+import { cellBoolean, cellNumber, cellShown, cellText, cellTimeMs, isMissing } from './cells.ts';
 import { DataError } from './data-error.ts';
 import { ProblemCollector, type ProblemReport, type ProblemRule } from './problems.ts';
 import { type QueryLimits, runQuery } from './query.ts';

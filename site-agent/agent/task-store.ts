@@ -1,0 +1,76 @@
+import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
+import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import type { Digest, RunId, TaskId } from '../../shared/runtime/ids.ts';
+import type { Receipt, TaskOffer, UpdateHeader } from '../../shared/wire/messages.ts';
+import type { AgentStore } from './store.ts';
+
+/** What a task ended in; stored before it is sent, so that a repeated offer gets the same bits. */
+export type TaskResult = UpdateHeader | SiteSummary | Judgement;
+
+/** Results of tasks by id. */
+export interface TaskStore {
+  /** Notes that work on the task begins. A result that is there already stays. */
+  begin(offer: TaskOffer, nowMs: number): void;
+  result<Result extends TaskResult>(task: TaskId): Result | null;
+  /** The result is final from here on. */
+  finish(task: TaskId, result: TaskResult, nowMs: number): void;
+  answered(task: TaskId, receipt: Receipt, nowMs: number): void;
+  declined(task: TaskId, nowMs: number): void;
+  /** Digests of starting weights and deltas of a run's earlier rounds; nobody asks for them again. */
+  outdatedObjects(run: RunId, beforeRound: number): readonly Digest[];
+}
+
+export function createTaskStore(store: AgentStore): TaskStore {
+  return {
+    begin(offer, nowMs) {
+      store.run(
+        `insert into tasks (id, run, round, kind, plan, state, base, updated_ms) values (?, ?, ?, ?, ?, 'working', ?, ?)
+         on conflict (id) do nothing`,
+        offer.id,
+        offer.run,
+        offer.round,
+        offer.kind,
+        offer.plan,
+        offer.kind === 'train' ? offer.base.digest : null,
+        nowMs,
+      );
+    },
+    result<Result extends TaskResult>(task: TaskId) {
+      const row = store.get<{ payload: string | null }>('select payload from tasks where id = ?', task);
+      return row?.payload == null ? null : (JSON.parse(row.payload) as Result);
+    },
+    finish(task, result, nowMs) {
+      store.run(
+        `update tasks set state = 'ready', payload = ?, updated_ms = ? where id = ? and payload is null`,
+        canonicalJson(result),
+        nowMs,
+        task,
+      );
+    },
+    answered(task, receipt, nowMs) {
+      store.run(
+        `update tasks set state = 'answered', receipt = ?, updated_ms = ? where id = ?`,
+        canonicalJson(receipt),
+        nowMs,
+        task,
+      );
+    },
+    declined(task, nowMs) {
+      store.run(`update tasks set state = 'declined', updated_ms = ? where id = ? and payload is null`, nowMs, task);
+    },
+    outdatedObjects(run, beforeRound) {
+      const rows = store.all<{ base: Digest | null; payload: string | null }>(
+        `select base, payload from tasks where run = ? and kind = 'train' and round < ?`,
+        run,
+        beforeRound,
+      );
+      const digests = new Set<Digest>();
+      for (const { base, payload } of rows) {
+        if (base !== null) digests.add(base);
+        if (payload !== null) digests.add((JSON.parse(payload) as UpdateHeader).delta.digest);
+      }
+      return [...digests];
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import type { Decision, DecisionKind, Judgement } from '../../shared/plan/judgement.ts';
+import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import type { Digest, ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { AgentError } from '../agent/agent-error.ts';
+import type { AgentStore } from '../agent/store.ts';
+
+/**
+ * Places a release can have at a site, one each a model.
+ *
+ * - `candidate`: received and not accepted: being judged, or held.
+ * - `active`: accepted; what `site predict` runs.
+ * - `previous`: active before the present one; where `site rollback` goes.
+ */
+export type Slot = 'candidate' | 'active' | 'previous';
+
+/** A release this site has received. */
+export interface RegisteredRelease {
+  readonly version: ReleaseVersion;
+  /** Name of the model: the version without its counter. */
+  readonly model: string;
+  readonly digest: Digest;
+  readonly plan: Digest;
+  readonly receivedMs: number;
+  /** Null until judged. */
+  readonly decision: DecisionKind | null;
+  readonly decidedMs: number | null;
+  /** When this release was first judged `hold`, if it was; the policy's deadline counts from here. */
+  readonly heldSinceMs: number | null;
+  readonly slot: Slot | null;
+}
+
+export interface ModelEvent {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly model: string;
+  readonly event: 'received' | 'accepted' | 'held' | 'rejected' | 'superseded' | 'rolled_back';
+  readonly version: ReleaseVersion;
+  /** The release that was active before, where the event changed that. */
+  readonly fromVersion: ReleaseVersion | null;
+}
+
+/** Which releases this site holds and which one it uses. Each change is one transaction. Files are in `model-files.ts`. */
+export interface ModelRegistry {
+  /** Enters a release as candidate. One that already has a place keeps it. */
+  receive(
+    release: { readonly version: ReleaseVersion; readonly digest: Digest; readonly plan: Digest },
+    nowMs: number,
+  ): void;
+  /**
+   * Carries out a decision: accept makes the release active and the active one previous; hold keeps it as candidate;
+   * reject takes it out. Hold and reject leave the active release as it is. Call it inside `store.transaction`
+   * together with what else must change, or alone.
+   */
+  decide(version: ReleaseVersion, judgement: Judgement, nowMs: number): void;
+  /** Makes the previous release active again. @throws AgentError `unknown_model`, `no_previous_model` */
+  rollback(model: string, nowMs: number): { readonly from: ReleaseVersion; readonly to: ReleaseVersion };
+  inSlot(model: string, slot: Slot): RegisteredRelease | null;
+  find(version: ReleaseVersion): RegisteredRelease | null;
+  /** The last judgement's decision, for `site models`. */
+  decisionOf(version: ReleaseVersion): Decision | null;
+  models(): readonly string[];
+  releases(): readonly RegisteredRelease[];
+  events(): readonly ModelEvent[];
+}
+
+export function modelOfVersion(version: ReleaseVersion): string {
+  return version.slice(0, Math.max(0, version.lastIndexOf('/')));
+}
+
+const select = `select r.version, r.model, r.digest, r.plan, r.received_ms as "receivedMs", r.decision,
+    r.decided_ms as "decidedMs", s.slot,
+    (select min(e.at_ms) from model_events e where e.version = r.version and e.event = 'held') as "heldSinceMs"
+  from releases r left join slots s on s.version = r.version`;
+
+export function createModelRegistry(store: AgentStore): ModelRegistry {
+  const record = (
+    event: ModelEvent['event'],
+    model: string,
+    version: string,
+    fromVersion: string | null,
+    nowMs: number,
+  ): void => {
+    store.run(
+      'insert into model_events (at_ms, model, event, version, from_version) values (?, ?, ?, ?, ?)',
+      nowMs,
+      model,
+      event,
+      version,
+      fromVersion,
+    );
+  };
+  const put = (model: string, slot: Slot, version: string, nowMs: number): void => {
+    store.run('delete from slots where version = ?', version);
+    store.run(
+      `insert into slots (model, slot, version, since_ms) values (?, ?, ?, ?)
+       on conflict (model, slot) do update set version = excluded.version, since_ms = excluded.since_ms`,
+      model,
+      slot,
+      version,
+      nowMs,
+    );
+  };
+  const clear = (model: string, slot: Slot): void => {
+    store.run('delete from slots where model = ? and slot = ?', model, slot);
+  };
+  const inSlot = (model: string, slot: Slot): RegisteredRelease | null =>
+    store.get<RegisteredRelease>(`${select} where s.model = ? and s.slot = ?`, model, slot) ?? null;
+  const find = (version: ReleaseVersion): RegisteredRelease | null =>
+    store.get<RegisteredRelease>(`${select} where r.version = ?`, version) ?? null;
+
+  function activate(release: RegisteredRelease, nowMs: number): void {
+    const active = inSlot(release.model, 'active');
+    if (active?.version === release.version) return;
+    put(release.model, 'active', release.version, nowMs);
+    if (active !== null) put(release.model, 'previous', active.version, nowMs);
+    record('accepted', release.model, release.version, active?.version ?? null, nowMs);
+  }
+
+  return {
+    receive(release, nowMs) {
+      const model = modelOfVersion(release.version);
+      const known = find(release.version);
+      if (known !== null && known.digest !== release.digest) {
+        throw new AgentError(
+          'package_invalid',
+          `Release ${release.version} came before with the digest ${known.digest}, now with ${release.digest}.`,
+          { version: release.version },
+        );
+      }
+      if (known !== null) return;
+      store.run(
+        'insert into releases (version, model, digest, plan, received_ms) values (?, ?, ?, ?, ?)',
+        release.version,
+        model,
+        release.digest,
+        release.plan,
+        nowMs,
+      );
+      const earlier = inSlot(model, 'candidate');
+      if (earlier !== null) record('superseded', model, earlier.version, null, nowMs);
+      put(model, 'candidate', release.version, nowMs);
+      record('received', model, release.version, null, nowMs);
+    },
+    decide(version, judgement, nowMs) {
+      const release = find(version);
+      if (release === null) throw new AgentError('unknown_model', undefined, { version });
+      const { decision } = judgement.decision;
+      store.run(
+        'update releases set decision = ?, decided_ms = ?, judgement = ? where version = ?',
+        decision,
+        nowMs,
+        canonicalJson(judgement),
+        version,
+      );
+      if (decision === 'accept') {
+        activate(release, nowMs);
+        return;
+      }
+      // A release in use is judged again later on: hold or reject then is a matter for people, and leaves it in use.
+      if (decision === 'reject' && release.slot === 'candidate') clear(release.model, 'candidate');
+      record(decision === 'hold' ? 'held' : 'rejected', release.model, version, null, nowMs);
+    },
+    rollback: (model, nowMs) =>
+      store.transaction(() => {
+        const active = inSlot(model, 'active');
+        const previous = inSlot(model, 'previous');
+        if (active === null) {
+          const known = store.get('select 1 as known from releases where model = ?', model) !== undefined;
+          throw new AgentError(
+            known ? 'no_active_model' : 'unknown_model',
+            known ? `No release of ${model} is active.` : `No release of a model "${model}" has reached this site.`,
+            { model },
+          );
+        }
+        if (previous === null) {
+          throw new AgentError('no_previous_model', `${active.version} is the first release of ${model} in use here.`, {
+            model,
+          });
+        }
+        clear(model, 'active');
+        put(model, 'active', previous.version, nowMs);
+        record('rolled_back', model, previous.version, active.version, nowMs);
+        return { from: active.version, to: previous.version };
+      }),
+    inSlot,
+    find,
+    decisionOf(version) {
+      const row = store.get<{ judgement: string | null }>('select judgement from releases where version = ?', version);
+      return row?.judgement == null ? null : (JSON.parse(row.judgement) as Judgement).decision;
+    },
+    models: () =>
+      store.all<{ model: string }>('select distinct model from releases order by model').map(({ model }) => model),
+    releases: () => store.all<RegisteredRelease>(`${select} order by r.model, r.received_ms, r.version`),
+    events: () =>
+      store.all<ModelEvent>(
+        `select sequence, at_ms as "atMs", model, event, version, from_version as "fromVersion"
+         from model_events order by sequence`,
+      ),
+  };
+}

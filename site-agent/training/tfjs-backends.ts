@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { Logger } from '../../shared/runtime/logger.ts';
+import { registerGradients } from './tfjs-gradients.ts';
 import { TrainingError } from './training-error.ts';
 
 /** The library's own interface; the native packages export all of it too. */
@@ -70,6 +71,25 @@ async function openWasm(): Promise<TfjsLibrary> {
 /** The library keeps the paths for the process and refuses to be told twice. */
 let wasmPathsSet = false;
 
+const processEvents = ['uncaughtException', 'unhandledRejection'] as const;
+
+/**
+ * The WebAssembly module's start-up code listens for the process's uncaught errors and throws them again, which would take the
+ * decision what to do then away from the agent. What it added is removed.
+ */
+async function withoutProcessListeners<Result>(start: () => Promise<Result>): Promise<Result> {
+  const before = new Map(processEvents.map((event) => [event, process.listeners(event as 'uncaughtException')]));
+  try {
+    return await start();
+  } finally {
+    for (const event of processEvents) {
+      for (const listener of process.listeners(event as 'uncaughtException')) {
+        if (before.get(event)?.includes(listener) !== true) process.removeListener(event, listener);
+      }
+    }
+  }
+}
+
 async function openCpu(): Promise<TfjsLibrary> {
   await import('@tensorflow/tfjs-backend-cpu');
   return import('@tensorflow/tfjs-core');
@@ -78,7 +98,11 @@ async function openCpu(): Promise<TfjsLibrary> {
 async function openBackend(name: TfjsBackendName): Promise<TfjsBackend> {
   const library = await (name === 'wasm' ? openWasm() : name === 'cpu' ? openCpu() : openNative(name));
   const registered = name === 'wasm' || name === 'cpu' ? name : 'tensorflow';
-  if (!(await library.setBackend(registered))) throw new Error(`the backend ${registered} did not start`);
+  // Without its checks of every tensor for debugging, and without its advertisement on the console.
+  library.enableProdMode();
+  registerGradients(library);
+  if (!(await withoutProcessListeners(() => library.setBackend(registered))))
+    throw new Error(`the backend ${registered} did not start`);
   await library.ready();
   const missing = neededKernels.filter((kernel) => library.getKernel(kernel, registered) === undefined);
   if (missing.length > 0) throw new Error(`the backend ${registered} lacks ${missing.join(', ')}`);

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../shared/runtime/clock.ts';
 import { CertificateError } from './certificate-error.ts';
 import { type CertificateFacts, certificateFacts, fingerprintOf, readCertificate, validityOf } from './facts.ts';
-import { type CertificateTemplate, issueCertificate } from './issuing.ts';
+import { type CertificateTemplate, issueCertificate, organisationOf } from './issuing.ts';
 import { generatePrivateKey, type KeyProfile, publicKeyOf, readPrivateKey } from './keys.ts';
 import { checkMemberName } from './roles.ts';
 
@@ -111,7 +111,7 @@ export function openAuthority(
   if (!issuing.checkIssued(root) || !issuing.verify(root.publicKey)) {
     throw new CertificateError('wrong_authority', 'The issuing certificate was not issued by the root beside it.');
   }
-  const organisation = /^O=(.*)$/m.exec(issuing.subject)?.[1] ?? 'Wardround';
+  const organisation = organisationOf(material.issuingPem) ?? 'Wardround';
   const [issuingNotBeforeMs, issuingNotAfterMs] = validityOf(issuing);
 
   const issue = async (

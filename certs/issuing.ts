@@ -57,6 +57,11 @@ function subjectOf(organisation: string, unit: string, commonName: string): x509
   return new x509.Name([{ O: text(organisation) }, { OU: text(unit) }, { CN: text(commonName) }]);
 }
 
+/** The organisation a certificate names, as it was written. */
+export function organisationOf(certificatePem: string): string | null {
+  return new x509.X509Certificate(certificatePem).subjectName.getField('O')[0] ?? null;
+}
+
 function extensionsOf(template: CertificateTemplate): x509.Extension[] {
   const { kind } = template;
   if (kind === 'root' || kind === 'issuing') {

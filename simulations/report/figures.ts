@@ -1,0 +1,35 @@
+import type { Estimate } from '../../shared/plan/judgement.ts';
+
+/** Figure with fixed decimals; an en dash where it is unknown. */
+export function figure(value: number | null, decimals = 3): string {
+  return value === null ? '–' : value.toFixed(decimals);
+}
+
+/** `0.842 (0.801 to 0.883)`. */
+export function estimateText(estimate: Estimate): string {
+  if (estimate.value === null) return '–';
+  const text = figure(estimate.value);
+  return estimate.low === null || estimate.high === null
+    ? text
+    : `${text} (${figure(estimate.low)} to ${figure(estimate.high)})`;
+}
+
+/** p to two digits, `< 0.0001` below that. */
+export function pText(p: number | null): string {
+  if (p === null) return '–';
+  if (p < 0.0001) return '< 0.0001';
+  return p < 0.01 ? p.toFixed(4) : p.toFixed(2);
+}
+
+/** `812 B`, `1.4 KiB`, `3.0 MiB`. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** `430 ms`, `12.4 s`. */
+export function durationText(durationMs: number | null): string {
+  if (durationMs === null) return '–';
+  return durationMs < 1000 ? `${Math.round(durationMs)} ms` : `${(durationMs / 1000).toFixed(1)} s`;
+}

@@ -208,10 +208,10 @@ export function safetensorsHeaderBytes(prefix: Uint8Array): number {
 }
 
 function copyValues(bytes: Uint8Array): Float32Array {
-  // A copy of its own: aligned, and free of the caller's buffer.
-  const copy = bytes.slice();
-  if (!littleEndian) new Uint8Array(copy.buffer).set(swapped(copy));
-  return new Float32Array(copy.buffer, 0, copy.byteLength / bytesPerValue);
+  const values = new Float32Array(bytes.byteLength / bytesPerValue);
+  // Not `bytes.slice()`: that of a Buffer is a view of the memory it shares with others.
+  new Uint8Array(values.buffer).set(littleEndian ? bytes : swapped(bytes));
+  return values;
 }
 
 function swapped(bytes: Uint8Array): Uint8Array {

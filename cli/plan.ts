@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { loadPlan, loadPolicy, maximumPlanBytes } from '../shared/plan/load-plan.ts';
 import type { Plan } from '../shared/plan/plan.ts';
-import { PlanError } from '../shared/plan/plan-error.ts';
+import { PlanError, planErrorOf } from '../shared/plan/plan-error.ts';
 import type { Policy } from '../shared/plan/policy.ts';
 import { strictnessViolations } from '../shared/plan/strictness.ts';
 import { commandGroup } from '../shared/runtime/command-group.ts';
@@ -19,7 +19,14 @@ function readText(file: string): string {
     const facts = statSync(file);
     if (!facts.isFile()) throw new ConfigError('unreadable', `${file}: is not a file`, { file });
     if (facts.size > maximumPlanBytes) {
-      throw new PlanError('too_large', `${file}: has ${facts.size} bytes; the most is ${maximumPlanBytes}`, { file });
+      throw planErrorOf(file, [
+        {
+          code: 'too_large',
+          path: '',
+          message: `the file has ${facts.size} bytes; the most is ${maximumPlanBytes}. Is it the right file?`,
+          position: null,
+        },
+      ]);
     }
     return readFileSync(file, 'utf8');
   } catch (cause) {
@@ -115,6 +122,21 @@ function checkPolicy(file: string, options: JsonOption & { readonly against?: st
   if (violations.length > 0) process.exitCode = exitCodes.refused;
 }
 
+/** With --json, what is wrong with a file is data for a script as well; the exit code says that it was refused. */
+function withJsonProblems<Options extends JsonOption>(
+  action: (file: string, options: Options) => void,
+): (file: string, options: Options) => void {
+  return (file, options) => {
+    try {
+      action(file, options);
+    } catch (error) {
+      if (options.json !== true || !(error instanceof PlanError)) throw error;
+      printJson({ file: error.details.file ?? file, valid: false, problems: error.problems });
+      process.exitCode = exitCodes.badInput;
+    }
+  };
+}
+
 /** Adds `plan check`, `plan digest` and `policy check`. */
 export function register(program: Command): void {
   const plan = commandGroup(program, 'plan', 'Check plans before they are started or approved.');
@@ -123,7 +145,7 @@ export function register(program: Command): void {
     .description('Check a plan file and print what it asks for; every problem is named with its line.')
     .argument('<file>', 'plan in YAML or JSON')
     .option('--json', 'print one JSON value')
-    .action(checkPlan);
+    .action(withJsonProblems(checkPlan));
   plan
     .command('digest')
     .description('Print the SHA-256 of the canonical form: the name under which hospitals approve the plan.')
@@ -134,12 +156,12 @@ export function register(program: Command): void {
         'json',
       ),
     )
-    .action(digestPlan);
+    .action(withJsonProblems(digestPlan));
   commandGroup(program, 'policy', "Check a hospital's gate policy.")
     .command('check')
     .description('Check a policy file, and that it is at least as strict as a plan asks.')
     .argument('<file>', 'policy in YAML or JSON')
     .option('--against <plan>', 'plan whose gate is the bound; exit code 3 when the policy is looser')
     .option('--json', 'print one JSON value')
-    .action(checkPolicy);
+    .action(withJsonProblems(checkPolicy));
 }

@@ -20,18 +20,13 @@ export function deriveSeed(seed: number, ...purpose: readonly (string | number)[
   return hash.readUInt32LE(0);
 }
 
-/** A stream for one purpose: seed, then words and numbers that name it, such as `('weights')` or `('batches', round, site)`. */
-export function randomStream(seed: number, ...purpose: readonly (string | number)[]): RandomStream {
-  const hash = createHash('sha256')
-    .update(JSON.stringify(['stream', seed, ...purpose]))
-    .digest();
-  let a = hash.readUInt32LE(0);
-  let b = hash.readUInt32LE(4);
-  let c = hash.readUInt32LE(8);
-  let d = hash.readUInt32LE(12) | 1;
-  let spare: number | undefined;
-
-  const bits = (): number => {
+/**
+ * The generator itself: 32 random bits a call from a state of four 32-bit words, not all zero.
+ * xoshiro128** 1.1, Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS 47(4), 2021.
+ */
+export function xoshiro128StarStar(state: readonly [number, number, number, number]): () => number {
+  let [a, b, c, d] = state;
+  return () => {
     const product = Math.imul(b, 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
     const shifted = b << 9;
@@ -43,12 +38,31 @@ export function randomStream(seed: number, ...purpose: readonly (string | number
     d = (d << 11) | (d >>> 21);
     return result;
   };
+}
+
+/** A stream for one purpose: seed, then words and numbers that name it, such as `('weights')` or `('batches', round, site)`. */
+export function randomStream(seed: number, ...purpose: readonly (string | number)[]): RandomStream {
+  const hash = createHash('sha256')
+    .update(JSON.stringify(['stream', seed, ...purpose]))
+    .digest();
+  // The lowest bit of the last word is set: a state of zeros would stay there.
+  const bits = xoshiro128StarStar([
+    hash.readUInt32LE(0),
+    hash.readUInt32LE(4),
+    hash.readUInt32LE(8),
+    hash.readUInt32LE(12) | 1,
+  ]);
+  let spare: number | undefined;
+
   const uniform = (): number => ((bits() >>> 5) * 67_108_864 + (bits() >>> 6)) / 9_007_199_254_740_992;
 
   return {
     bits,
     uniform,
     integer(below) {
+      if (!Number.isInteger(below) || below < 1 || below > 4_294_967_296) {
+        throw new RangeError(`integer: below must be a whole number from 1 to 2^32, found ${below}`);
+      }
       const limit = 4_294_967_296 - (4_294_967_296 % below);
       for (;;) {
         const draw = bits();

@@ -49,8 +49,8 @@ export interface SiteBook extends Membership, EnrolmentDesk {
   readmit(site: string, actor: string): Promise<SiteRecord>;
   /** A new certificate for a new key of the same site. The old one stays valid until shortly after the new one is first used. */
   renew(identity: SiteIdentity, request: Uint8Array): Promise<readonly string[]>;
-  /** Puts an operator's certificate on the list; `renews` is the serial of the one it takes the place of. */
-  admitOperator(certificate: IssuedCertificate, publicKeySha256: Digest, renews?: string): Promise<void>;
+  /** Puts an operator's certificate on the list. An earlier one of the same operator goes on to its end. */
+  admitOperator(certificate: IssuedCertificate, publicKeySha256: Digest): Promise<void>;
   /** Waits for writes that follow a call. */
   settled(): Promise<void>;
 }
@@ -474,8 +474,8 @@ export async function createSiteBook(
       return issued.chain;
     },
 
-    async admitOperator(certificate, publicKeySha256, renews) {
-      const row = certificateRow(certificate, publicKeySha256, clock.now(), renews ?? null);
+    async admitOperator(certificate, publicKeySha256) {
+      const row = certificateRow(certificate, publicKeySha256, clock.now(), null);
       await db.insertInto('certificates').values(row).execute();
       members.add(memberOf(row));
       audit.record('credentials.operator_admitted', certificate.name, { serial: certificate.serial });

@@ -69,3 +69,41 @@ export function populationStability(reference: readonly number[], current: reado
   }
   return psi;
 }
+
+/**
+ * Pools the bins whose expected count in the smaller sample is under `minimumExpected`, so that the chi-square distribution holds
+ * (W. G. Cochran 1954, Biometrics 10:417): all sparse bins become one; if that is still sparse, the next smallest joins it. Which bins
+ * are pooled depends on the margins alone, not on how the samples differ.
+ */
+export function poolSparseBins(
+  first: readonly number[],
+  second: readonly number[],
+  minimumExpected: number,
+): { readonly first: number[]; readonly second: number[] } {
+  assertSameLength(first, second, 'poolSparseBins: the two count vectors');
+  const firstTotal = first.reduce((sum, count) => sum + count, 0);
+  const secondTotal = second.reduce((sum, count) => sum + count, 0);
+  const smallerShare = Math.min(firstTotal, secondTotal) / (firstTotal + secondTotal);
+  const bins = first
+    .map((count, bin) => ({ bin, total: count + (second[bin] as number) }))
+    .filter(({ total }) => total > 0)
+    .sort((a, b) => a.total - b.total || a.bin - b.bin);
+  const pooled = new Set<number>();
+  let pooledTotal = 0;
+  for (const { bin, total } of bins) {
+    const sparse = total * smallerShare < minimumExpected;
+    if (!sparse && (pooled.size === 0 || pooledTotal * smallerShare >= minimumExpected)) break;
+    pooled.add(bin);
+    pooledTotal += total;
+  }
+  const apply = (counts: readonly number[]): number[] => {
+    const kept = bins
+      .map(({ bin }) => bin)
+      .filter((bin) => !pooled.has(bin))
+      .sort((a, b) => a - b)
+      .map((bin) => counts[bin] as number);
+    const sum = [...pooled].reduce((total, bin) => total + (counts[bin] as number), 0);
+    return pooled.size === 0 ? kept : [...kept, sum];
+  };
+  return { first: apply(first), second: apply(second) };
+}

@@ -23,13 +23,22 @@ const axis = {
   splitLine: { lineStyle: { color: rule } },
 } as const;
 
+/** Without what echarts adds for its script: hover styles, clips (nothing lies outside) and names whose numbers grow with every chart of the process. */
+function still(svg: string): string {
+  return svg
+    .replaceAll(/<style[^>]*>[\s\S]*?<\/style>/g, '')
+    .replaceAll(/<clipPath[^>]*>[\s\S]*?<\/clipPath>/g, '')
+    .replaceAll(/ (clip-path|ecmeta_[a-z_]+|class)="[^"]*"/g, '')
+    .replaceAll(/\n\s*/g, '');
+}
+
 function draw(height: number, label: string, option: echarts.EChartsCoreOption): Html {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: plotWidth, height });
   try {
     chart.setOption({ animation: false, ...option });
     const svg = chart.renderToSVGString({ useViewBox: true });
     const name = label.replaceAll(/[&<>"]/g, ' ');
-    return trusted(svg.replace('<svg ', `<svg role="img" aria-label="${name}" `));
+    return trusted(still(svg).replace('<svg ', `<svg role="img" aria-label="${name}" `));
   } finally {
     chart.dispose();
   }
@@ -46,7 +55,7 @@ export function linePlot(label: string, yName: string, series: readonly Series[]
   const length = Math.max(...series.map((one) => one.values.length));
   return draw(240, label, {
     grid: { left: 52, right: 16, top: 40, bottom: 40 },
-    legend: { top: 4, right: 8, textStyle: text, itemWidth: 18, itemHeight: 8 },
+    legend: { top: 4, right: 8, textStyle: text, itemWidth: 18, itemHeight: 8, itemGap: 18 },
     xAxis: {
       type: 'category',
       data: Array.from({ length }, (_, index) => String(index + 1)),
@@ -63,10 +72,14 @@ export function linePlot(label: string, yName: string, series: readonly Series[]
       data: [...one.values],
       silent: true,
       emphasis: { disabled: true },
-      symbol: index === 0 ? 'circle' : 'emptyCircle',
+      symbol: 'circle',
       symbolSize: 6,
       color: index === 0 ? 'var(--new)' : 'var(--current)',
-      itemStyle: { color: index === 0 ? 'var(--new)' : 'var(--current)' },
+      itemStyle: {
+        color: index === 0 ? 'var(--new)' : 'var(--panel)',
+        borderColor: index === 0 ? 'var(--new)' : 'var(--current)',
+        borderWidth: 2,
+      },
       lineStyle: {
         width: 2,
         color: index === 0 ? 'var(--new)' : 'var(--current)',
@@ -154,7 +167,7 @@ export function forestPlot(
           symbol: 'none',
           data: [{ xAxis: reference.value }],
           lineStyle: { color: faint, type: 'dashed', width: 1.5 },
-          label: { ...text, formatter: reference.name, position: 'end' },
+          label: { ...text, formatter: reference.name, position: 'start' },
         },
       },
     ],

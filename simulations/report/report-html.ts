@@ -88,7 +88,7 @@ function aurocTable(decisions: readonly ReleaseDecision[]): Html {
 
 function shiftCell(row: ColumnShift | undefined): Html {
   if (row === undefined || row.psi === null) return html`<td class="h" style="--a:0">–</td>`;
-  const alpha = (Math.min(1, row.psi / darkestPsi) * 0.6).toFixed(2);
+  const alpha = (Math.min(1, row.psi / darkestPsi) * 0.5).toFixed(2);
   return html`<td class="h${row.found ? ' found' : ''}" style="--a:${alpha}">${figure(row.psi, 2)}<br><span class="key">p ${pText(row.adjustedP)}</span></td>`;
 }
 

@@ -8,7 +8,6 @@ export type AgentErrorCode =
   | 'state_corrupt'
   | 'state_unwritable'
   | 'storage_full'
-  | 'not_enrolled'
   | 'unknown_plan'
   | 'digest_ambiguous'
   | 'digest_malformed'
@@ -23,9 +22,9 @@ export type AgentErrorCode =
   | 'model_damaged'
   | 'package_invalid'
   | 'object_too_large'
+  | 'object_invalid'
   | 'deadline_passed'
   | 'task_withdrawn'
-  | 'update_not_finite'
   | 'stopped';
 
 export const agentErrors: ErrorCatalogue<AgentErrorCode> = {
@@ -38,7 +37,6 @@ export const agentErrors: ErrorCatalogue<AgentErrorCode> = {
   state_corrupt: { meaning: "The agent's database is damaged; restore it from a copy.", advice: 'fix' },
   state_unwritable: { meaning: "The agent's directory cannot be written to.", advice: 'fix' },
   storage_full: { meaning: "The agent's disk is full; nothing was lost, go on when there is room.", advice: 'retry' },
-  not_enrolled: { meaning: 'This directory has no identity; run "wardround site enrol TOKEN" first.', advice: 'fix' },
   unknown_plan: { meaning: 'No plan with this digest has reached this site.', advice: 'fix' },
   digest_ambiguous: { meaning: 'Several plans start with these digits; give more of them.', advice: 'fix' },
   digest_malformed: { meaning: 'A digest is 64 hexadecimal digits, or at least its first 8.', advice: 'fix' },
@@ -62,9 +60,9 @@ export const agentErrors: ErrorCatalogue<AgentErrorCode> = {
   model_damaged: { meaning: 'A model file on disk does not have its digest; it will not be used.', advice: 'abort' },
   package_invalid: { meaning: 'A release failed its checks of signature, digests or lineage.', advice: 'reject' },
   object_too_large: { meaning: 'An object is larger than this agent takes.', advice: 'reject' },
+  object_invalid: { meaning: 'An object of a task is not what the plan asks for.', advice: 'reject' },
   deadline_passed: { meaning: "The task's deadline passed before it was done.", advice: 'abort' },
   task_withdrawn: { meaning: 'The coordinator took the task back.', advice: 'abort' },
-  update_not_finite: { meaning: 'Training diverged: the update is not finite.', advice: 'abort' },
   stopped: { meaning: 'The agent was stopped.', advice: 'abort' },
 };
 

@@ -55,6 +55,8 @@ export interface AttendanceParts {
   readonly hello: () => SiteMessage;
   /** Called in order; must not wait for work to be done. */
   readonly onMessage: (message: CoordinatorMessage) => void;
+  /** Called on the first message of every connection. */
+  readonly onConnected?: () => void;
 }
 
 /** The agent's standing connection: dials, says who it is, beats, listens, and dials again when it hears nothing. */
@@ -93,7 +95,10 @@ export function createAttendance(parts: AttendanceParts): Attendance {
     try {
       for await (const message of parts.inbound.attend(sayings, both)) {
         lastHeardMs = clock.now();
-        if (!heard) log.info({}, 'connected to the coordinator');
+        if (!heard) {
+          log.info({}, 'connected to the coordinator');
+          parts.onConnected?.();
+        }
         heard = true;
         parts.onMessage(message);
         if (message.kind === 'drain') {

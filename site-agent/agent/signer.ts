@@ -1,6 +1,7 @@
 import { constants, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { verifyChain } from '../../certs/chain.ts';
 import { readCertificate } from '../../certs/facts.ts';
+import type { Identity } from '../../certs/identity-store.ts';
 import type { SiteName } from '../../shared/runtime/ids.ts';
 
 /** A signature of this site, with the certificates that say whose key made it. */
@@ -36,12 +37,12 @@ function verifyText(text: string, key: KeyObject, signature: string): boolean {
  */
 export function certificateSigner(
   site: SiteName,
-  identity: () => { readonly keyPem: string; readonly certificates: readonly string[]; readonly rootPem: string },
+  identity: () => Pick<Identity, 'keyPem' | 'certificateChainPem' | 'rootPem'>,
 ): SiteSigner {
   return {
     sign(text) {
-      const { keyPem, certificates } = identity();
-      return { signature: signText(text, createPrivateKey(keyPem)), certificates };
+      const { keyPem, certificateChainPem } = identity();
+      return { signature: signText(text, createPrivateKey(keyPem)), certificates: certificateChainPem };
     },
     verify(text, signature, signedMs) {
       try {

@@ -21,8 +21,8 @@ export interface LoadedRows {
   readonly problems: ProblemReport;
   /** Columns of the query the plan does not name; they are ignored. */
   readonly ignoredColumns: readonly string[];
-  /** By column: numbers outside the plan's range, for the hint about units. */
-  readonly outOfRange: ReadonlyMap<string, Float64Array>;
+  /** By column: numbers outside the plan's range, and the times of their rows (NaN without one): the usual sign of another unit. */
+  readonly outOfRange: ReadonlyMap<string, { readonly values: Float64Array; readonly times: Float64Array }>;
 }
 
 /** A column of float64 that grows by doubling; rows stay out of the JavaScript object heap. */
@@ -167,7 +167,7 @@ export async function loadRows(
   const holdout = new GrowingColumn();
   const patientKeys: string[] = [];
   const problems = new ProblemCollector();
-  const outOfRange = new Map<string, GrowingColumn>();
+  const outOfRange = new Map<string, { readonly values: GrowingColumn; readonly times: GrowingColumn }>();
   const firstRowOf = new Set<string>();
   let located: ReadonlyMap<string, number> = new Map();
   let ignoredColumns: readonly string[] = [];
@@ -188,9 +188,13 @@ export async function loadRows(
     const readings = contract.columns.map((column, index) => {
       const reading = (readers[index] as (value: unknown) => Reading)(cell(column.name));
       if ('rule' in reading && reading.rule === 'out_of_range') {
-        const value = cellNumber(cell(column.name));
-        if (!outOfRange.has(column.name)) outOfRange.set(column.name, new GrowingColumn());
-        if (value !== undefined) outOfRange.get(column.name)?.push(value);
+        let outside = outOfRange.get(column.name);
+        if (outside === undefined) {
+          outside = { values: new GrowingColumn(), times: new GrowingColumn() };
+          outOfRange.set(column.name, outside);
+        }
+        outside.values.push(cellNumber(cell(column.name)) ?? Number.NaN);
+        outside.times.push(contract.time === null ? Number.NaN : (cellTimeMs(cell(contract.time)) ?? Number.NaN));
       }
       return accept(column.name, reading);
     });
@@ -272,6 +276,11 @@ export async function loadRows(
     rowsRead,
     problems: problems.report(),
     ignoredColumns,
-    outOfRange: new Map([...outOfRange].map(([name, values]) => [name, values.finish()])),
+    outOfRange: new Map(
+      [...outOfRange].map(([name, { values, times: when }]) => [
+        name,
+        { values: values.finish(), times: when.finish() },
+      ]),
+    ),
   };
 }

@@ -6,7 +6,7 @@ import { holdoutColumnOf, type LoadedRows, loadRows } from './load-rows.ts';
 import { problemMeanings } from './problems.ts';
 import { readQuery } from './query.ts';
 import type { SiteTable } from './site-table.ts';
-import { type RowSplit, splitRows } from './split.ts';
+import { cutoffMs, type RowSplit, splitRows } from './split.ts';
 import { conversionFrom, conversionSql, sameUnitWrittenDifferently } from './units.ts';
 
 /** A site's rows under one plan. Handed whole to `training/` and `judging/`; no other room looks inside. */
@@ -68,6 +68,20 @@ export async function readSiteData(
   if (loaded.rowsRead === 0) throw new DataError('empty_table');
   const { table, split } = splitRows(loaded.table, contract, config.holdout);
   return { ...split, table, loaded };
+}
+
+/** By column: numbers outside the plan's range in the rows that would judge, where dates tell which those are. */
+export function outOfRangeAmongJudged(data: SiteData, contract: DataContract): ReadonlyMap<string, Float64Array> {
+  const fromMs = cutoffMs(contract);
+  const found = new Map<string, Float64Array>();
+  if (fromMs === null) return found;
+  for (const [name, { values, times }] of data.loaded.outOfRange) {
+    found.set(
+      name,
+      values.filter((_, index) => (times[index] as number) >= fromMs),
+    );
+  }
+  return found;
 }
 
 /** Why these rows may not be trained on, or null. */

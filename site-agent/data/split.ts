@@ -15,6 +15,12 @@ export interface RowSplit {
   readonly unlabelledTrainingRows: number;
 }
 
+/** The moment from which rows judge (midnight UTC), where the plan has a time and a cut-off; else null. */
+export function cutoffMs(contract: DataContract): number | null {
+  if (contract.time === null || contract.trainingCutoff === null) return null;
+  return Date.parse(`${contract.trainingCutoff}T00:00:00Z`);
+}
+
 /** Whether a patient is in the holdout: SHA-256 of seed and key, as a number on [0, 1), below the share. */
 export function inHoldoutShare(patientKey: string, share: number, seed: number): boolean {
   const hash = createHash('sha256')
@@ -55,16 +61,16 @@ export function splitRows(
   contract: DataContract,
   holdout: HoldoutConfig | undefined,
 ): { readonly table: SiteTable; readonly split: RowSplit } {
-  const prospective = contract.time !== null && contract.trainingCutoff !== null;
+  const judgesFromMs = cutoffMs(contract);
+  const prospective = judgesFromMs !== null;
   if (!prospective && holdout === undefined) throw new DataError('holdout_missing');
-  const cutoffMs = prospective ? Date.parse(`${contract.trainingCutoff}T00:00:00Z`) : Number.NaN;
   const marks = prospective || holdout === undefined ? new Uint8Array(table.rows) : markHoldout(table, holdout);
 
   const training: number[] = [];
   const judging: number[] = [];
   let unlabelledTrainingRows = 0;
   for (let row = 0; row < table.rows; row++) {
-    const judges = prospective ? (table.times[row] as number) >= cutoffMs : marks[row] === 1;
+    const judges = judgesFromMs === null ? marks[row] === 1 : (table.times[row] as number) >= judgesFromMs;
     if (judges) judging.push(row);
     else if (Number.isNaN(table.labels[row])) unlabelledTrainingRows++;
     else training.push(row);

@@ -28,7 +28,7 @@ export async function installRelease(
   directory: string,
   release: Digest,
   manifestBytes: Uint8Array,
-  manifest: ReleaseManifest,
+  manifest: Pick<ReleaseManifest, 'files'>,
   sourceOf: (digest: Digest) => string,
 ): Promise<void> {
   const folder = releaseFolder(directory, release);
@@ -60,34 +60,36 @@ export async function installRelease(
   await syncDirectory(join(directory, 'models'));
 }
 
+/** Bytes of a manifest and of the files it names, by name. */
+export interface ReleaseFiles {
+  readonly manifest: Uint8Array;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
 /**
- * One file of an installed release, with manifest and file checked against their digests again: what is used is what was judged.
+ * An installed release, with manifest and files checked against their digests again: what is used is what was judged.
  * @throws AgentError `model_damaged`
  */
-export async function readReleaseFile(directory: string, release: Digest, name: string): Promise<Uint8Array> {
+export async function readRelease(directory: string, release: Digest): Promise<ReleaseFiles> {
   const folder = releaseFolder(directory, release);
-  const damaged = (path: string, cause?: unknown): AgentError =>
-    new AgentError(
-      'model_damaged',
-      `${path} is absent, or does not have its digest; it will not be used.`,
-      { path },
-      cause,
-    );
-  const read = async (path: string): Promise<Uint8Array> => {
+  const read = async (name: string, digest: Digest): Promise<Uint8Array> => {
+    const path = join(folder, name);
+    let bytes: Uint8Array | undefined;
+    let cause: unknown;
     try {
-      return await readFile(path);
-    } catch (cause) {
-      throw damaged(path, cause);
+      bytes = await readFile(path);
+    } catch (error) {
+      cause = error;
     }
+    if (bytes === undefined || digestOf(bytes) !== digest) {
+      const message = `${path} is absent or does not have its digest; it will not be used.`;
+      throw new AgentError('model_damaged', message, { path }, cause);
+    }
+    return bytes;
   };
-  const manifestPath = join(folder, manifestName);
-  const manifestBytes = await read(manifestPath);
-  if (digestOf(manifestBytes) !== release) throw damaged(manifestPath);
-  const manifest = JSON.parse(Buffer.from(manifestBytes).toString('utf8')) as ReleaseManifest;
-  const entry = manifest.files.find((file) => file.name === name);
-  const path = join(folder, name);
-  if (entry === undefined) throw damaged(path);
-  const bytes = await read(path);
-  if (digestOf(bytes) !== entry.digest) throw damaged(path);
-  return bytes;
+  const manifest = await read(manifestName, release);
+  const { files } = JSON.parse(Buffer.from(manifest).toString('utf8')) as ReleaseManifest;
+  const contents = new Map<string, Uint8Array>();
+  for (const { name, digest } of files) contents.set(name, await read(name, digest));
+  return { manifest, files: contents };
 }

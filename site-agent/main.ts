@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAddress } from '../certs/address.ts';
+import { createIdentityStore, type Identity } from '../certs/identity-store.ts';
+import { keepIdentityFresh } from '../certs/renewal.ts';
+import type { Logger } from '../shared/runtime/logger.ts';
+import { randomStream } from '../shared/runtime/random.ts';
+import { systemClock } from '../shared/runtime/system-clock.ts';
+import { createSiteAgent } from './agent/agent.ts';
+import { certificateSigner } from './agent/signer.ts';
+import { connectSite } from './client/connect.ts';
+import { proxyFor } from './client/proxy.ts';
+import { readSiteConfig } from './config.ts';
+
+export interface StartSiteAgentOptions {
+  /** Aborting it stops the agent. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** For proxy settings and overrides of `site.yaml`; the process's own when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+function packageVersion(): string {
+  // From source and from dist/ alike, package.json is one folder up from this room's parent.
+  for (const place of ['../package.json', '../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string }).version;
+    } catch {
+      // Not there: the other layout.
+    }
+  }
+  return 'unknown';
+}
+
+function credentials(identity: Identity): { key: string; certificateChain: string; root: string } {
+  return {
+    key: identity.keyPem,
+    certificateChain: identity.certificateChainPem.join(''),
+    root: identity.rootPem,
+  };
+}
+
+/**
+ * Runs the agent of a site directory until the signal aborts.
+ * @throws ConfigError, CertificateError `identity_missing`, AgentError `agent_running`, `state_*`; nothing that the network does
+ */
+export async function startSiteAgent(directory: string, options: StartSiteAgentOptions): Promise<void> {
+  const { signal } = options;
+  const env = options.env ?? process.env;
+  const config = await readSiteConfig(directory, env);
+  const identities = createIdentityStore(join(directory, 'identity'));
+  let identity = await identities.read();
+  const { site, address, rootPem } = identity;
+  const log = options.log.child({ site });
+  const { host } = parseAddress(address);
+  const { proxy } = proxyFor(host, env);
+  const connection = connectSite({ address, site, identity: credentials(identity), proxy, log, clock: systemClock });
+  const jitter = randomStream(Date.now() % 2 ** 32, 'jitter', site, process.pid);
+  /** A new certificate has been put in place and no call has succeeded with it yet. */
+  let unconfirmed = (await identities.previous()) !== null;
+  const stopListening = identities.onChange((renewed) => {
+    identity = renewed;
+    unconfirmed = true;
+    connection.replaceIdentity(credentials(renewed));
+  });
+  const agent = createSiteAgent({
+    directory,
+    site,
+    config,
+    recipient: address,
+    inbound: connection,
+    outbound: connection,
+    rootPem,
+    signer: certificateSigner(site, () => identity),
+    clock: systemClock,
+    log,
+    random: () => jitter.uniform(),
+    software: `wardround/${packageVersion()}`,
+    onConnected() {
+      if (!unconfirmed) return;
+      unconfirmed = false;
+      identities.confirm().catch(() => log.warn({}, 'the previous certificate could not be removed'));
+    },
+  });
+  const renewing = new AbortController();
+  try {
+    await agent.start();
+    const renewal = keepIdentityFresh(
+      {
+        store: identities,
+        renew: (request, renewSignal) => connection.renewCertificate(request, renewSignal),
+        clock: systemClock,
+        log,
+      },
+      {},
+      AbortSignal.any([signal, renewing.signal]),
+    );
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    }
+    renewing.abort();
+    await renewal;
+  } finally {
+    renewing.abort();
+    await agent.stop();
+    stopListening();
+    connection.close();
+  }
+}

@@ -1,3 +1,4 @@
+import { WardroundError } from '../runtime/errors.ts';
 import { WireError, type WireErrorCode, wireErrors } from './wire-error.ts';
 
 /** gRPC status numbers (https://grpc.github.io/grpc/core/md_doc_statuscodes.html), named here so that no grpc type is. */
@@ -67,6 +68,8 @@ export function statusOf(error: unknown): WireStatus {
   if (error instanceof WireError) {
     return { status: statusOfCode[error.code], message: error.message.slice(0, 1000), code: error.code };
   }
+  // A full disk is the one failure of a store that the caller should act on: wait, then resume.
+  if (error instanceof WardroundError && error.code === 'storage_full') return statusOf(new WireError('storage_full'));
   return { status: grpc.internal, message: wireErrors.internal.meaning, code: 'internal' };
 }
 

@@ -3,8 +3,8 @@ import type { Digest, SiteName } from '../../shared/runtime/ids.ts';
 import { safetensorsHeader } from '../../shared/tensors/safetensors.ts';
 import type { ObjectRef } from '../../shared/wire/messages.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { littleEndianInPlace, openTensorFile, type TensorFile } from '../store/tensor-file.ts';
 import { StoreError } from '../store/store-error.ts';
+import { littleEndianInPlace, openTensorFile, type TensorFile } from '../store/tensor-file.ts';
 
 export interface SpooledUpdate {
   readonly site: SiteName;

@@ -1,0 +1,83 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { Digest, ReleaseVersion, RunId, SiteName } from '../../shared/runtime/ids.ts';
+import type { ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
+import type { ReleaseDecision } from '../../shared/wire/operator-port.ts';
+import type { Database, ReleaseTable } from '../store/database.ts';
+
+/** A release that is out. */
+export interface ShelvedRelease {
+  readonly version: ReleaseVersion;
+  readonly digest: Digest;
+  readonly run: RunId;
+  readonly plan: Digest;
+  readonly createdMs: number;
+  readonly manifest: ReleaseManifest;
+  readonly signature: ReleaseSignature;
+}
+
+/** Released packages and what the sites decided about them. */
+export interface ReleaseShelf {
+  list(): Promise<readonly ShelvedRelease[]>;
+  find(version: string): Promise<ShelvedRelease | null>;
+  findByDigest(digest: Digest): Promise<ShelvedRelease | null>;
+  /** Number of the plan name's next release. */
+  nextNumber(planName: string): Promise<number>;
+  /** Judgements taken for the release of a run, by site. */
+  decisions(run: RunId): Promise<readonly ReleaseDecision[]>;
+}
+
+function shelved(row: Selectable<ReleaseTable>): ShelvedRelease | null {
+  if (row.digest === null || row.manifest === null || row.signature === null) return null;
+  return {
+    version: row.version as ReleaseVersion,
+    digest: row.digest as Digest,
+    run: row.run as RunId,
+    plan: row.plan as Digest,
+    createdMs: row.created_ms,
+    manifest: JSON.parse(row.manifest) as ReleaseManifest,
+    signature: JSON.parse(row.signature) as ReleaseSignature,
+  };
+}
+
+export function createReleaseShelf(db: Kysely<Database>): ReleaseShelf {
+  const one = async (column: 'version' | 'digest', value: string): Promise<ShelvedRelease | null> => {
+    const row = await db.selectFrom('releases').selectAll().where(column, '=', value).executeTakeFirst();
+    return row === undefined ? null : shelved(row);
+  };
+  return {
+    async list() {
+      const rows = await db.selectFrom('releases').selectAll().orderBy('plan_name').orderBy('number').execute();
+      return rows.flatMap((row) => shelved(row) ?? []);
+    },
+    find: (version) => one('version', version),
+    findByDigest: (digest) => one('digest', digest),
+    async nextNumber(planName) {
+      const row = await db
+        .selectFrom('releases')
+        .select(({ fn }) => fn.max('number').as('newest'))
+        .where('plan_name', '=', planName)
+        .executeTakeFirst();
+      return (row?.newest ?? 0) + 1;
+    },
+    async decisions(run) {
+      const rows = await db
+        .selectFrom('submissions')
+        .select(['site', 'body', 'received_ms'])
+        .where('run', '=', run)
+        .where('kind', '=', 'judgement')
+        .where('outcome', '=', 'accepted')
+        .orderBy('site')
+        .execute();
+      return rows.map((row) => {
+        const judgement = JSON.parse(row.body) as Judgement;
+        return {
+          site: row.site as SiteName,
+          decision: judgement.decision.decision,
+          receivedMs: row.received_ms,
+          judgement,
+        };
+      });
+    },
+  };
+}

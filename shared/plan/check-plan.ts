@@ -68,7 +68,8 @@ function columnFindings(contract: DataContract): Finding[] {
           message: `edges must ascend: ${edge} follows ${before}`,
         });
       }
-      if (edge <= low || edge >= high) {
+      // Against a range upside down nothing more can be said.
+      if (low < high && (edge <= low || edge >= high)) {
         findings.push({
           path: [...path, 'edges', at],
           message: `the edge ${edge} must lie inside the range [${low}, ${high}] of column ${column.name}, not on or beyond its ends`,
@@ -162,7 +163,7 @@ function subgroupFindings(contract: DataContract): Finding[] {
       findings.push({ path, message: `atLeast ${atLeast} must be less than below ${below}` });
     }
     const [low, high] = column.range;
-    if ((atLeast !== undefined && atLeast > high) || (below !== undefined && below <= low)) {
+    if (low < high && ((atLeast !== undefined && atLeast > high) || (below !== undefined && below <= low))) {
       findings.push({ path, message: `no value of column ${column.name} in its range [${low}, ${high}] is in it` });
     }
   });
@@ -208,25 +209,24 @@ function federationFindings(plan: Plan): Finding[] {
   ];
 }
 
-/** What contradicts itself in a policy that stands at `base` of its document. */
-export function policyFindings(policy: Policy, base: Path): Finding[] {
-  const path: Path = [...base, 'calibration'];
-  const findings = [
-    ...orderedRange(policy.calibration.slope, [...path, 'slope']),
-    ...orderedRange(policy.calibration.intercept, [...path, 'intercept']),
-  ];
-  const [slopeLow, slopeHigh] = policy.calibration.slope;
-  if (slopeLow > 1 || slopeHigh < 1) {
-    findings.push({ path: [...path, 'slope'], message: `the range must hold 1, the slope of a calibrated model` });
-  }
-  const [interceptLow, interceptHigh] = policy.calibration.intercept;
-  if (interceptLow > 0 || interceptHigh < 0) {
-    findings.push({
-      path: [...path, 'intercept'],
-      message: `the range must hold 0, the intercept of a calibrated model`,
-    });
+/** The range is in order and holds the value of a perfectly calibrated model. */
+function calibrationRange(range: readonly [number, number], perfect: number, figure: string, path: Path): Finding[] {
+  const findings = orderedRange(range, path);
+  const [low, high] = range;
+  if (findings.length === 0 && (low > perfect || high < perfect)) {
+    const message = `the range must hold ${perfect}, the ${figure} of a calibrated model; found [${low}, ${high}]`;
+    findings.push({ path, message });
   }
   return findings;
+}
+
+/** What contradicts itself in a policy that stands at `base` of its document. */
+export function policyFindings(policy: Policy, base: Path): Finding[] {
+  const { slope, intercept } = policy.calibration;
+  return [
+    ...calibrationRange(slope, 1, 'slope', [...base, 'calibration', 'slope']),
+    ...calibrationRange(intercept, 0, 'intercept', [...base, 'calibration', 'intercept']),
+  ];
 }
 
 /** Everything in a well-formed plan that contradicts itself, in the order of the document. */

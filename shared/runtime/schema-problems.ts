@@ -99,6 +99,8 @@ export function schemaProblems(
   originOf: (path: readonly PropertyKey[]) => string | undefined = () => undefined,
 ): Problem[] {
   const problems: Problem[] = [];
+  /** Keys that stand misspelt where they are missing: one mistake, reported once. */
+  const meant = new Set<string>();
   const add = (
     code: Problem['code'],
     path: readonly PropertyKey[],
@@ -114,6 +116,7 @@ export function schemaProblems(
       const known = issue.message === '' ? [] : issue.message.split(' ');
       for (const key of issue.keys) {
         const near = nearestWord(key, known);
+        if (near !== null) meant.add(pathText([...path, near]));
         const advice = near === null ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
         add('unknown_key', [...path, key], `unknown key; ${advice}`, locate(path, key));
       }
@@ -143,7 +146,14 @@ export function schemaProblems(
     add('invalid_value', path, describe(issue, found), locate(path));
   };
   for (const issue of issues) take(issue, []);
-  return problems;
+  return problems
+    .filter((problem) => problem.code !== 'missing_key' || !meant.has(problem.path))
+    .sort((left, right) => placeOf(left) - placeOf(right));
+}
+
+/** Order of the file; what did not come from it goes last. */
+function placeOf({ position }: Problem): number {
+  return position === null ? Number.MAX_SAFE_INTEGER : position.line * 1e6 + Math.min(position.column, 999_999);
 }
 
 /** Parses `value` with the schema; on failure gives every problem. */

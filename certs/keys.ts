@@ -7,6 +7,7 @@ import { CertificateError } from './certificate-error.ts';
 /** Type of every key of one consortium: P-256 by default, RSA-3072 for hospitals whose rules ask for RSA. */
 export type KeyProfile = 'p256' | 'rsa3072';
 
+/** In the order that tokens number them. */
 export const keyProfiles: readonly KeyProfile[] = ['p256', 'rsa3072'];
 
 const generate = promisify(generateKeyPair);

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Digest, isSiteName, type SiteName } from '../shared/runtime/ids.ts';
 import { WireError } from '../shared/wire/wire-error.ts';
 import { parseAddress } from './address.ts';
+import { type KeyProfile, keyProfiles } from './keys.ts';
 
 /** What an operator hands to a hospital, once, over a channel both trust. Whoever holds it can enrol as that site. */
 export interface EnrolmentToken {
@@ -14,12 +15,14 @@ export interface EnrolmentToken {
   readonly secret: Uint8Array;
   /** Milliseconds since the epoch, whole seconds. */
   readonly expiresMs: number;
+  /** Type of key the site must make. */
+  readonly profile: KeyProfile;
 }
 
-// Layout after the prefix, base64url: fingerprint 32, secret 32, expiry in seconds 6 (big endian), length and text of
-// the site, length and text of the address, and the first 4 bytes of SHA-256 over prefix and all before.
+// Layout after the prefix, base64url: fingerprint 32, secret 32, expiry in seconds 6 (big endian), key profile 1, length
+// and text of the site, length and text of the address, and the first 4 bytes of SHA-256 over prefix and all before.
 const prefix = 'wardround1_';
-const fixedBytes = 32 + 32 + 6;
+const fixedBytes = 32 + 32 + 6 + 1;
 const checksumBytes = 4;
 
 export function newTokenSecret(): Uint8Array {
@@ -41,7 +44,7 @@ export function formatToken(token: EnrolmentToken): string {
     Buffer.from(token.rootFingerprint, 'hex'),
     token.secret,
     expiry,
-    Buffer.from([site.byteLength]),
+    Buffer.from([keyProfiles.indexOf(token.profile), site.byteLength]),
     site,
     Buffer.from([address.byteLength]),
     address,
@@ -86,6 +89,12 @@ export function parseToken(text: string): EnrolmentToken {
   if (!isSiteName(site) || addressEnd !== payload.byteLength) {
     throw malformed('The enrolment token names no valid site; ask the operator for a new one.');
   }
+  const profile = keyProfiles[payload[fixedBytes - 1] as number];
+  if (profile === undefined) {
+    throw malformed(
+      'The enrolment token asks for a type of key this version of Wardround does not know; update this site.',
+    );
+  }
   try {
     parseAddress(address);
   } catch (cause) {
@@ -97,5 +106,6 @@ export function parseToken(text: string): EnrolmentToken {
     rootFingerprint: payload.subarray(0, 32).toString('hex') as Digest,
     secret: new Uint8Array(payload.subarray(32, 64)),
     expiresMs: payload.readUIntBE(64, 6) * 1000,
+    profile,
   };
 }

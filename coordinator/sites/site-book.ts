@@ -364,6 +364,7 @@ export async function createSiteBook(
         rootFingerprint: authority.rootFingerprint as Digest,
         secret,
         expiresMs,
+        profile: authority.profile,
       });
       return { token, expiresMs };
     },

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { z } from 'zod';
+import { CertificateError } from '../../certs/certificate-error.ts';
+import { readKeyPair, readTextIfThere } from '../../certs/pair-files.ts';
+import { readYamlFile } from '../../shared/runtime/config-file.ts';
+import { connectOperator, type OperatorConnection } from '../client/connect.ts';
+import { credentialFolders } from '../sites/credentials.ts';
+
+const operatorSchema = z.strictObject({ address: z.string().min(3) });
+
+/** `--consortium DIR`: where the folder `operator` with the operator's certificate is. */
+export function consortiumOption(): Option {
+  return new Option('--consortium <dir>', "the consortium's directory").env('WARDROUND_CONSORTIUM').default('.');
+}
+
+/**
+ * Opens the coordinator for an operator, with the certificate in DIR/operator, and closes it after the action.
+ * @throws CertificateError `identity_missing`; ConfigError; WireError
+ */
+export async function withOperator<Result>(
+  directory: string,
+  action: (coordinator: OperatorConnection) => Promise<Result>,
+): Promise<Result> {
+  const folder = join(directory, credentialFolders.operator);
+  const pair = await readKeyPair(folder);
+  const root = await readTextIfThere(join(folder, 'root.pem'));
+  if (pair === null || root === null) {
+    throw new CertificateError(
+      'identity_missing',
+      `${folder} holds no operator certificate; name the consortium's directory with --consortium.`,
+      { directory: folder },
+    );
+  }
+  const { address } = await readYamlFile(join(folder, 'operator.yaml'), operatorSchema);
+  const connection = connectOperator({
+    address,
+    identity: { key: pair.keyPem, certificateChain: pair.chain.join(''), root },
+  });
+  try {
+    return await action(connection);
+  } finally {
+    connection.close();
+  }
+}

@@ -9,6 +9,7 @@ export type AgentErrorCode =
   | 'state_unwritable'
   | 'storage_full'
   | 'unknown_plan'
+  | 'unknown_task'
   | 'digest_ambiguous'
   | 'digest_malformed'
   | 'policy_looser'
@@ -38,6 +39,7 @@ export const agentErrors: ErrorCatalogue<AgentErrorCode> = {
   state_unwritable: { meaning: "The agent's directory cannot be written to.", advice: 'fix' },
   storage_full: { meaning: "The agent's disk is full; nothing was lost, go on when there is room.", advice: 'retry' },
   unknown_plan: { meaning: 'No plan with this digest has reached this site.', advice: 'fix' },
+  unknown_task: { meaning: 'No task with this id has ended at this site.', advice: 'fix' },
   digest_ambiguous: { meaning: 'Several plans start with these digits; give more of them.', advice: 'fix' },
   digest_malformed: { meaning: 'A digest is 64 hexadecimal digits, or at least its first 8.', advice: 'fix' },
   policy_looser: {

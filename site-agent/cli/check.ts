@@ -1,0 +1,136 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { type LoadedPlan, loadPlan } from '../../shared/plan/load-plan.ts';
+import { exitCodes } from '../../shared/runtime/exit-codes.ts';
+import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { AgentError } from '../agent/agent-error.ts';
+import { readSiteConfig } from '../config.ts';
+import { checkSiteData, type DataCheck } from '../data/check-report.ts';
+import { DataError } from '../data/data-error.ts';
+import { problemMeanings } from '../data/problems.ts';
+import { withSite } from './open-site.ts';
+import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
+import { tableText } from './table.ts';
+
+interface CheckOptions extends SiteOptions {
+  readonly plan: string;
+  readonly limit: string;
+}
+
+async function findPlan(directory: string, plan: string): Promise<LoadedPlan> {
+  if (existsSync(plan)) return loadPlan(readFileSync(plan, 'utf8'), plan);
+  if (!/^[0-9a-fA-F]{8,64}$/.test(plan)) {
+    throw new AgentError('unknown_plan', `--plan ${plan}: there is no such file, and it is no digest.`, { plan });
+  }
+  return withSite(directory, ({ plans }) => plans.load(plans.resolve(plan)) as LoadedPlan);
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
+const figure = (value: number): string => String(Number(value.toPrecision(5)));
+
+function counted(levels: Readonly<Record<string, number>>): string {
+  return Object.entries(levels)
+    .map(([level, count]) => `${level}: ${count}`)
+    .join(', ');
+}
+
+function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
+  const { split, label, problems } = check;
+  console.log(`Plan ${plan.plan.name} (${plan.digest.slice(0, 12)}): ${plan.plan.purpose}`);
+  console.log(
+    `\n${check.rowsRead} rows read, ${check.rowsSound} sound, of ${check.patients} patients` +
+      (check.times === null ? '.' : `, from ${check.times.first.slice(0, 10)} to ${check.times.last.slice(0, 10)}.`),
+  );
+  console.log(
+    tableText(
+      ['column', 'unit', 'missing', 'values'],
+      check.columns.map((column) => [
+        column.name,
+        column.unit,
+        `${column.missing} (${percent(column.missingShare)})`,
+        column.levels !== null
+          ? counted(column.levels)
+          : column.range === null
+            ? null
+            : `${figure(column.range.least)} to ${figure(column.range.largest)}, mean ${figure(column.range.mean)}`,
+      ]),
+    ),
+  );
+  const outcome =
+    label.levels !== null
+      ? counted(label.levels)
+      : label.range === null
+        ? 'none'
+        : `${figure(label.range.least)} to ${figure(label.range.largest)}, mean ${figure(label.range.mean)}`;
+  console.log(`\nOutcome ${label.name}: ${outcome}; not known: ${label.unknown}`);
+  console.log(
+    `Would train on ${split.training} rows` +
+      (split.trainingWithoutOutcome === 0 ? '' : ` (${split.trainingWithoutOutcome} more have no outcome yet)`) +
+      `; would judge on ${split.judgingWithOutcome} of ${split.judging} ` +
+      (split.kind === 'prospective' ? 'later rows' : 'held-out rows (retrospective)') +
+      (split.judgingEvents === null ? '.' : `: ${split.judgingEvents} events, ${split.judgingNonEvents} others.`),
+  );
+  if (check.ignoredColumns.length > 0)
+    console.log(`Columns the plan does not ask for: ${check.ignoredColumns.join(', ')}`);
+  if (problems.rows > 0) {
+    console.log(
+      `\n${problems.rows} rows have problems (${percent(problems.share)}; the plan allows ${percent(problems.allowedShare)}):`,
+    );
+    console.log(
+      tableText(
+        ['column', 'problem', 'rows'],
+        problems.counts.map(({ column, rule, rows }) => [column, problemMeanings[rule], rows]),
+      ),
+    );
+    const shown = problems.listed.slice(0, limit);
+    if (shown.length > 0) {
+      console.log('');
+      console.log(
+        tableText(
+          ['row', 'column', 'problem', 'value'],
+          shown.map(({ row, column, rule, value }) => [row, column, problemMeanings[rule], value]),
+        ),
+      );
+      const more = problems.listed.length - shown.length + problems.unlisted;
+      if (more > 0) console.log(`... and ${more} more (--limit N shows more)`);
+    }
+  }
+  for (const note of check.notes) console.log(`\nNote: ${note}`);
+  console.log(
+    check.refusal === null
+      ? '\nThis plan could run here. Nothing was sent.'
+      : `\nThis plan would be refused here: ${check.refusal.message}\nNothing was sent.`,
+  );
+}
+
+async function run(options: CheckOptions): Promise<void> {
+  const directory = siteDirectory(options);
+  const plan = await findPlan(directory, options.plan);
+  const config = await readSiteConfig(directory);
+  const limit = Math.max(0, Number.parseInt(options.limit, 10) || 0);
+  let check: DataCheck;
+  try {
+    check = await checkSiteData(directory, config.data, plan.plan.data, config.minimumRows, systemClock.now());
+  } catch (error) {
+    if (!(error instanceof DataError) || options.json !== true) throw error;
+    printJson({ plan: plan.digest, refusal: { code: error.fullCode, message: error.message } });
+    process.exitCode = exitCodes.badInput;
+    return;
+  }
+  if (options.json === true) {
+    const listed = check.problems.listed.slice(0, limit);
+    const unlisted = check.problems.unlisted + check.problems.listed.length - listed.length;
+    printJson({ plan: plan.digest, ...check, problems: { ...check.problems, listed, unlisted } });
+  } else {
+    print(plan, check, limit);
+  }
+  if (check.refusal !== null) process.exitCode = exitCodes.badInput;
+}
+
+export function registerCheck(site: Command): void {
+  siteOptions(site.command('check'), { json: true })
+    .description("run this site's query against a plan, say what would be trained on, send nothing")
+    .requiredOption('--plan <plan>', 'a plan file, or the digest of a plan that has reached this site')
+    .option('--limit <n>', 'problems shown row by row', '20')
+    .action(run);
+}

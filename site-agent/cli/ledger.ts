@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import type { TaskId } from '../../shared/runtime/ids.ts';
+import { AgentError } from '../agent/agent-error.ts';
+import type { AgentStore } from '../agent/store.ts';
+import { createTaskStore } from '../agent/task-store.ts';
+import { createLedger, type LedgerEntry } from '../egress/ledger.ts';
+import { withStore } from './open-site.ts';
+import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
+import { tableText } from './table.ts';
+
+interface LedgerOptions extends SiteOptions {
+  readonly task?: string;
+}
+
+/** The content itself, as it was stored before it was sent. */
+function printContent(store: AgentStore, task: string): void {
+  const result = createTaskStore(store).result(task as TaskId);
+  if (result === null) throw new AgentError('unknown_task', `No result of a task ${task} is stored here.`, { task });
+  printJson(result);
+}
+
+function printEntries(entries: readonly LedgerEntry[]): void {
+  if (entries.length === 0) {
+    console.log('Nothing has left this site.');
+    return;
+  }
+  console.log(
+    tableText(
+      ['no', 'time (UTC)', 'what', 'task', 'round', 'bytes', 'digest', 'to', 'outcome'],
+      entries.map((entry) => [
+        entry.sequence,
+        timeText(entry.startedMs),
+        entry.what,
+        entry.task,
+        entry.round,
+        entry.bytes,
+        entry.digest.slice(0, 12),
+        entry.recipient,
+        entry.code === null ? entry.outcome : `${entry.outcome} (${entry.code})`,
+      ]),
+    ),
+  );
+  const bytes = entries.reduce((sum, entry) => sum + (entry.bytesSent ?? entry.bytes), 0);
+  console.log(
+    `\n${entries.length} entries, ${bytes} bytes in all. What a task sent: wardround site ledger --task TASK`,
+  );
+}
+
+async function run(options: LedgerOptions): Promise<void> {
+  await withStore(siteDirectory(options), (store) => {
+    if (options.task !== undefined) {
+      printContent(store, options.task);
+      return;
+    }
+    const entries = createLedger(store).entries();
+    if (options.json === true) printJson(entries);
+    else printEntries(entries);
+  });
+}
+
+export function registerLedger(site: Command): void {
+  siteOptions(site.command('ledger'), { json: true })
+    .description('everything that left this site: time, what, bytes, digest, to whom')
+    .option('--task <task>', 'print the content that was sent for one task')
+    .action(run);
+}

@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { AgentError } from '../agent/agent-error.ts';
+import { createModelRegistry, type ModelRegistry } from '../models/registry.ts';
+import { withStore } from './open-site.ts';
+import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
+import { tableText } from './table.ts';
+
+interface ModelOptions extends SiteOptions {
+  readonly model?: string;
+}
+
+const withRegistry = (directory: string, body: (registry: ModelRegistry) => void): Promise<void> =>
+  withStore(directory, (store) => body(createModelRegistry(store)));
+
+/** The model named, or the only one there is. */
+export function chooseModel(registry: ModelRegistry, named: string | undefined): string {
+  const models = registry.models();
+  if (named !== undefined) return named;
+  const [only, other] = models;
+  if (only === undefined) throw new AgentError('unknown_model', 'No release has reached this site yet.');
+  if (other !== undefined) {
+    throw new AgentError(
+      'several_models',
+      `This site holds several models: ${models.join(', ')}. Say which with --model.`,
+    );
+  }
+  return only;
+}
+
+async function list(options: SiteOptions): Promise<void> {
+  await withRegistry(siteDirectory(options), (registry) => {
+    const releases = registry.releases().map((release) => ({
+      ...release,
+      reasons: registry.decisionOf(release.version)?.reasons ?? [],
+    }));
+    if (options.json === true) {
+      printJson({ releases, events: registry.events() });
+      return;
+    }
+    if (releases.length === 0) {
+      console.log('No release has reached this site yet.');
+      return;
+    }
+    console.log(
+      tableText(
+        ['release', 'place', 'decision', 'decided (UTC)', 'digest', 'reasons'],
+        releases.map(({ version, slot, decision, decidedMs, digest, reasons }) => [
+          version,
+          slot,
+          decision,
+          timeText(decidedMs),
+          digest.slice(0, 12),
+          reasons.map(({ code }) => code).join(', '),
+        ]),
+      ),
+    );
+    for (const { version, slot, reasons } of releases) {
+      if (slot === null) continue;
+      console.log(`\n${version} (${slot})`);
+      for (const { text } of reasons) console.log(`  ${text}`);
+    }
+  });
+}
+
+async function rollback(options: ModelOptions): Promise<void> {
+  await withRegistry(siteDirectory(options), (registry) => {
+    const { from, to } = registry.rollback(chooseModel(registry, options.model), systemClock.now());
+    if (options.json === true) printJson({ from, to });
+    else console.log(`${to} is active again; ${from} is not used any more.`);
+  });
+}
+
+export function registerModels(site: Command): void {
+  siteOptions(site.command('models'), { json: true })
+    .description('releases at this site: candidate, active, previous, and why')
+    .action(list);
+  siteOptions(site.command('rollback'), { json: true })
+    .description('use the previous release again')
+    .option('--model <name>', 'which model, where this site holds several')
+    .action(rollback);
+}

@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { withSite } from './open-site.ts';
+import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
+import { tableText } from './table.ts';
+
+async function list(options: SiteOptions): Promise<void> {
+  const entries = await withSite(siteDirectory(options), ({ plans }) => plans.list());
+  if (options.json === true) {
+    printJson(entries);
+    return;
+  }
+  if (entries.length === 0) {
+    console.log('No plan has reached this site yet.');
+    return;
+  }
+  console.log(
+    tableText(
+      ['digest', 'name', 'received', 'runs', 'approved', 'policy'],
+      entries.map(({ digest, name, receivedMs, runs, approval }) => [
+        digest.slice(0, 12),
+        name,
+        timeText(receivedMs),
+        runs.join(', '),
+        approval === null ? 'no' : `${timeText(approval.approvedMs)}, ${approval.mode}`,
+        approval === null
+          ? null
+          : `${approval.policySource === 'site' ? "the hospital's" : "the plan's"} ${approval.policy.slice(0, 12)}`,
+      ]),
+    ),
+  );
+  for (const { digest, name, purpose, approval } of entries) {
+    if (approval === null) {
+      console.log(`\n${name} asks: ${purpose}\n  try it:     wardround site check --plan ${digest.slice(0, 12)}`);
+      console.log(`  approve it: wardround site approve ${digest.slice(0, 12)}`);
+    }
+  }
+}
+
+async function approve(digest: string, options: SiteOptions): Promise<void> {
+  const record = await withSite(siteDirectory(options), ({ plans }) =>
+    plans.approve(plans.resolve(digest), 'manual', systemClock.now()),
+  );
+  if (options.json === true) {
+    printJson(record);
+    return;
+  }
+  console.log(
+    `Plan ${record.plan.slice(0, 12)} is approved at ${record.site}. Its models will be judged by ` +
+      `${record.policySource === 'site' ? "the hospital's policy" : "the plan's policy"} ${record.policy.slice(0, 12)}, signed now.`,
+  );
+}
+
+export function registerPlans(site: Command): void {
+  siteOptions(site.command('plans'), { json: true })
+    .description('list the plans that have reached this site')
+    .action(list);
+  siteOptions(site.command('approve'), { json: true })
+    .description('allow a plan to run here, and sign the policy that will judge its models')
+    .argument('<digest>', 'digest of the plan, or its first 8 digits or more')
+    .action(approve);
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { AgentError } from '../agent/agent-error.ts';
+import { predictFile } from '../data/predict.ts';
+import { problemMeanings } from '../data/problems.ts';
+import { openScorer } from '../judging/scorer.ts';
+import { readRelease } from '../models/model-files.ts';
+import { createModelRegistry } from '../models/registry.ts';
+import { chooseModel } from './models.ts';
+import { withSite } from './open-site.ts';
+import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
+
+interface PredictOptions extends SiteOptions {
+  readonly input: string;
+  readonly output: string;
+  readonly model?: string;
+}
+
+const modelFile = 'model.onnx';
+const problemsShown = 20;
+
+async function run(options: PredictOptions): Promise<void> {
+  await withSite(siteDirectory(options), async ({ directory, store, plans }) => {
+    const registry = createModelRegistry(store);
+    const model = chooseModel(registry, options.model);
+    const active = registry.inSlot(model, 'active');
+    if (active === null) throw new AgentError('no_active_model', undefined, { model });
+    const plan = plans.load(active.plan);
+    if (plan === null) throw new AgentError('unknown_plan', undefined, { plan: active.plan });
+    const bytes = (await readRelease(directory, active.digest)).files.get(modelFile);
+    if (bytes === undefined) throw new AgentError('model_damaged', `${active.version} has no ${modelFile}.`);
+    const scorer = await openScorer(bytes);
+    try {
+      const result = await predictFile({ plan: plan.plan, scorer }, options);
+      if (options.json === true) {
+        printJson({ release: active.version, digest: active.digest, ...result });
+        return;
+      }
+      const units = plan.plan.data.columns.flatMap((column) =>
+        column.kind === 'continuous' ? [`${column.name} in ${column.unit}`] : [],
+      );
+      if (units.length > 0) console.log(`The file was read as: ${units.join(', ')}.`);
+      console.log(
+        `${active.version}: ${result.rowsWritten} of ${result.rowsRead} rows scored, written to ${options.output}.`,
+      );
+      for (const { row, column, rule } of result.problems.listed.slice(0, problemsShown)) {
+        console.error(`row ${row}, column ${column}: ${problemMeanings[rule]}; not scored`);
+      }
+    } finally {
+      await scorer.dispose();
+    }
+  });
+}
+
+export function registerPredict(site: Command): void {
+  siteOptions(site.command('predict'), { json: true })
+    .description('run the active model over a file and write patient key and probability')
+    .requiredOption('--input <file>', "CSV, Parquet or JSON with the plan's columns, in the plan's units")
+    .requiredOption('--output <file>', 'CSV, JSON or NDJSON to write')
+    .option('--model <name>', 'which model, where this site holds several')
+    .action(run);
+}

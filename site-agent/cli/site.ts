@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { commandGroup } from '../../shared/runtime/command-group.ts';
+import { registerCheck } from './check.ts';
+import { registerLedger } from './ledger.ts';
+import { registerModels } from './models.ts';
+import { registerPlans } from './plans.ts';
+import { registerPredict } from './predict.ts';
+import { registerStart } from './start.ts';
+
+/** Adds the commands of a hospital's agent to `wardround site`. */
+export function register(program: Command): void {
+  const site = commandGroup(program, 'site', "a hospital's agent: enrol, check, run, approve, judge, predict");
+  registerCheck(site);
+  registerStart(site);
+  registerPlans(site);
+  registerLedger(site);
+  registerModels(site);
+  registerPredict(site);
+}

@@ -4,7 +4,7 @@ import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { decodeSafetensors } from '../../shared/tensors/safetensors.ts';
-import type { ObjectRef, ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
+import type { ObjectRef, ReleaseManifest } from '../../shared/wire/messages.ts';
 import type { NumberedRelease, RunState } from '../rounds/state.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { modelCard } from './model-card.ts';
@@ -19,7 +19,9 @@ export interface BuiltRelease {
   readonly manifest: ReleaseManifest;
   /** The manifest's bytes as an object; its digest is the release's. */
   readonly object: ObjectRef;
-  readonly signature: ReleaseSignature;
+  readonly manifestText: string;
+  readonly signatureObject: ObjectRef;
+  readonly signatureText: string;
 }
 
 const encoder = new TextEncoder();
@@ -54,10 +56,14 @@ export async function buildRelease(
   const files = [];
   for (const [name, bytes] of contents) files.push({ name, ...(await objects.put(bytes)) });
   const manifest: ReleaseManifest = { wardround: 'release/1', version: release.version, plan: plan.digest, files };
-  const bytes = encoder.encode(canonicalJson(manifest));
+  const manifestText = canonicalJson(manifest);
+  const bytes = encoder.encode(manifestText);
+  const signatureText = canonicalJson(signRelease(bytes, key.privateKeyPem, key.chain));
   return {
     manifest,
     object: await objects.put(bytes),
-    signature: signRelease(bytes, key.privateKeyPem, key.chain),
+    manifestText,
+    signatureObject: await objects.put(encoder.encode(signatureText)),
+    signatureText,
   };
 }

@@ -1,7 +1,8 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Judgement } from '../../shared/plan/judgement.ts';
+import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName } from '../../shared/runtime/ids.ts';
-import type { ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
+import type { ObjectRef, ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
 import type { ReleaseDecision } from '../../shared/wire/operator-port.ts';
 import type { Database, ReleaseTable } from '../store/database.ts';
 
@@ -13,7 +14,9 @@ export interface ShelvedRelease {
   readonly plan: Digest;
   readonly createdMs: number;
   readonly manifest: ReleaseManifest;
+  readonly manifestObject: ObjectRef;
   readonly signature: ReleaseSignature;
+  readonly signatureObject: ObjectRef;
 }
 
 /** Released packages and what the sites decided about them. */
@@ -36,7 +39,9 @@ function shelved(row: Selectable<ReleaseTable>): ShelvedRelease | null {
     plan: row.plan as Digest,
     createdMs: row.created_ms,
     manifest: JSON.parse(row.manifest) as ReleaseManifest,
+    manifestObject: { digest: row.digest as Digest, bytes: Buffer.byteLength(row.manifest) },
     signature: JSON.parse(row.signature) as ReleaseSignature,
+    signatureObject: { digest: digestOf(row.signature), bytes: Buffer.byteLength(row.signature) },
   };
 }
 

@@ -222,12 +222,12 @@ export function createPerform(needs: Performing): PerformEffect {
           .updateTable('releases')
           .set({
             digest,
-            manifest: JSON.stringify(built.manifest),
-            signature: JSON.stringify(built.signature),
+            manifest: built.manifestText,
+            signature: built.signatureText,
           })
           .where('version', '=', numbered.version)
           .execute();
-        await publish(state.run, built.object, ...built.manifest.files)(transaction);
+        await publish(state.run, built.object, built.signatureObject, ...built.manifest.files)(transaction);
       },
     );
   };

@@ -88,6 +88,7 @@ export interface ReleaseTable {
   created_ms: Fixed<number>;
   /** Null until the package has been built and signed. */
   digest: string | null;
+  /** Canonical JSON of manifest and signature: the very bytes of the two objects. */
   manifest: string | null;
   signature: string | null;
 }

@@ -41,7 +41,7 @@ export const coordinatorTables: Migration = {
       .addColumn('code', 'text')
       .addColumn('reason', 'text')
       .addColumn('received_ms', 'bigint', (column) => column.notNull())
-      .addPrimaryKeyConstraint('submissions_key', ['task', 'digest'])
+      .addPrimaryKeyConstraint('submissions_key', ['task', 'digest', 'site'])
       .execute();
     await db.schema.createIndex('submissions_by_run').on('submissions').columns(['run', 'round', 'site']).execute();
     await db.schema

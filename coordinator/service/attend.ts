@@ -1,5 +1,6 @@
 import { linkSignals, raceAbort } from '../../shared/runtime/abort.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import { createQueue } from '../../shared/runtime/queue.ts';
 import { decodeSiteMessage, encodeCoordinatorMessage } from '../../shared/wire/federation-codec.ts';
 import type { FederationPort } from '../../shared/wire/federation-port.ts';
 import type * as Wire from '../../shared/wire/generated/federation.ts';
@@ -7,6 +8,9 @@ import type { ServiceLimits } from '../../shared/wire/limits.ts';
 import type { SiteMessage } from '../../shared/wire/messages.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import type { CallContext } from './guard.ts';
+
+/** Messages of one site that may wait for the coordinator; there are few but beats, and those do not pile up. */
+const mostWaiting = 100;
 
 export interface AttendOptions {
   readonly port: FederationPort;
@@ -51,22 +55,30 @@ export async function attend(options: AttendOptions): Promise<void> {
   const heartbeatMs = Math.min(Math.max(hello.heartbeatMs, limits.heartbeatMinimumMs), limits.heartbeatMaximumMs);
   heardMs = clock.now();
 
-  async function* messages(): AsyncGenerator<SiteMessage, void, void> {
-    yield hello;
+  // Read on at once, however slow the coordinator is with them: what is heard late must not look like silence.
+  const incoming = createQueue<SiteMessage>(mostWaiting);
+  incoming.push(hello);
+  const listen = async (): Promise<void> => {
     for (;;) {
       const next = await raceAbort(requests.next(), signal);
-      if (next.done === true) return;
+      if (next.done === true) break;
       heardMs = clock.now();
       const message = decodeSiteMessage(next.value);
       if (message.kind === 'hello') throw new WireError('invalid_argument', 'hello is said once.');
-      yield message;
+      if (message.kind === 'beat' && incoming.size > 0) continue;
+      if (!(await incoming.send(message, signal))) return;
     }
-  }
+    incoming.end();
+  };
 
   const beat = async (): Promise<void> => {
+    let lastMs = clock.now();
     for (;;) {
       await clock.sleep(heartbeatMs / 2, signal);
       const nowMs = clock.now();
+      // When this process itself stood still, the silence was ours.
+      if (nowMs - lastMs > heartbeatMs) heardMs = Math.max(heardMs, nowMs - heartbeatMs);
+      lastMs = nowMs;
       if (nowMs - heardMs > 2 * heartbeatMs) {
         throw new WireError('unavailable', 'Nothing was heard from the site for two heartbeats.');
       }
@@ -79,13 +91,14 @@ export async function attend(options: AttendOptions): Promise<void> {
     }
   };
   const serve = async (): Promise<void> => {
-    for await (const message of port.attend(messages(), signal)) await say(encodeCoordinatorMessage(message));
+    for await (const message of port.attend(incoming, signal)) await say(encodeCoordinatorMessage(message));
   };
   const drain = (): void => {
     say({ drain: {} }).catch(() => undefined);
   };
 
   drains.add(drain);
+  listen().catch((error: unknown) => incoming.fail(error));
   const beating = beat();
   const serving = serve();
   // Whichever ends first ends the stream; the other must not fail unheard.

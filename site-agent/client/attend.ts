@@ -1,4 +1,4 @@
-import { linkSignals } from '../../shared/runtime/abort.ts';
+import { linkSignals, raceAbort } from '../../shared/runtime/abort.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { createQueue } from '../../shared/runtime/queue.ts';
 import type { DuplexCall } from '../../shared/wire/calls.ts';
@@ -44,10 +44,16 @@ export async function* attendStream(
     return sending;
   };
 
+  let begun = (): void => undefined;
+  // The rhythm is the hello's, so nothing beats before it.
+  const hello = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const speak = async (): Promise<void> => {
     for await (const message of messages) {
       if (link.signal.aborted) return;
       if (message.kind === 'hello' && message.heartbeatMs > 0) heartbeatMs = message.heartbeatMs;
+      begun();
       await say(message);
     }
     call.end();
@@ -62,6 +68,7 @@ export async function* attendStream(
     }
   };
   const keep = async (): Promise<void> => {
+    await raceAbort(hello, link.signal);
     const beganMs = clock.now();
     let lastMs = beganMs;
     for (;;) {

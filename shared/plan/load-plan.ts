@@ -1,10 +1,11 @@
+import type { z } from 'zod';
 import { canonicalJson } from '../runtime/canonical.ts';
 import { digestOf } from '../runtime/digest.ts';
 import { deepFreeze } from '../runtime/freeze.ts';
 import type { Digest } from '../runtime/ids.ts';
 import { type Problem, pathText } from '../runtime/problem.ts';
 import { parseWith } from '../runtime/schema-problems.ts';
-import { parseYaml } from '../runtime/yaml-source.ts';
+import { parseYaml, type YamlSource } from '../runtime/yaml-source.ts';
 import { type Finding, planFindings, policyFindings } from './check-plan.ts';
 import { type Plan, planSchema } from './plan.ts';
 import { PlanError, planErrorOf } from './plan-error.ts';
@@ -28,30 +29,32 @@ export interface LoadedPolicy {
   readonly canonical: string;
 }
 
-/** Every problem of `text` as a document of `schema`, or its value. Cross-field checks run once the shape is right. */
-function load<T>(
-  text: string,
+/** Every problem of `value` as a document of `schema`, or what is made of it. Cross-field checks run once the shape is right. */
+function check<T>(
+  { value: written, locate }: YamlSource,
   file: string,
-  schema: Parameters<typeof parseWith>[0],
-  check: (value: T) => readonly Finding[],
+  schema: z.ZodType<T>,
+  findings: (value: T) => readonly Finding[],
 ): { value: T; canonical: string; digest: Digest } {
-  const parsed = parseYaml(text, maximumPlanBytes);
-  if (!parsed.ok) throw planErrorOf(file, parsed.problems);
-  const { source } = parsed;
-  const result = parseWith(schema, source.value, source.locate);
+  const result = parseWith(schema, written, locate);
   if (!result.ok) throw planErrorOf(file, result.problems);
-  const value = result.value as T;
-  const problems = check(value).map(
+  const problems = findings(result.value).map(
     ({ path, message }): Problem => ({
       code: 'inconsistent',
       path: pathText(path),
       message,
-      position: source.locate(path),
+      position: locate(path),
     }),
   );
   if (problems.length > 0) throw planErrorOf(file, problems);
-  const canonical = canonicalJson(value);
-  return { value: deepFreeze(value), canonical, digest: digestOf(canonical) };
+  const canonical = canonicalJson(result.value);
+  return { value: deepFreeze(result.value), canonical, digest: digestOf(canonical) };
+}
+
+function read(text: string, file: string): YamlSource {
+  const parsed = parseYaml(text, maximumPlanBytes);
+  if (!parsed.ok) throw planErrorOf(file, parsed.problems);
+  return parsed.source;
 }
 
 /**
@@ -61,13 +64,15 @@ function load<T>(
  * @throws PlanError with every problem found, each naming file, line, path, the value and what to do
  */
 export function loadPlan(text: string, file: string): LoadedPlan {
-  const { value, canonical, digest } = load<Plan>(text, file, planSchema, planFindings);
+  const { value, canonical, digest } = check(read(text, file), file, planSchema, planFindings);
   return { plan: value, digest, canonical };
 }
 
 /** Parses a policy written by a person; see `loadPlan`. @throws PlanError */
 export function loadPolicy(text: string, file: string): LoadedPolicy {
-  const { value, canonical, digest } = load<Policy>(text, file, policySchema, (policy) => policyFindings(policy, []));
+  const { value, canonical, digest } = check(read(text, file), file, policySchema, (policy) =>
+    policyFindings(policy, []),
+  );
   return { policy: value, digest, canonical };
 }
 
@@ -89,19 +94,25 @@ export function parseCanonicalPlan(bytes: Uint8Array, expected?: Digest): Loaded
     });
   }
   let text: string;
+  let written: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    JSON.parse(text);
+    written = JSON.parse(text);
   } catch (cause) {
     throw new PlanError('not_canonical', `plan ${found} is not JSON in UTF-8`, { digest: found }, [], cause);
   }
-  const loaded = loadPlan(text, `plan ${found.slice(0, 12)}`);
-  if (loaded.canonical !== text) {
+  const { value, canonical, digest } = check(
+    { value: written, locate: () => null },
+    `plan ${found.slice(0, 12)}`,
+    planSchema,
+    planFindings,
+  );
+  if (canonical !== text) {
     throw new PlanError(
       'not_canonical',
-      `plan ${found} is not in canonical form, or leaves figures to defaults; its canonical digest is ${loaded.digest}`,
-      { digest: found, canonicalDigest: loaded.digest },
+      `plan ${found} is not in canonical form, or leaves figures to defaults; its canonical digest is ${digest}`,
+      { digest: found, canonicalDigest: digest },
     );
   }
-  return loaded;
+  return { plan: value, digest, canonical };
 }

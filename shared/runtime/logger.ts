@@ -26,7 +26,21 @@ export interface LoggerOptions {
   readonly destination?: { write(line: string): unknown };
 }
 
-/** What of an error may stand in a log: its kind, code and place. The message of a foreign error may quote the network. */
+/** Where an error was made, from its stack. The text of the error stands in the stack too, and may look like a frame. */
+function framesOf(error: Error): string[] {
+  const stack = error.stack ?? '';
+  const start = stack.indexOf(error.message);
+  // A message that was changed later is not in the stack; then nothing of it can be trusted.
+  if (start < 0) return [];
+  return stack
+    .slice(start + error.message.length)
+    .split('\n')
+    .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line))
+    .slice(0, 8)
+    .map((line) => line.trim());
+}
+
+/** What of an error may stand in a log: its kind, code and place. The text of a foreign error may quote a patient or the network. */
 export function errorFields(error: unknown): LogFields {
   if (error instanceof WardroundError) {
     return {
@@ -37,14 +51,19 @@ export function errorFields(error: unknown): LogFields {
   }
   if (error instanceof Error) {
     const code = (error as { code?: unknown }).code;
-    const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
     return {
       error: error.name,
       ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-      at: frames.slice(0, 8).map((line) => line.trim()),
+      at: framesOf(error),
     };
   }
   return { error: typeof error };
+}
+
+/** A field called `error` holds an error or one of our codes. */
+function errorField(value: unknown): unknown {
+  if (typeof value === 'string' && /^[a-z_]+(\.[a-z_]+)?$/.test(value)) return value;
+  return errorFields(value);
 }
 
 /** JSON lines (pino): level as a word, time in ISO 8601 UTC, no host name or process id. */
@@ -56,7 +75,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: (value: unknown) => (value instanceof Error ? errorFields(value) : value) },
+      serializers: { error: errorField },
     },
     (options.destination as DestinationStream | undefined) ?? pino.destination({ fd: 2, sync: true }),
   );

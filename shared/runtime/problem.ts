@@ -49,7 +49,8 @@ export function valueText(value: unknown): string {
     try {
       text = JSON.stringify(value) ?? String(value);
     } catch {
-      text = String(value);
+      // Nested deeper than the stack.
+      text = Array.isArray(value) ? '[...]' : '{...}';
     }
   }
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;

@@ -10,6 +10,7 @@ import {
   type Node,
   parseAllDocuments,
   visit,
+  type YAMLMap,
 } from 'yaml';
 import type { Position, Problem, ProblemCode } from './problem.ts';
 
@@ -31,32 +32,52 @@ function refusal(code: ProblemCode, message: string, position: Position | null =
   return { ok: false, problems: [{ code, path, message, position }] };
 }
 
-function nodeAt(root: unknown, path: readonly PropertyKey[]): Node | null {
-  let node: unknown = root;
-  let nearest: Node | null = isNode(root) ? root : null;
-  for (const part of path) {
-    if (isSeq(node) && typeof part === 'number') node = node.items[part];
-    else if (isMap(node)) {
-      node = node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(part))?.value;
-    } else return nearest;
-    if (!isNode(node)) return nearest;
-    nearest = node;
+interface Entry {
+  readonly key: Node | null;
+  readonly value: Node | null;
+}
+
+/** Finds nodes by path. Keys are indexed once a map: a file of a hundred thousand wrong keys must not take minutes to refuse. */
+class NodeFinder {
+  readonly #root: unknown;
+  readonly #entries = new WeakMap<YAMLMap, ReadonlyMap<string, Entry>>();
+
+  constructor(root: unknown) {
+    this.#root = root;
   }
-  return nearest;
+
+  entries(map: YAMLMap): ReadonlyMap<string, Entry> {
+    let entries = this.#entries.get(map);
+    if (entries === undefined) {
+      entries = new Map(
+        map.items.map(({ key, value }) => [
+          isScalar(key) ? String(key.value) : '',
+          { key: isNode(key) ? key : null, value: isNode(value) ? value : null },
+        ]),
+      );
+      this.#entries.set(map, entries);
+    }
+    return entries;
+  }
+
+  /** The node at `path`, or its nearest parent that is there. */
+  nearest(path: readonly PropertyKey[]): Node | null {
+    let nearest = isNode(this.#root) ? this.#root : null;
+    for (const part of path) {
+      let next: unknown;
+      if (isSeq(nearest) && typeof part === 'number') next = nearest.items[part];
+      else if (isMap(nearest)) next = this.entries(nearest).get(String(part))?.value;
+      if (!isNode(next)) return nearest;
+      nearest = next;
+    }
+    return nearest;
+  }
 }
 
 function syntaxProblems(document: Document.Parsed, counter: LineCounter): Problem[] {
   return [...document.errors, ...document.warnings].map((problem): Problem => {
     const { line, col } = counter.linePos(problem.pos[0]);
     const position = { line: Math.max(1, line), column: Math.max(1, col) };
-    if (problem.code === 'DUPLICATE_KEY') {
-      return {
-        code: 'duplicate_key',
-        path: '',
-        message: 'this key is written twice in the same place; remove one of them',
-        position,
-      };
-    }
     // The library's own text goes on with a copy of the lines; the position says it shorter.
     const text = (problem.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, '');
     return { code: 'yaml_syntax', path: '', message: `not readable as YAML: ${text}`, position };
@@ -76,7 +97,8 @@ export function parseYaml(text: string, maximumBytes: number): YamlResult {
   try {
     const documents = parseAllDocuments(text.startsWith('\ufeff') ? text.slice(1) : text, {
       lineCounter: counter,
-      uniqueKeys: true,
+      // Checked below; the library compares each key with each other.
+      uniqueKeys: false,
       version: '1.2',
       prettyErrors: false,
       logLevel: 'silent',
@@ -95,7 +117,25 @@ export function parseYaml(text: string, maximumBytes: number): YamlResult {
       const { line, col } = counter.linePos(node.range[0]);
       return { line: Math.max(1, line), column: Math.max(1, col) };
     };
+    const finder = new NodeFinder(document.contents);
     visit(document, {
+      Map(_, map) {
+        const seen = new Set<string>();
+        for (const { key } of map.items) {
+          if (!isScalar(key)) continue;
+          const name = String(key.value);
+          if (seen.has(name)) {
+            found.push({
+              code: 'duplicate_key',
+              path: name,
+              message: 'this key is written twice in the same place; remove one of them',
+              position: at(key),
+            });
+          }
+          seen.add(name);
+        }
+        return undefined;
+      },
       Node(_, node, ancestors) {
         if (isAlias(node) || ('anchor' in node && node.anchor !== undefined)) {
           found.push({
@@ -126,13 +166,10 @@ export function parseYaml(text: string, maximumBytes: number): YamlResult {
       source: {
         value,
         locate(path, key) {
-          const node = nodeAt(document.contents, path);
+          const node = finder.nearest(path);
           if (node === null) return null;
-          if (key !== undefined && isMap(node)) {
-            const written = node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === key)?.key;
-            if (isNode(written)) return at(written);
-          }
-          return at(node);
+          const written = key !== undefined && isMap(node) ? finder.entries(node).get(key)?.key : null;
+          return at(written ?? node);
         },
       },
     };

@@ -82,7 +82,6 @@ async function openLocked(directory: string, limits: QueryLimits): Promise<DuckD
     // What a query spills to disk would be patient rows in a temporary file: it fails instead.
     temp_directory: '',
     default_null_order: 'nulls_last',
-    TimeZone: 'UTC',
   });
 }
 
@@ -110,6 +109,8 @@ export async function runQuery(
   try {
     instance = await openLocked(directory, limits);
     connection = await instance.connect();
+    // A date without a zone means the same on every machine.
+    await connection.run("SET TimeZone = 'UTC'");
     await connection.run('SET lock_configuration = true');
     const prepared = await prepareSelect(connection, sql);
     const result = await prepared.stream();

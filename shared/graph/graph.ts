@@ -35,10 +35,6 @@ export interface Graph {
   readonly nodes: readonly GraphNode[];
 }
 
-export function sameShape(a: readonly Dimension[], b: readonly Dimension[]): boolean {
-  return a.length === b.length && a.every((length, axis) => length === b[axis]);
-}
-
 export function shapeText(shape: readonly Dimension[]): string {
   return `[${shape.join(', ')}]`;
 }

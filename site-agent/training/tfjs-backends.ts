@@ -1,12 +1,9 @@
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
-import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { Logger } from '../../shared/runtime/logger.ts';
 import { registerGradients } from './tfjs-gradients.ts';
+import type { TfjsLibrary } from './tfjs-library.ts';
 import { TrainingError } from './training-error.ts';
-
-/** The library's own interface; the native packages export all of it too. */
-export type TfjsLibrary = typeof Tfjs;
 
 export type TfjsBackendName = 'node-gpu' | 'node' | 'wasm' | 'cpu';
 

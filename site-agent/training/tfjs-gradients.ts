@@ -1,5 +1,5 @@
 import type { GradConfig, Tensor } from '@tensorflow/tfjs-core';
-import type { TfjsLibrary } from './tfjs-backends.ts';
+import type { TfjsLibrary } from './tfjs-library.ts';
 
 type Attributes = Readonly<Record<string, unknown>>;
 type GradientFunction = (dy: Tensor, saved: Tensor[], attributes: Attributes) => Record<string, () => Tensor>;

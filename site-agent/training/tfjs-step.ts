@@ -2,7 +2,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { type DenseLayer, denseLayers, isPenalised, outputWidth } from '../../shared/graph/families.ts';
 import { optimiserSlots, stepScalars } from '../../shared/graph/optimiser-update.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
-import type { TfjsLibrary } from './tfjs-backends.ts';
+import type { TfjsLibrary } from './tfjs-library.ts';
 
 /** Tensors by name: weights, and `slot/weight` for the optimiser's state. Whoever holds one disposes of it. */
 export type TfjsState = ReadonlyMap<string, Tensor>;

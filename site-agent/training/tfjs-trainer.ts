@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { WardroundError } from '../../shared/runtime/errors.ts';
 import { batchSchedule } from './batches.ts';
 import { checkTask, deltaOf } from './check-task.ts';
 import { gatherBatch } from './gathered-batch.ts';
@@ -92,6 +93,11 @@ export class TfjsTrainer implements Trainer {
         steps: schedule.steps,
         metrics: record.metrics,
       };
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (cause instanceof WardroundError) throw cause;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new TrainingError('engine_failed', `tensorflow.js failed in a training step: ${message}`, {}, cause);
     } finally {
       disposeAll(held);
     }

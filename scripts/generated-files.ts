@@ -1,4 +1,5 @@
 import { jsonSchemaOf, planFormats } from '../shared/plan/schemas.ts';
+import { scenarioSchema } from '../simulations/scenario.ts';
 import { siteConfigSchema } from '../site-agent/config.ts';
 import { errorCatalogues } from './error-catalogues.ts';
 import { errorsPage } from './errors-page.ts';
@@ -7,6 +8,7 @@ import { errorsPage } from './errors-page.ts';
 const formats = {
   ...planFormats,
   site: { schema: siteConfigSchema, title: 'Wardround site agent configuration (site.yaml)' },
+  scenario: { schema: scenarioSchema, title: 'Wardround simulation scenario' },
 };
 
 /** Text of every file that is made from the schemas and catalogues, by path from the root. */

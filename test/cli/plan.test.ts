@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { register } from '../../cli/plan.ts';
+import { PlanError } from '../../shared/plan/plan-error.ts';
+import { ConfigError } from '../../shared/runtime/config-error.ts';
+import { digestOf } from '../../shared/runtime/digest.ts';
+
+const plan = fileURLToPath(new URL('../support/heart-plan.yaml', import.meta.url));
+// python3 test/shared/plan/plan-digest.py
+const digest = '96e21cfe71dd8f7ddb051b079a5589e454ea28a952be574bbac6173aa2f0b815';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'wardround-plan-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+let output = '';
+let exitCodeBefore: typeof process.exitCode;
+beforeEach(() => {
+  output = '';
+  exitCodeBefore = process.exitCode;
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    output += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = exitCodeBefore;
+});
+
+/** Runs one command; what it printed and the exit code it asked for. */
+async function run(...words: string[]): Promise<{ readonly text: string; readonly exitCode: unknown }> {
+  const program = new Command().exitOverride();
+  register(program);
+  process.exitCode = undefined;
+  await program.parseAsync(words, { from: 'user' });
+  return { text: output, exitCode: process.exitCode };
+}
+
+function write(name: string, text: string): string {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('plan check', () => {
+  it('prints what the plan asks for', async () => {
+    const { text, exitCode } = await run('plan', 'check', plan);
+    expect(text).toContain(digest);
+    expect(text).toContain('columns       3: age, sex, st_depression');
+    expect(text).toContain('mlp 16-8, relu');
+    expect(text).toContain('rows with admitted from 2024-01-01 on; earlier rows train');
+    expect(text.endsWith('The plan is valid.\n')).toBe(true);
+    expect(exitCode).toBeUndefined();
+  });
+
+  it('prints one JSON value for a script', async () => {
+    const { text } = await run('plan', 'check', plan, '--json');
+    expect(JSON.parse(text)).toEqual({ file: plan, valid: true, name: 'heart-disease', digest });
+  });
+
+  it('refuses a broken plan: an error for people, data and exit code 2 for scripts', async () => {
+    const file = write('broken.yaml', 'wardround: plan/1\nname: Heart\n');
+    await expect(run('plan', 'check', file)).rejects.toThrow(PlanError);
+    output = '';
+    const { text, exitCode } = await run('plan', 'check', file, '--json');
+    const answer = JSON.parse(text) as { valid: boolean; problems: { path: string; position: unknown }[] };
+    expect(answer.valid).toBe(false);
+    expect(answer.problems.find((problem) => problem.path === 'name')?.position).toEqual({ line: 2, column: 7 });
+    expect(exitCode).toBe(2);
+  });
+
+  it('refuses a file that is not there or is a directory', async () => {
+    const codeOf = async (file: string) => {
+      try {
+        await run('plan', 'check', file);
+      } catch (error) {
+        return error instanceof ConfigError ? error.fullCode : error;
+      }
+      return null;
+    };
+    expect(await codeOf(join(directory, 'none.yaml'))).toBe('config.not_found');
+    expect(await codeOf(directory)).toBe('config.unreadable');
+  });
+});
+
+describe('plan digest', () => {
+  it('prints the digest alone', async () => {
+    expect((await run('plan', 'digest', plan)).text).toBe(`${digest}\n`);
+  });
+
+  it('prints the canonical form whose SHA-256 it is', async () => {
+    expect(digestOf((await run('plan', 'digest', plan, '--canonical')).text)).toBe(digest);
+  });
+});
+
+describe('policy check', () => {
+  it('passes a policy that is at least as strict as the plan', async () => {
+    const file = write(
+      'strict.yaml',
+      'wardround: policy/1\nname: Ward 3\nauroc: { floor: 0.8 }\ncalibration: { slope: [0.9, 1.1] }\n',
+    );
+    const { text, exitCode } = await run('policy', 'check', file, '--against', plan);
+    expect(text).toContain('at least as strict as plan heart-disease');
+    expect(exitCode).toBeUndefined();
+  });
+
+  it('names what is looser, and exits with 3', async () => {
+    const file = write('loose.yaml', 'wardround: policy/1\nauroc: { margin: 0.1 }\nholdDays: 365\n');
+    const { text, exitCode } = await run('policy', 'check', file, '--against', plan, '--json');
+    expect(JSON.parse(text)).toMatchObject({
+      valid: true,
+      strictEnough: false,
+      against: digest,
+      violations: [
+        'auroc.margin: must be at most 0.02 (the plan), found 0.1',
+        'holdDays: must be at most 90 (the plan), found 365',
+      ],
+    });
+    expect(exitCode).toBe(3);
+  });
+
+  it('checks a policy by itself', async () => {
+    const file = write('alone.yaml', 'wardround: policy/1\n');
+    expect((await run('policy', 'check', file)).text).toContain('The policy is valid.\n');
+    await expect(run('policy', 'check', plan)).rejects.toThrow(PlanError);
+  });
+
+  it('names the plan, not the policy, when the plan is broken', async () => {
+    const file = write('ok.yaml', 'wardround: policy/1\n');
+    const broken = write('broken-plan.yaml', 'wardround: plan/1\n');
+    const { text, exitCode } = await run('policy', 'check', file, '--against', broken, '--json');
+    expect((JSON.parse(text) as { file: string }).file).toBe(broken);
+    expect(exitCode).toBe(2);
+  });
+});

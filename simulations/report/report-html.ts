@@ -1,4 +1,4 @@
-import type { ColumnShift, DecisionKind } from '../../shared/plan/judgement.ts';
+import type { ColumnShift, DecisionKind, Reason } from '../../shared/plan/judgement.ts';
 import type { ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
 import { bytesText, durationText, estimateText, figure, pText } from './figures.ts';
 import { type Html, html, trusted } from './html.ts';
@@ -63,12 +63,22 @@ function roundsSection(run: RunOutcome): Html {
 <th class="n">Loss, start</th><th class="n">Loss, end</th><th class="n">Up</th><th class="n">Down</th><th class="n">Time</th></tr></thead><tbody>${rounds.map(roundRow)}</tbody></table></div></details>`;
 }
 
+function reasonItem(reason: Reason): Html {
+  return html`<li>${reason.text} <span class="faint">${reason.code}</span></li>`;
+}
+
 function decisionCard({ site, decision, judgement }: ReleaseDecision): Html {
   const { evidence } = judgement;
+  const noted = judgement.decision.reasons.filter(({ code }) => code.startsWith('noted.'));
+  const deciding = judgement.decision.reasons.filter((reason) => !noted.includes(reason));
   const kind = evidence.kind === 'prospective' ? 'later patients' : 'declared holdout, retrospective';
   return html`<div class="card ${decision}"><h4><span>${site}</span><b>${words[decision]}</b></h4>
 <p class="faint">${evidence.rows} rows judged (${kind}); ${evidence.events ?? '–'} events, ${evidence.nonEvents ?? '–'} others</p>
-<ul>${judgement.decision.reasons.map((reason) => html`<li>${reason.text} <span class="faint">${reason.code}</span></li>`)}</ul></div>`;
+<ul>${deciding.map(reasonItem)}</ul>${
+    noted.length === 0
+      ? ''
+      : html`<details><summary>Noted, ${noted.length}</summary><ul>${noted.map(reasonItem)}</ul></details>`
+  }</div>`;
 }
 
 function aurocTable(decisions: readonly ReleaseDecision[]): Html {

@@ -20,6 +20,7 @@ export interface RoundSummary {
 export interface DecisionSummary {
   readonly site: string;
   readonly decision: DecisionKind;
+  /** Codes, each once, in the order of the decision table; the first decided. */
   readonly reasons: readonly ReasonCode[];
   readonly evidence: 'prospective' | 'retrospective';
   readonly auroc: { readonly new: Interval; readonly current: Interval; readonly difference: Interval };
@@ -91,7 +92,7 @@ function decisionSummary(decision: ReleaseDecision): DecisionSummary {
   return {
     site: decision.site,
     decision: decision.decision,
-    reasons: decision.judgement.decision.reasons.map(({ code }) => code),
+    reasons: [...new Set(decision.judgement.decision.reasons.map(({ code }) => code))],
     evidence: evidence.kind,
     auroc: {
       new: interval(evidence.auroc.new),

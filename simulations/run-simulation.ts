@@ -1,0 +1,174 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LoadedPlan } from '../shared/plan/load-plan.ts';
+import type { Clock } from '../shared/runtime/clock.ts';
+import type { SiteName } from '../shared/runtime/ids.ts';
+import type { Logger } from '../shared/runtime/logger.ts';
+import { randomStream } from '../shared/runtime/random.ts';
+import type { RunView } from '../shared/wire/operator-port.ts';
+import { createSiteAgent, type SiteAgent } from '../site-agent/agent/agent.ts';
+import { certificateSigner } from '../site-agent/agent/signer.ts';
+import { readSiteConfig } from '../site-agent/config.ts';
+import { type Cohort, scenarioCohort } from './cohorts/scenario-cohort.ts';
+import type { SiteRows } from './cohorts/site-rows.ts';
+import { type MemoryConsortium, openMemoryConsortium } from './memory-consortium.ts';
+import { planWith } from './plan-text.ts';
+import type { Outcome, RunOutcome } from './report/outcome.ts';
+import { probeUpdates, type SentUpdate } from './round-probe.ts';
+import { type LoadedScenario, scenarioPath } from './scenario.ts';
+import { shiftSentence } from './shifts/shift-sentence.ts';
+import { SimulationError } from './simulation-error.ts';
+import { writePatients, writeSiteConfig } from './site-setup.ts';
+import { type StandingClock, standingClock } from './standing-clock.ts';
+
+/** Where simulated time stands: certificates are made and checked at this moment. */
+const simulatedNowMs = Date.UTC(2026, 0, 1);
+
+/** One run of a simulation with what its sites sent, which the coordinator's views do not hold. */
+export interface SimulatedRun extends RunOutcome {
+  readonly seed: number;
+  readonly updates: readonly SentUpdate[];
+}
+
+export interface Simulation extends Outcome {
+  readonly runs: readonly SimulatedRun[];
+}
+
+export interface SimulationNeeds {
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Called with every change of a run. */
+  readonly onRound?: (seed: number, view: RunView) => void;
+}
+
+async function openAgent(
+  consortium: MemoryConsortium,
+  table: SiteRows,
+  directory: string,
+  clock: Clock,
+  needs: SimulationNeeds,
+  seed: number,
+  seen: (update: SentUpdate) => void,
+): Promise<SiteAgent> {
+  const member = await consortium.enrol(table.site);
+  const jitter = randomStream(seed, 'jitter', table.site);
+  const port = probeUpdates(table.site, member.port, seen);
+  return createSiteAgent({
+    directory,
+    site: table.site,
+    // The environment is left out: a simulation depends on its scenario alone.
+    config: await readSiteConfig(directory, {}),
+    recipient: 'memory',
+    inbound: port,
+    outbound: port,
+    rootPem: member.rootPem,
+    signer: certificateSigner(table.site, () => member),
+    clock,
+    log: needs.log,
+    random: () => jitter.uniform(),
+    software: 'wardround simulation',
+  });
+}
+
+/** Longer than any wait of the coordinator between two tries of a round. */
+const retryStepMs = 600_000;
+
+async function watchToEnd(
+  consortium: MemoryConsortium,
+  started: RunView,
+  seed: number,
+  clock: StandingClock,
+  needs: SimulationNeeds,
+): Promise<RunView> {
+  let last = started;
+  let failed = 0;
+  for await (const view of consortium.operator.watchRun(started.run, needs.signal)) {
+    last = view;
+    needs.onRound?.(seed, view);
+    const failures = view.rounds.filter((round) => round.phase === 'failed').length;
+    // The next try waits for the clock.
+    if (failures > failed) clock.advance(retryStepMs);
+    failed = failures;
+    if (view.status === 'paused') break;
+  }
+  needs.signal.throwIfAborted();
+  if (last.status !== 'finished') {
+    throw new SimulationError(
+      'run_not_finished',
+      `The run of seed ${seed} is ${last.status}: ${last.reason ?? 'no reason given'}`,
+      { seed, status: last.status },
+    );
+  }
+  return last;
+}
+
+async function simulateSeed(
+  title: string,
+  seed: number,
+  plan: LoadedPlan,
+  planText: string,
+  cohort: Cohort,
+  needs: SimulationNeeds,
+): Promise<SimulatedRun> {
+  const directory = await mkdtemp(join(tmpdir(), 'wardround-simulation-'));
+  const clock = standingClock(simulatedNowMs);
+  const updates: SentUpdate[] = [];
+  const agents: SiteAgent[] = [];
+  let consortium: MemoryConsortium | null = null;
+  try {
+    consortium = await openMemoryConsortium(join(directory, 'consortium'), clock, needs.log);
+    for (const table of cohort.sites) {
+      const siteDirectory = join(directory, table.site);
+      await mkdir(siteDirectory);
+      await writePatients(siteDirectory, table);
+      await writeSiteConfig(siteDirectory, plan.plan, {
+        query: cohort.query,
+        holdoutColumn: cohort.holdoutColumn,
+        approval: 'automatic',
+      });
+      agents.push(
+        await openAgent(consortium, table, siteDirectory, clock, needs, seed, (update) => updates.push(update)),
+      );
+    }
+    for (const agent of agents) await agent.start();
+    const started = await consortium.operator.startRun(planText, {});
+    const view = await watchToEnd(consortium, started, seed, clock, needs);
+    const releases = view.release === null ? [] : [await consortium.operator.showRelease(view.release)];
+    return { title, seed, plan: plan.plan, view, releases, updates: inOrder(updates) };
+  } finally {
+    for (const agent of agents) await agent.stop();
+    await consortium?.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** By round and site: the order of arrival is the machine's, not the simulation's. */
+function inOrder(updates: readonly SentUpdate[]): SentUpdate[] {
+  const key = (name: SiteName): string => name;
+  return [...updates].sort((a, b) => a.header.round - b.header.round || (key(a.site) < key(b.site) ? -1 : 1));
+}
+
+/**
+ * Carries a scenario out: for each seed the production coordinator, agents and gate in this process, over an in-memory
+ * transport. The same scenario gives the same result, bit for bit.
+ *
+ * @throws SimulationError, PlanError, and what the coordinator or an agent refuses; the signal's reason when aborted
+ */
+export async function runSimulation(loaded: LoadedScenario, needs: SimulationNeeds): Promise<Simulation> {
+  const { scenario } = loaded;
+  const runs: SimulatedRun[] = [];
+  for (const seed of scenario.seeds) {
+    needs.signal.throwIfAborted();
+    const { text, loaded: plan } = planWith(scenarioPath(loaded, scenario.plan), { 'training.seed': seed });
+    const cohort = scenarioCohort(loaded, plan.plan, seed);
+    runs.push(await simulateSeed(`Seed ${seed}`, seed, plan, text, cohort, needs));
+  }
+  return {
+    kind: 'simulation',
+    title: `Simulation: ${scenario.name}`,
+    description: scenario.description,
+    remarks: scenario.shifts.map(shiftSentence),
+    runs,
+  };
+}

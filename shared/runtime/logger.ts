@@ -66,6 +66,9 @@ function errorField(value: unknown): unknown {
   return errorFields(value);
 }
 
+/** Fields that must never be logged; hidden if they are all the same. */
+const secrets = ['token', 'secret', 'password', 'passphrase', 'privateKey'];
+
 /** JSON lines (pino): level as a word, time in ISO 8601 UTC, no host name or process id. */
 export function createLogger(options: LoggerOptions): Logger {
   return pino(
@@ -76,6 +79,7 @@ export function createLogger(options: LoggerOptions): Logger {
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: errorField },
+      redact: { paths: secrets.flatMap((field) => [field, `*.${field}`]), censor: '[hidden]' },
     },
     (options.destination as DestinationStream | undefined) ?? pino.destination({ fd: 2, sync: true }),
   );

@@ -60,9 +60,10 @@ export function errorFields(error: unknown): LogFields {
   return { error: typeof error };
 }
 
-/** A field called `error` holds an error or one of our codes. */
+/** A field called `error` holds an error, one of our codes or the name of a class of errors: what `errorFields` gives may be spread into the fields. */
 function errorField(value: unknown): unknown {
-  if (typeof value === 'string' && /^[a-z_]+(\.[a-z_]+)?$/.test(value)) return value;
+  if (typeof value === 'string' && /^(?:[a-z][a-z0-9_-]*(?:\.[a-z0-9_]+)?|\w*(?:Error|Exception))$/.test(value))
+    return value;
   return errorFields(value);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, type LogLevel, silentLogger } from '../../../shared/runtime/logger.ts';
+import { createLogger, errorFields, type LogLevel, silentLogger } from '../../../shared/runtime/logger.ts';
 import { WireError } from '../../../shared/wire/wire-error.ts';
 
 function capture(level: LogLevel = 'debug') {
@@ -31,6 +31,16 @@ describe('createLogger', () => {
     log.info({ value: 'a\n{"level":"error","message":"forged"}' }, 'one');
     expect(lines).toHaveLength(1);
     expect(lines[0]?.trim().includes('\n')).toBe(false);
+  });
+
+  it('takes the fields of an error spread among others', () => {
+    const { log, records } = capture();
+    log.warn({ site: 'zurich', ...errorFields(new RangeError('7 patients')) }, 'failed');
+    log.warn({ ...errorFields(new WireError('not_found')) }, 'failed');
+    expect(records()).toMatchObject([
+      { error: 'RangeError', site: 'zurich' },
+      { error: 'wire.not_found', reason: expect.any(String) },
+    ]);
   });
 
   it('hides secrets that should not have come this far', () => {

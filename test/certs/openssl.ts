@@ -9,6 +9,9 @@ export const noOpenssl: string | undefined =
 
 /** Runs `openssl` and gives back what it printed, on both streams; throws when it fails. */
 export async function openssl(args: readonly string[], directory: string): Promise<string> {
-  const { stdout, stderr } = await run('openssl', [...args], { cwd: directory, timeout: 30_000 });
+  const running = run('openssl', [...args], { cwd: directory, timeout: 30_000 });
+  // Some subcommands read until their input ends.
+  running.child.stdin?.end();
+  const { stdout, stderr } = await running;
   return stdout + stderr;
 }

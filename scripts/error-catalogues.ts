@@ -1,4 +1,5 @@
 import { certificateErrors } from '../certs/certificate-error.ts';
+import { exportErrors } from '../coordinator/releases/export-error.ts';
 import { storeErrors } from '../coordinator/store/store-error.ts';
 import { scalingErrors } from '../shared/algorithms/scaling-error.ts';
 import { graphErrors } from '../shared/graph/graph-error.ts';
@@ -49,6 +50,12 @@ export const errorCatalogues: readonly CatalogueEntry[] = [
     about: "The hospital's query and its rows against the plan's data contract.",
     file: 'site-agent/data/data-error.ts',
     catalogue: dataErrors,
+  },
+  {
+    subsystem: 'export',
+    about: 'Releases written to a directory.',
+    file: 'coordinator/releases/export-error.ts',
+    catalogue: exportErrors,
   },
   {
     subsystem: 'graph',

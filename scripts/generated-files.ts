@@ -1,3 +1,4 @@
+import { coordinatorConfigSchema } from '../coordinator/config.ts';
 import { jsonSchemaOf, planFormats } from '../shared/plan/schemas.ts';
 import { scenarioSchema } from '../simulations/scenario.ts';
 import { siteConfigSchema } from '../site-agent/config.ts';
@@ -7,6 +8,7 @@ import { errorsPage } from './errors-page.ts';
 /** File formats a person writes, by name: `schemas/NAME.schema.json`. */
 const formats = {
   ...planFormats,
+  coordinator: { schema: coordinatorConfigSchema, title: 'Wardround coordinator configuration (coordinator.yaml)' },
   site: { schema: siteConfigSchema, title: 'Wardround site agent configuration (site.yaml)' },
   scenario: { schema: scenarioSchema, title: 'Wardround simulation scenario' },
 };

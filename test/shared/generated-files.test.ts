@@ -27,12 +27,17 @@ describe('generated files', () => {
     expect(readFileSync(new URL(path, root), 'utf8')).toBe(text);
   });
 
-  const schemas = ['plan', 'policy'].map((name): [string, JsonSchema] => [
-    name,
-    JSON.parse(generatedFiles().get(`schemas/${name}.schema.json`) ?? 'null') as JsonSchema,
-  ]);
+  const schemas = [...generatedFiles()]
+    .filter(([path]) => path.startsWith('schemas/'))
+    .map(([path, text]): [string, JsonSchema] => [path, JSON.parse(text) as JsonSchema]);
+  const described = schemas.filter(([path]) => /\/(plan|policy)\./.test(path));
 
-  it.each(schemas)('%s: an editor has a sentence for every key', (_, schema) => {
+  it('there is a schema for every file a person writes', () => {
+    const names = schemas.map(([path]) => path.replace(/^schemas\/|\.schema\.json$/g, ''));
+    expect(names.sort()).toEqual(['coordinator', 'plan', 'policy', 'scenario', 'site']);
+  });
+
+  it.each(described)('%s: an editor has a sentence for every key', (_, schema) => {
     const silent = [...nodes(schema)]
       .filter(({ path, schema: node }) => path !== '' && !path.endsWith('[]') && node.description === undefined)
       // A tag (`kind: binary`) is explained by the object it chooses, a branch of a union by the key.

@@ -48,8 +48,15 @@ const nativePackages = { 'node-gpu': '@tensorflow/tfjs-node-gpu', node: '@tensor
 // Not a literal in `import()`: the packages are optional, and neither the compiler nor the import rules should look for them.
 const optionalImport = (name: string): Promise<unknown> => import(name);
 
+/** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 took away; without it every operation on a newer Node throws. */
+function restoreRemovedUtility(): void {
+  const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+}
+
 async function openNative(name: 'node-gpu' | 'node'): Promise<TfjsLibrary> {
   const loaded = (await optionalImport(nativePackages[name])) as TfjsLibrary & { default?: TfjsLibrary };
+  restoreRemovedUtility();
   // A CommonJS package: what `import()` finds by name depends on how it was bundled; the whole of it is the default.
   return loaded.default ?? loaded;
 }

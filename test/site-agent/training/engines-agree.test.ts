@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../../shared/plan/plan.ts';
-import { silentLogger } from '../../../shared/runtime/logger.ts';
 import { OnnxTrainer } from '../../../site-agent/training/onnx-trainer.ts';
-import { openTfjsBackend } from '../../../site-agent/training/tfjs-backends.ts';
 import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Trainer } from '../../../site-agent/training/trainer.ts';
 import { multiclassPlan, regressionPlan } from '../../support/families.ts';
 import { heartPlan } from '../../support/plans.ts';
+import { installedTfjsBackends } from '../../support/tfjs.ts';
 import { drawnWeights, relativeDistance, trainingTask } from '../../support/training.ts';
 
 const plans = { binary: heartPlan, multiclass: multiclassPlan, regression: regressionPlan };
@@ -43,9 +42,7 @@ describe('both engines give the same delta on the same batches', () => {
 
   beforeAll(async () => {
     onnx = new OnnxTrainer();
-    for (const name of ['wasm', 'cpu'] as const) {
-      tfjs[name] = new TfjsTrainer(await openTfjsBackend(silentLogger, name));
-    }
+    for (const backend of await installedTfjsBackends()) tfjs[backend.name] = new TfjsTrainer(backend);
   });
   afterAll(async () => {
     for (const trainer of [onnx, ...Object.values(tfjs)]) await trainer.dispose();

@@ -1,8 +1,9 @@
 import type { Estimate, Evidence, Judgement } from '../../shared/plan/judgement.ts';
-import type { Plan } from '../../shared/plan/plan.ts';
+import { type Plan, planSchema } from '../../shared/plan/plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import { preprocessingSchema } from '../../shared/plan/preprocessing-schema.ts';
+import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import type { Digest, SiteName } from '../../shared/runtime/ids.ts';
 import { brierScore } from '../../shared/statistics/brier.ts';
 import { calibrate } from '../../shared/statistics/calibration.ts';
@@ -13,7 +14,7 @@ import type { SiteTable } from '../data/site-table.ts';
 import { decide } from './decide.ts';
 import { selectRows } from './judged-rows.ts';
 import { JudgingError } from './judging-error.ts';
-import { modelFile, packageProblems, preprocessingFile, type ReleasePackage } from './release-package.ts';
+import { modelFile, packageProblems, planFile, preprocessingFile, type ReleasePackage } from './release-package.ts';
 import { interfaceProblem, openScorer } from './scorer.ts';
 import { shiftReport } from './shift-report.ts';
 
@@ -233,7 +234,7 @@ async function scoreCurrent(
   rows: number,
   signal?: AbortSignal,
 ): Promise<{ readonly values: Float32Array | null }> {
-  if (packageProblems(current, null).length > 0) return { values: null };
+  if (packageProblems(current, null).length > 0 || !takesSameRows(current, plan)) return { values: null };
   try {
     const scorer = await openScorer(current.files.get(modelFile) as Uint8Array);
     try {
@@ -247,6 +248,27 @@ async function scoreCurrent(
   } catch (error) {
     if (signal?.aborted) throw error;
     return { values: null };
+  }
+}
+
+/** Whether a model, perhaps of an earlier plan, takes the very columns of this one and predicts the same outcome. */
+function takesSameRows(current: ReleasePackage, plan: Plan): boolean {
+  const bytes = current.files.get(planFile);
+  if (bytes === undefined) return false;
+  try {
+    const earlier = planSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    const shape = ({ task, data }: Plan): string =>
+      canonicalJson({
+        task: task.kind,
+        label: 'levels' in data.label ? data.label.levels : data.label.unit,
+        labelName: data.label.name,
+        columns: data.columns.map((column) =>
+          column.kind === 'continuous' ? [column.name, column.unit] : [column.name, column.levels],
+        ),
+      });
+    return shape(earlier) === shape(plan);
+  } catch {
+    return false;
   }
 }
 

@@ -20,6 +20,8 @@ export interface ReleasePackage {
 export const modelFile = 'model.onnx';
 /** Where a release carries its preprocessing. */
 export const preprocessingFile = 'preprocessing.json';
+/** The plan a release was trained under. */
+export const planFile = 'plan.json';
 const cardFile = 'card.json';
 
 const manifestSchema = z.strictObject({

@@ -12,6 +12,9 @@ import { type CodingChange, codingChange, unitAgainstCounts } from './coding-cha
 /** Cochran's bound: below it the chi-square distribution does not hold, and bins are pooled. */
 const minimumExpected = 5;
 
+/** So many values outside the plan's range that another unit brings back are no slip of the pen. */
+const fewestOutOfRange = 10;
+
 type Against = ColumnShift['against'];
 
 /** One comparison before p values are adjusted. */
@@ -133,7 +136,7 @@ function compareColumn(input: ShiftInput, column: ContractColumn, index: number)
       referenceMissingRate: rateOf(own),
       look: () => lookOf(column, 'own-training', own, current, (counts) => [...counts]),
       change,
-      certain: change !== null && outOfRange.length > now.length,
+      certain: change?.kind === 'unit' && outOfRange.length >= fewestOutOfRange,
     },
   ];
 }

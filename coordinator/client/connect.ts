@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, logVerbosity, Metadata, setLogVerbosity } from '@grpc/grpc-js';
 import { parseAddress } from '../../certs/address.ts';
 import type { RunId } from '../../shared/runtime/ids.ts';
 import { createCalls } from '../../shared/wire/calls.ts';
@@ -20,6 +20,9 @@ import {
 } from '../../shared/wire/operator-codec.ts';
 import type { OperatorPort, RunView } from '../../shared/wire/operator-port.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
+
+// The library writes to standard error, words from the network among them; what matters arrives as the error of a call.
+setLogVerbosity(logVerbosity.NONE);
 
 export interface ConnectOperatorOptions {
   /** `host:port`; the coordinator's certificate must name exactly this host. */

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, type ServiceDefinition, setLogVerbosity } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../../shared/runtime/clock.ts';
@@ -14,6 +14,9 @@ import { identify, type Peer } from './peers.ts';
 import type { Audit, CoordinatorPorts, EnrolmentDesk, Membership } from './ports.ts';
 import { createRefusals } from './refusals.ts';
 import { createTlsDoor, type ServiceTls } from './tls-door.ts';
+
+// The library writes to standard error, words from the network among them.
+setLogVerbosity(logVerbosity.NONE);
 
 export interface ServeOptions {
   readonly ports: CoordinatorPorts;

@@ -91,6 +91,12 @@ export function codeOfStatus(status: number, message: string): WireErrorCode {
     case grpc.unimplemented:
       return 'protocol_version';
     case grpc.unavailable:
+      // No connection: what OpenSSL and our name check had against the coordinator's certificate is in the words alone.
+      if (/certificate has expired/.test(message)) return 'certificate_expired';
+      if (/certificate is not yet valid/.test(message)) return 'certificate_not_yet_valid';
+      if (/self[- ]signed certificate|unable to (get|verify)|certificate signature|does not name/.test(message)) {
+        return 'wrong_authority';
+      }
       return 'unavailable';
     default:
       return 'internal';

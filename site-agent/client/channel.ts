@@ -1,4 +1,4 @@
-import { type ChannelOptions, Client, credentials } from '@grpc/grpc-js';
+import { type ChannelOptions, Client, credentials, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { parseAddress } from '../../certs/address.ts';
 import { clientSecureContext, handshakeName, nameProblem } from '../../shared/wire/client-tls.ts';
 import type { ProxyAddress } from './proxy.ts';
@@ -13,6 +13,9 @@ export interface ChannelSettings {
   /** Null dials directly. */
   readonly proxy?: ProxyAddress | null | undefined;
 }
+
+// The library writes to standard error, words from the network among them; what matters arrives as the error of a call.
+setLogVerbosity(logVerbosity.NONE);
 
 const options: ChannelOptions = {
   // Repeating a call is the agent's decision; a transport that did it by itself would hold uploads in memory for it.

@@ -73,7 +73,7 @@ export function proxyFor(host: string, env: Environment): ProxyChoice {
   if (url.protocol !== 'http:') {
     throw new WireError(
       'invalid_argument',
-      `${setting.name}: the proxy must be spoken to by http:, found ${url.protocol} (what goes through it is TLS in any case)`,
+      `${setting.name}: the proxy must be spoken to by http:, such as http://proxy:3128; what goes through it is TLS in any case`,
     );
   }
   const user = decodeURIComponent(url.username);

@@ -327,10 +327,11 @@ describe('limits', () => {
     const { credentials: own, connection } = await open({ heartbeatMinimumMs: 50 });
     const stop = new AbortController();
     let alive = true;
-    const beating = attended(connection, 100, stop.signal).catch(() => 'aborted');
-    beating.then(() => {
-      alive = false;
-    });
+    const beating = attended(connection, 100, stop.signal)
+      .catch(() => 'aborted')
+      .finally(() => {
+        alive = false;
+      });
     // A client of another make, that says hello and nothing more.
     const client = new Client(
       bench.address,

@@ -35,6 +35,8 @@ export interface DownloadParts {
 }
 
 const retries = { attempts: 8, firstDelayMs: 250, maximumDelayMs: 10_000 } as const;
+/** Bytes that were wrong so often are wrong at their source. */
+const mismatchesAtMost = 3;
 
 /** @throws AgentError `object_invalid` */
 export function parsePreprocessing(bytes: Uint8Array, plan: Digest): Preprocessing {
@@ -55,19 +57,24 @@ export function parsePreprocessing(bytes: Uint8Array, plan: Digest): Preprocessi
 
 export function createDownloads(parts: DownloadParts): Downloads {
   const { inbound, objects, clock, random, log } = parts;
-  const repeated = <Result>(what: string, operation: () => Promise<Result>, signal: AbortSignal): Promise<Result> =>
-    retry(operation, {
+  const repeated = <Result>(what: string, operation: () => Promise<Result>, signal: AbortSignal): Promise<Result> => {
+    let mismatches = 0;
+    return retry(operation, {
       ...retries,
       clock,
       random,
       signal,
-      shouldRetry: (error) => error instanceof WireError && error.advice === 'retry',
+      shouldRetry(error) {
+        if (!(error instanceof WireError) || error.advice !== 'retry') return false;
+        return error.code !== 'digest_mismatch' || ++mismatches < mismatchesAtMost;
+      },
       onRetry: (error, attempt, delayMs) =>
         log.warn(
           { what, code: error instanceof WardroundError ? error.fullCode : null, attempt, delayMs },
           'receiving failed, trying again',
         ),
     });
+  };
   const object = (ref: ObjectRef, signal: AbortSignal): Promise<void> =>
     repeated('object', () => objects.fetch(ref, (offset) => inbound.readObject(ref.digest, offset, signal)), signal);
   const bytes = async (ref: ObjectRef, signal: AbortSignal): Promise<Uint8Array> => {

@@ -39,7 +39,7 @@ function asAgentError(cause: unknown, path: string): unknown {
       return new AgentError('state_unwritable', `${path} cannot be written to (${code}).`, details, cause);
     }
   }
-  if (/ConnectionFailed|EACCES|EROFS|ENOTDIR/.test(`${text} ${String(code)}`)) {
+  if (/ConnectionFailed|EACCES|EROFS|ENOTDIR|EEXIST/.test(`${text} ${String(code)}`)) {
     return new AgentError('state_unwritable', `${path} cannot be opened.`, details, cause);
   }
   return cause;

@@ -6,14 +6,7 @@ import type { Plan } from '../../../shared/plan/plan.ts';
 import { checkSiteData } from '../../../site-agent/data/check-report.ts';
 import { DataError, type DataErrorCode } from '../../../site-agent/data/data-error.ts';
 import { loadSiteData, readSiteData } from '../../../site-agent/data/load-site-data.ts';
-import {
-  csvText,
-  type HeartRow,
-  heartRows,
-  heartUnits,
-  temporaryDirectory,
-  writeHeartSite,
-} from '../../support/heart-site.ts';
+import { type HeartRow, heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
 import { heartPlan } from '../../support/plans.ts';
 
 let folder: ReturnType<typeof temporaryDirectory>;

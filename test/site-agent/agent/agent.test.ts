@@ -1,0 +1,546 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { signRelease } from '../../../certs/signing.ts';
+import { poolSummaries } from '../../../shared/algorithms/federated-scaling.ts';
+import { initialWeights } from '../../../shared/graph/families.ts';
+import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
+import type { Judgement } from '../../../shared/plan/judgement.ts';
+import { type LoadedPlan, loadPlan } from '../../../shared/plan/load-plan.ts';
+import type { Plan } from '../../../shared/plan/plan.ts';
+import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { digestOf } from '../../../shared/runtime/digest.ts';
+import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
+import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
+import type { FederationPort } from '../../../shared/wire/federation-port.ts';
+import type { ObjectRef, ReleaseManifest, TaskOffer, UpdateHeader } from '../../../shared/wire/messages.ts';
+import type { SiteAgent } from '../../../site-agent/agent/agent.ts';
+import { createPlanBook } from '../../../site-agent/agent/plans.ts';
+import type { SiteSigner } from '../../../site-agent/agent/signer.ts';
+import { openAgentStore } from '../../../site-agent/agent/store.ts';
+import type { SiteConfig } from '../../../site-agent/config.ts';
+import { createLedger } from '../../../site-agent/egress/ledger.ts';
+import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
+import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
+import { type HeartRow, heartRows, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
+import { heartPlan } from '../../support/plans.ts';
+import { agentOn, eventually, testSigner } from '../../support/site-agent.ts';
+
+const north = 'north' as SiteName;
+const run = 'heart-disease-1' as RunId;
+const gate = { auroc: { floor: 0.6 }, calibration: { slope: [0.01, 50], intercept: [-5, 5] } } as const;
+const trained = heartPlan({
+  training: { optimiser: { kind: 'adam', rate: 0.05 }, work: { epochs: 4 } },
+  gate: gate as never,
+});
+
+const endless: Plan = { ...trained, training: { ...trained.training, work: { steps: 1_000_000 }, batch: 8 } };
+
+let folder: ReturnType<typeof temporaryDirectory>;
+let coordinator: FakeCoordinator;
+let plan: LoadedPlan;
+let signer: SiteSigner;
+let config: SiteConfig;
+let agents: SiteAgent[];
+
+function setUp(under: Plan, rows: readonly HeartRow[] = heartRows(600), overrides: object = {}): void {
+  plan = loadPlan(canonicalJson(under), 'plan');
+  coordinator.plans.set(plan.digest, Buffer.from(plan.canonical));
+  config = writeHeartSite(folder.path, rows, overrides);
+}
+
+beforeEach(() => {
+  folder = temporaryDirectory();
+  coordinator = createFakeCoordinator();
+  signer = testSigner();
+  agents = [];
+  setUp(trained);
+});
+afterEach(async () => {
+  for (const agent of agents) await agent.stop();
+  folder.remove();
+});
+
+const port = (changes: Partial<FederationPort> = {}): FederationPort => ({
+  ...coordinator.ports.federation({ role: 'site', site: north, serial: '1' }),
+  ...changes,
+});
+
+async function start(changes: Partial<FederationPort> = {}, rootPem = ''): Promise<SiteAgent> {
+  const agent = agentOn(port(changes), { directory: folder.path, config, signer, rootPem });
+  agents.push(agent);
+  await agent.start();
+  await eventually('the agent attends', () => coordinator.attending.has('north'));
+  return agent;
+}
+
+/** What `site approve` does, beside the running agent. */
+function approve(): void {
+  const store = openAgentStore(folder.path);
+  createPlanBook({ store, directory: folder.path, site: north, config, signer }).approve(
+    plan.digest,
+    'manual',
+    Date.now(),
+  );
+  store.close();
+}
+
+async function startApproved(changes: Partial<FederationPort> = {}, rootPem = ''): Promise<SiteAgent> {
+  const agent = await start(changes, rootPem);
+  coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
+  await eventually('the plan is known', () => agent.plans.load(plan.digest) !== null);
+  if (!agent.plans.isApproved(plan.digest)) approve();
+  return agent;
+}
+
+const put = (bytes: Uint8Array): ObjectRef => {
+  const digest = digestOf(bytes);
+  coordinator.objects.set(digest, bytes);
+  return { digest, bytes: bytes.byteLength };
+};
+function offer(task: TaskOffer): void {
+  coordinator.tasks.set(task.id, north);
+  coordinator.say('north', { kind: 'task', task });
+}
+const base = (id: string, round: number) => ({
+  id: id as TaskId,
+  run,
+  round,
+  plan: plan.digest,
+  deadlineMs: Date.now() + 60_000,
+});
+const submitted = <Value>(kind: string): Value[] =>
+  coordinator.submissions.filter((entry) => entry.kind === kind).map(({ value }) => value as Value);
+const declines = () => submitted<{ task: TaskId; reason: string; text: string }>('decline');
+
+async function summarised(): Promise<ObjectRef> {
+  offer({ ...base('summary', 0), kind: 'summary' });
+  await eventually('the summary', () => submitted('summary').length === 1);
+  const summary = submitted<SiteSummary>('summary')[0] as SiteSummary;
+  return put(Buffer.from(canonicalJson(poolSummaries(plan.plan, plan.digest, new Map([[north, summary]])))));
+}
+
+function trainOffer(
+  id: string,
+  preprocessing: ObjectRef,
+  weights: NamedTensors = initialWeights(plan.plan),
+  round = 1,
+) {
+  return { ...base(id, round), kind: 'train', base: put(encodeSafetensors(weights)), preprocessing } as const;
+}
+const updates = () => submitted<UpdateHeader>('update');
+
+describe('approval', () => {
+  it('no plan runs before it is approved here, and the approval reaches the coordinator while the agent runs', async () => {
+    const agent = await start();
+    coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
+    await eventually('the plan is known', () => agent.plans.list().length === 1);
+    offer({ ...base('early', 0), kind: 'summary' });
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]).toMatchObject({ task: 'early', reason: 'plan_not_approved' });
+    expect(coordinator.heard[0]?.message).toMatchObject({ kind: 'hello', approvedPlans: [] });
+    expect(submitted('summary')).toEqual([]);
+    approve();
+    await eventually('the approval is told', () =>
+      coordinator.heard.some(({ message }) => message.kind === 'approvals' && message.approvedPlans[0] === plan.digest),
+    );
+    offer({ ...base('early', 0), kind: 'summary' });
+    await eventually('the summary', () => submitted('summary').length === 1);
+  });
+
+  it('automatic approval only where the configuration says so, and it is signed', async () => {
+    setUp(trained, heartRows(100), { config: { approval: 'automatic' } });
+    const agent = await start();
+    coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
+    await eventually('the approval', () => agent.plans.isApproved(plan.digest));
+    expect(agent.plans.list()[0]?.approval).toMatchObject({ mode: 'automatic', policySource: 'plan' });
+    expect(agent.plans.signedPolicy(plan)).toEqual(plan.plan.gate);
+  });
+
+  it('a plan whose bytes do not have its digest is not kept', async () => {
+    const agent = await start();
+    const other = 'f'.repeat(64) as Digest;
+    coordinator.plans.set(other, Buffer.from(plan.canonical));
+    coordinator.say('north', { kind: 'plan', run, plan: other });
+    coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
+    await eventually('the sound plan', () => agent.plans.list().length === 1);
+    expect(agent.plans.list()[0]?.digest).toBe(plan.digest);
+  });
+
+  it('finds a plan by its first digits, and says what is wrong with others', async () => {
+    const agent = await startApproved();
+    expect(agent.plans.resolve(plan.digest.slice(0, 8).toUpperCase())).toBe(plan.digest);
+    for (const [text, code] of [
+      ['abc', 'digest_malformed'],
+      ['../../etc', 'digest_malformed'],
+      ['0123456789abcdef', 'unknown_plan'],
+    ] as const) {
+      expect(() => agent.plans.resolve(text)).toThrow(expect.objectContaining({ code }));
+    }
+  });
+});
+
+describe('policy', () => {
+  const policyFile = (change: object): void =>
+    writeFileSync(join(folder.path, 'policy.yaml'), stringify({ ...structuredClone(plan.plan.gate), ...change }));
+
+  it('a looser one refuses the approval, a stricter one is signed and in force', async () => {
+    setUp(trained, heartRows(100), { config: { policyFile: 'policy.yaml' } });
+    policyFile({ minimumEvents: 1 });
+    const agent = await start();
+    coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
+    await eventually('the plan', () => agent.plans.load(plan.digest) !== null);
+    expect(approve).toThrow(expect.objectContaining({ code: 'policy_looser' }));
+    policyFile({ minimumEvents: 500 });
+    approve();
+    expect(agent.plans.signedPolicy(plan).minimumEvents).toBe(500);
+    expect(agent.plans.list()[0]?.approval?.policySource).toBe('site');
+    // Stricter still, but not what was signed: it takes a new approval.
+    policyFile({ minimumEvents: 600 });
+    expect(() => agent.plans.signedPolicy(plan)).toThrow(expect.objectContaining({ code: 'policy_changed' }));
+    approve();
+    expect(agent.plans.signedPolicy(plan).minimumEvents).toBe(600);
+  });
+
+  it('an approval that was altered, or signed by another key, judges nothing', async () => {
+    const agent = await startApproved();
+    const store = openAgentStore(folder.path);
+    const row = store.get<{ record: string }>('select record from approvals') as { record: string };
+    store.run('update approvals set record = ?', row.record.replace('"manual"', '"automatic"'));
+    expect(() => agent.plans.signedPolicy(plan)).toThrow(expect.objectContaining({ code: 'policy_signature' }));
+    store.run(
+      'update approvals set record = ?, signature = ?',
+      row.record,
+      JSON.stringify(testSigner().sign(row.record)),
+    );
+    expect(() => agent.plans.signedPolicy(plan)).toThrow(expect.objectContaining({ code: 'policy_signature' }));
+    store.close();
+  });
+});
+
+describe('training', () => {
+  it('sends a summary, trains, uploads and submits; every submission is in the ledger', async () => {
+    await startApproved();
+    const preprocessing = await summarised();
+    offer(trainOffer('train-1', preprocessing));
+    await eventually('the update', () => updates().length === 1);
+    const update = updates()[0] as UpdateHeader;
+    const early = heartRows(600).filter(({ admitted }) => (admitted as string) < '2024-01-01').length;
+    expect(update).toMatchObject({ task: 'train-1', round: 1, plan: plan.digest, examples: early, weight: early });
+    const delta = decodeSafetensors(coordinator.objects.get(update.delta.digest) as Uint8Array);
+    expect([...delta.keys()]).toEqual([...initialWeights(plan.plan).keys()]);
+    expect(update.metrics.lossLast).toBeLessThan(update.metrics.lossFirst as number);
+    const store = openAgentStore(folder.path);
+    const entries = createLedger(store).entries();
+    store.close();
+    expect(entries.map(({ what, outcome }) => `${what} ${outcome}`)).toEqual([
+      'summary accepted',
+      'delta sent',
+      'update accepted',
+    ]);
+    expect(entries[1]).toMatchObject({
+      digest: update.delta.digest,
+      bytes: update.delta.bytes,
+      bytesSent: update.delta.bytes,
+    });
+  });
+
+  it('caps the weight as the plan says', async () => {
+    setUp(heartPlan({ federation: { weightCap: 50 } }));
+    await startApproved();
+    offer(trainOffer('train-1', await summarised()));
+    await eventually('the update', () => updates().length === 1);
+    expect(updates()[0]?.weight).toBe(50);
+  });
+
+  it('a repeated offer gets the stored bits, across a restart and changed data', async () => {
+    const agent = await startApproved();
+    const preprocessing = await summarised();
+    const task = trainOffer('train-1', preprocessing);
+    offer(task);
+    await eventually('the update', () => updates().length === 1);
+    await agent.stop();
+    writeHeartSite(folder.path, heartRows(600, 99));
+    coordinator.received.clear();
+    coordinator.objects.delete(updates()[0]?.delta.digest as Digest);
+    const submissions: UpdateHeader[] = [];
+    const real = port();
+    await startApproved({
+      submitUpdate: (update, signal) => {
+        submissions.push(update);
+        return real.submitUpdate(update, signal);
+      },
+    });
+    offer(task);
+    await eventually('the update again', () => submissions.length === 1);
+    expect(submissions[0]).toEqual(updates()[0]);
+    expect(coordinator.objects.has(updates()[0]?.delta.digest as Digest)).toBe(true);
+  });
+
+  it('two agents given the same task make the same bits', async () => {
+    const first = await startApproved();
+    const preprocessing = await summarised();
+    offer(trainOffer('train-1', preprocessing));
+    await eventually('the update', () => updates().length === 1);
+    await first.stop();
+    const other = temporaryDirectory();
+    const old = folder;
+    folder = other;
+    config = writeHeartSite(folder.path, heartRows(600));
+    await startApproved();
+    offer(trainOffer('train-2', preprocessing));
+    await eventually('the other update', () => updates().length === 2);
+    expect(updates()[1]?.delta).toEqual(updates()[0]?.delta);
+    old.remove();
+  });
+
+  it('resumes a download that broke off, and takes no byte that does not fit its digest', async () => {
+    const real = port();
+    const offsets: number[] = [];
+    let lies = 0;
+    const weights = initialWeights(plan.plan);
+    const wanted = put(encodeSafetensors(weights));
+    await startApproved({
+      async *readObject(digest, offset) {
+        if (digest !== wanted.digest) {
+          yield* real.readObject(digest, offset);
+          return;
+        }
+        offsets.push(offset);
+        const bytes = coordinator.objects.get(digest) as Uint8Array;
+        if (offset === 0 && lies++ === 0) yield bytes.map((byte) => byte ^ 1);
+        else yield bytes.subarray(offset, Math.min(bytes.byteLength, offset + 150));
+      },
+    });
+    const preprocessing = await summarised();
+    offer(trainOffer('train-1', preprocessing));
+    await eventually('the update', () => updates().length === 1, 30_000);
+    // First whole but wrong, so from 0 again; then in pieces of 150 bytes, each from where the last ended.
+    const pieces = Math.ceil(wanted.bytes / 150);
+    expect(offsets).toEqual([0, ...Array.from({ length: pieces }, (_, index) => 150 * index)]);
+  });
+
+  it('stops within a step when the task is withdrawn, and takes the next', async () => {
+    setUp(endless);
+    await startApproved();
+    const preprocessing = await summarised();
+    offer(trainOffer('endless', preprocessing));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    coordinator.say('north', { kind: 'withdrawn', task: 'endless' as TaskId, reason: 'round closed' });
+    offer({ ...base('summary-2', 0), kind: 'summary' });
+    await eventually('the next task', () => submitted('summary').length === 2);
+    expect(updates()).toEqual([]);
+    expect(declines()).toEqual([]);
+  });
+
+  it('lets a task go at its deadline', async () => {
+    setUp(endless);
+    await startApproved();
+    const preprocessing = await summarised();
+    offer({ ...trainOffer('late', preprocessing), deadlineMs: Date.now() + 200 });
+    offer({ ...base('summary-2', 0), kind: 'summary' });
+    await eventually('the next task', () => submitted('summary').length === 2);
+    expect(updates()).toEqual([]);
+  });
+
+  it.each([
+    ['a wrong unit', { data: { units: { age: 'months' } } }, heartRows(100), 'data_problem', '(data.wrong_unit)'],
+    ['bad rows', {}, heartRows(100).map((row) => ({ ...row, sex: 'M' })), 'data_problem', '(data.too_many_problems)'],
+    ['few rows', { config: { minimumRows: 90 } }, heartRows(100), 'too_few_rows', '(data.too_few_rows)'],
+  ] as const)('declines with a fixed sentence: %s', async (_, overrides, rows, reason, code) => {
+    setUp(trained, rows, overrides);
+    await startApproved();
+    offer({ ...base('summary', 0), kind: 'summary' });
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]?.reason).toBe(reason);
+    expect(declines()[0]?.text).toMatch(/^This hospital[^0-9]*$/);
+    expect(declines()[0]?.text).toContain(code);
+    expect(submitted('summary')).toEqual([]);
+  });
+
+  it('forgets weights and deltas of earlier rounds', async () => {
+    const { readdirSync } = await import('node:fs');
+    await startApproved();
+    const preprocessing = await summarised();
+    for (const round of [1, 2, 3]) {
+      const weights = initialWeights(loadPlan(canonicalJson(heartPlan({ training: { seed: round } })), 'p').plan);
+      offer(trainOffer(`train-${round}`, preprocessing, weights, round));
+      await eventually(`update ${round}`, () => updates().length === round);
+    }
+    const kept = readdirSync(join(folder.path, 'state', 'objects'));
+    expect(kept).not.toContain(updates()[0]?.delta.digest);
+    expect(kept).toContain(updates()[2]?.delta.digest);
+    expect(kept).toContain(preprocessing.digest);
+  });
+});
+
+describe('connection', () => {
+  it('dials again after the stream ends, and offers work again', async () => {
+    let dials = 0;
+    const real = port();
+    await start({
+      async *attend(messages, signal) {
+        dials++;
+        if (dials < 3) return;
+        yield* real.attend(messages, signal);
+      },
+    });
+    expect(dials).toBe(3);
+  });
+
+  it('stops while nobody answers, and frees its directory', async () => {
+    const agent = agentOn(
+      port({
+        async *attend(_, signal) {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          yield* [];
+        },
+      }),
+      { directory: folder.path, config, signer },
+    );
+    await agent.start();
+    const second = agentOn(port(), { directory: folder.path, config, signer });
+    await expect(second.start()).rejects.toMatchObject({ code: 'agent_running' });
+    await agent.stop();
+    await agent.stopped;
+    await (await start()).stop();
+  });
+});
+
+describe('judging', () => {
+  let authority: TestAuthority;
+  let releaseKey: TestCredentials;
+  beforeEach(async () => {
+    authority = await createTestAuthority();
+    releaseKey = await authority.release();
+  });
+
+  function release(
+    number: number,
+    weights: NamedTensors,
+    preprocessing: ObjectRef,
+    change: { key?: TestCredentials; damage?: boolean } = {},
+  ): TaskOffer {
+    const version = `heart-disease/${number}` as ReleaseVersion;
+    const stored = coordinator.objects.get(preprocessing.digest) as Uint8Array;
+    const files: [string, Uint8Array][] = [
+      ['card.json', Buffer.from(canonicalJson({ version, plan: plan.digest }))],
+      ['model.onnx', buildInferenceModel(plan.plan, JSON.parse(Buffer.from(stored).toString()), weights)],
+      ['model.safetensors', encodeSafetensors(weights)],
+      ['preprocessing.json', stored],
+    ];
+    const manifest: ReleaseManifest = {
+      wardround: 'release/1',
+      version,
+      plan: plan.digest,
+      files: files.map(([name, bytes]) => ({ name, ...put(bytes) })),
+    };
+    if (change.damage === true) {
+      const { digest, bytes } = manifest.files[2] as ReleaseManifest['files'][number];
+      coordinator.objects.set(digest, Buffer.alloc(bytes, 'damaged'));
+    }
+    const bytes = Buffer.from(canonicalJson(manifest));
+    const object = put(bytes);
+    const { keyPem, chain } = change.key ?? releaseKey;
+    coordinator.signatures.set(object.digest, signRelease(bytes, keyPem, chain));
+    return {
+      ...base(`judge-${number}`, 0),
+      kind: 'judge',
+      release: { version, digest: object.digest, manifest: object },
+    };
+  }
+
+  /** Starting weights plus the site's own delta: a model that has learnt something. */
+  async function learnt(preprocessing: ObjectRef): Promise<NamedTensors> {
+    const start = initialWeights(plan.plan);
+    offer(trainOffer('train-1', preprocessing, start));
+    await eventually('the update', () => updates().length === 1);
+    const delta = decodeSafetensors(coordinator.objects.get(updates()[0]?.delta.digest as Digest) as Uint8Array);
+    return new Map(
+      [...start].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data.map((value, index) => value + (delta.get(name)?.data[index] ?? 0)) },
+      ]),
+    );
+  }
+  const judgements = () => submitted<Judgement>('judgement');
+  const negated = (weights: NamedTensors): NamedTensors =>
+    new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.map((value) => -value) }]));
+
+  it('accepts a good release, refuses a worse one, and keeps the good one in use', async () => {
+    const agent = await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    const weights = await learnt(preprocessing);
+    offer(release(1, weights, preprocessing));
+    await eventually('the first judgement', () => judgements().length === 1);
+    expect(judgements()[0]?.evidence.kind).toBe('prospective');
+    expect(judgements()[0]?.evidence.auroc.new.value).toBeGreaterThan(0.65);
+    expect(judgements()[0]?.decision.reasons.map(({ code }) => code)).toContain('passed.all');
+    expect(judgements()[0]?.decision.decision).toBe('accept');
+    expect(agent.registry.inSlot('heart-disease', 'active')?.version).toBe('heart-disease/1');
+
+    offer(release(2, negated(weights), preprocessing));
+    await eventually('the second judgement', () => judgements().length === 2);
+    expect(judgements()[1]?.decision.decision).toBe('reject');
+    expect(judgements()[1]?.evidence.current?.version).toBe('heart-disease/1');
+    expect(agent.registry.inSlot('heart-disease', 'active')?.version).toBe('heart-disease/1');
+    expect(agent.registry.inSlot('heart-disease', 'candidate')).toBeNull();
+    const text = canonicalJson(judgements());
+    expect(text).not.toContain('"p1"');
+  });
+
+  it.each([
+    ['signed by another consortium', true, false],
+    ['with a file that does not have its digest', false, true],
+  ])('rejects a release %s, and installs nothing of it', async (_, foreign, damage) => {
+    const agent = await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    const key = foreign ? await (await createTestAuthority()).release() : releaseKey;
+    offer(release(1, initialWeights(plan.plan), preprocessing, { key, damage }));
+    await eventually('the judgement', () => judgements().length === 1, 60_000);
+    expect(judgements()[0]?.decision.decision).toBe('reject');
+    expect(judgements()[0]?.decision.reasons[0]?.code).toBe('package.invalid');
+    expect(agent.registry.inSlot('heart-disease', 'active')).toBeNull();
+    expect(agent.registry.inSlot('heart-disease', 'candidate')).toBeNull();
+  });
+
+  it('judges nothing when the policy changed after the approval', async () => {
+    setUp(trained, heartRows(600), { config: { policyFile: 'policy.yaml' } });
+    const file = join(folder.path, 'policy.yaml');
+    writeFileSync(file, stringify(structuredClone(plan.plan.gate)));
+    await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    writeFileSync(file, stringify({ ...structuredClone(plan.plan.gate), minimumEvents: 77 }));
+    offer(release(1, initialWeights(plan.plan), preprocessing));
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]).toMatchObject({ reason: 'policy_refuses' });
+    expect(judgements()).toEqual([]);
+  });
+
+  it('a repeated offer reports the stored judgement', async () => {
+    const first = await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    const task = release(1, initialWeights(plan.plan), preprocessing);
+    offer(task);
+    await eventually('the judgement', () => judgements().length === 1);
+    await first.stop();
+    writeHeartSite(folder.path, heartRows(600, 3));
+    const again: Judgement[] = [];
+    const real = port();
+    await startApproved(
+      {
+        submitJudgement: (id, judgement, signal) => {
+          again.push(judgement);
+          return real.submitJudgement(id, judgement, signal);
+        },
+      },
+      authority.rootPem,
+    );
+    offer(task);
+    await eventually('the judgement again', () => again.length === 1);
+    expect(again[0]).toEqual(judgements()[0]);
+  });
+});

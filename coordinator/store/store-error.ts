@@ -8,6 +8,7 @@ export type StoreErrorCode =
   | 'newer_version'
   | 'corrupt'
   | 'storage_full'
+  | 'missing'
   | 'not_writable'
   | 'object_missing'
   | 'object_corrupt'
@@ -24,6 +25,7 @@ export const storeErrors: ErrorCatalogue<StoreErrorCode> = {
     advice: 'abort',
   },
   storage_full: { meaning: 'The disk is full; make room, nothing that was confirmed is lost.', advice: 'retry' },
+  missing: { meaning: 'The database of this consortium is not where it was made.', advice: 'fix' },
   not_writable: { meaning: 'The state folder cannot be read or written by this user.', advice: 'fix' },
   object_missing: { meaning: 'An object is not in the store.', advice: 'abort' },
   object_corrupt: { meaning: 'An object no longer has the digest it is named by; restore it.', advice: 'abort' },

@@ -41,6 +41,8 @@ export async function renewIdentity(
   await store.replace(keyPem, chain);
 }
 
+const longestWaitMs = 3_600_000;
+
 export interface RenewalSettings {
   /** Between tries after a failure; 60 s when absent, growing to an hour. */
   readonly firstRetryMs?: number;
@@ -73,7 +75,8 @@ export async function keepIdentityFresh(
       const [notBeforeMs, notAfterMs] = validityOf(readCertificate(identity.certificateChainPem[0] ?? ''));
       const waitMs = renewAtMs(notBeforeMs, notAfterMs, jitter) - clock.now();
       if (waitMs > 0) {
-        await clock.sleep(waitMs, signal);
+        // Looks again now and then: a machine that sleeps stops its timers, and the files may be exchanged by a command.
+        await clock.sleep(Math.min(waitMs, longestWaitMs), signal);
         continue;
       }
       await renewIdentity(store, renew, clock, signal);

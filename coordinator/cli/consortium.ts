@@ -25,7 +25,6 @@ function days(text: string): number {
   return value;
 }
 
-/** Where a coordinator listens may be port 0 (a free one) in tests; where sites dial may not. */
 function checkAddress(text: string): string {
   try {
     parseAddress(text);

@@ -16,7 +16,22 @@ listen: ${JSON.stringify(settings.listen)}
 # Life of server, operator and site certificates. They renew by themselves at two thirds of it.
 certificateDays: ${settings.certificateDays}
 
+# Further host names and IP addresses sites or operators dial; the server's certificate names them too.
+hosts: []
+
 # debug, info, warn or error. The log holds no secrets and no patient data.
 logLevel: info
+
+# Interval of heartbeats with the sites; a side that hears nothing for two of them dials again.
+# heartbeatMs: 5000
+
+# Longest wait for a plan's target number of sites once its minimum is here.
+# settleMs: 10000
+
+# Wait before a round is tried again; doubles with each try.
+# retryDelayMs: 2000
+
+# How long calls under way may take to end when the coordinator stops.
+# drainMs: 5000
 `;
 }

@@ -226,20 +226,26 @@ describe('renewal', () => {
       { firstRetryMs: 60_000 },
       stopping.signal,
     );
-    await expect.poll(() => own.clock.sleeping, { interval: 5 }).toBe(1);
+    const asleep = () => expect.poll(() => own.clock.sleeping, { interval: 5 }).toBe(1);
+    /** Moves on by a minute at a time until the next call, and says how long after the start that was. */
+    const untilCall = async (count: number): Promise<number> => {
+      while (calls < count && own.clock.now() < startMs + 30 * hourMs) {
+        await own.clock.advance(60_000);
+        await asleep();
+      }
+      return own.clock.now() - startMs;
+    };
+    await asleep();
     await own.clock.advance(19 * hourMs);
+    await asleep();
     expect(calls).toBe(0);
-    await own.clock.advance(2 * hourMs - 1);
-    await expect.poll(() => calls).toBe(1);
-    await expect.poll(() => own.clock.sleeping, { interval: 5 }).toBe(1);
-    await own.clock.advance(60_000);
-    await expect.poll(() => calls).toBe(2);
-    await expect.poll(() => own.clock.sleeping, { interval: 5 }).toBe(1);
+    // Two thirds of 30 hours, and a hundredth of them either way.
+    const firstMs = await untilCall(1);
+    expect(Math.abs(firstMs - 20 * hourMs)).toBeLessThanOrEqual(0.3 * hourMs + 60_000);
+    expect((await untilCall(2)) - firstMs).toBe(60_000);
     expect(await store.read()).toEqual(old);
-    await own.clock.advance(120_000);
-    await expect.poll(async () => (await store.read()).keyPem === old.keyPem).toBe(false);
-    expect(calls).toBe(3);
-    await expect.poll(() => own.clock.sleeping, { interval: 5 }).toBe(1);
+    expect((await untilCall(3)) - firstMs).toBe(180_000);
+    expect((await store.read()).keyPem).not.toBe(old.keyPem);
     stopping.abort();
     await keeping;
     expect(await readFile(join(directory, 'identity.json'), 'utf8')).toContain('"berlin"');

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeOnnx } from '../../shared/graph/onnx-file.ts';
 import { stepScalars } from '../../shared/graph/optimiser-update.ts';
 import { buildTrainingStep, type TrainingStep } from '../../shared/graph/training-step.ts';
@@ -18,6 +18,7 @@ interface Compiled {
 
 /** Multiplications of one forward pass of a batch, below which a second thread costs more than it brings. */
 const workForThreads = 4_000_000;
+const mostThreads = 4;
 
 /** More threads slow small models down, so their number follows the work of one step. */
 export function threadsFor(task: Pick<TrainingTask, 'plan' | 'weights' | 'data'>, cores: number): number {
@@ -25,7 +26,7 @@ export function threadsFor(task: Pick<TrainingTask, 'plan' | 'weights' | 'data'>
     task.plan.training.batch === 'full' ? task.data.rows : Math.min(task.plan.training.batch, task.data.rows);
   let weights = 0;
   for (const tensor of task.weights.values()) weights += tensor.data.length;
-  return weights * batch < workForThreads ? 1 : Math.max(1, Math.min(4, cores));
+  return weights * batch < workForThreads ? 1 : Math.max(1, Math.min(mostThreads, cores));
 }
 
 /**
@@ -41,7 +42,8 @@ export class OnnxTrainer implements Trainer {
 
   constructor(cores: number = availableParallelism()) {
     this.#cores = cores;
-    this.description = `onnxruntime-node cpu, up to ${Math.max(1, Math.min(4, cores))} threads by size`;
+    const threads = Math.max(1, Math.min(mostThreads, cores));
+    this.description = `onnxruntime-node ${env.versions.node ?? env.versions.common} cpu, ${threads === 1 ? '1 thread' : `1 to ${threads} threads by size`}`;
   }
 
   async train(task: TrainingTask, signal: AbortSignal): Promise<TrainingResult> {

@@ -49,17 +49,21 @@ function readings(column: ContinuousColumn): Reading[] {
  *
  * @param earlier known values of the training rows. @param judged known values of the judged rows.
  * @param outOfRange values of rows left out because they lie outside the plan's range: the usual sign of another unit.
+ * @param minimumCount a value that fewer patients have is not printed.
  */
 export function codingChange(
   column: ContinuousColumn,
   earlier: ArrayLike<number>,
   judged: ArrayLike<number>,
   outOfRange: ArrayLike<number> = [],
+  minimumCount = 11,
 ): CodingChange | null {
   const before = Float64Array.from(earlier).sort();
   const now = Float64Array.from([...Array.from(judged), ...Array.from(outOfRange)]).sort();
   if (before.length < fewestValues || now.length < fewestValues) return null;
-  return constantColumn(column, before, now) ?? spike(column, before, now) ?? otherUnit(column, before, now);
+  return (
+    constantColumn(column, before, now) ?? spike(column, before, now, minimumCount) ?? otherUnit(column, before, now)
+  );
 }
 
 function constantColumn(column: ContinuousColumn, before: Float64Array, now: Float64Array): CodingChange | null {
@@ -70,7 +74,12 @@ function constantColumn(column: ContinuousColumn, before: Float64Array, now: Flo
   };
 }
 
-function spike(column: ContinuousColumn, before: Float64Array, now: Float64Array): CodingChange | null {
+function spike(
+  column: ContinuousColumn,
+  before: Float64Array,
+  now: Float64Array,
+  minimumCount: number,
+): CodingChange | null {
   const { value, share } = mostCommon(now);
   if (share < codeShare) return null;
   const earlierShare = before.filter((other) => other === value).length / before.length;
@@ -78,9 +87,10 @@ function spike(column: ContinuousColumn, before: Float64Array, now: Float64Array
   const away =
     value <= (quantileOfSorted(before, 0.01) as number) || value >= (quantileOfSorted(before, 0.99) as number);
   if (earlierShare * codeRatio > share || !(outside && away)) return null;
+  const named = Math.round(share * now.length) >= minimumCount ? String(value) : 'that value';
   return {
     kind: 'coding',
-    explanation: `${column.name} has one value, at the edge of what this hospital recorded before, in about ${Math.round(100 * share)}% of judged patients and hardly in earlier rows: missing values may now be coded as ${value}.`,
+    explanation: `${column.name} has one value, at the edge of what this hospital recorded before, in about ${Math.round(100 * share)}% of judged patients and hardly in earlier rows: missing values may now be coded as ${named}.`,
   };
 }
 

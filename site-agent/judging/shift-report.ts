@@ -105,7 +105,10 @@ function compareColumn(input: ShiftInput, column: ContractColumn, index: number)
   const own = countBins(before, column);
   const known = (values: Float64Array): Float64Array => values.filter((value) => !Number.isNaN(value));
   const outOfRange = input.outOfRange?.get(column.name) ?? [];
-  const change = column.kind === 'continuous' ? codingChange(column, known(before), known(now), outOfRange) : null;
+  const change =
+    column.kind === 'continuous'
+      ? codingChange(column, known(before), known(now), outOfRange, input.plan.federation.minimumCount)
+      : null;
 
   const reference = preprocessing?.columns[index];
   const merge = mergerOf(reference);

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import type { SiteTable } from '../../../site-agent/data/site-table.ts';
+import { selectRows } from '../../../site-agent/judging/judged-rows.ts';
+import { smallPlan } from '../../support/judging.ts';
+
+const { data: contract } = smallPlan();
+const at = (date: string): number => Date.parse(date);
+
+function tableOf(
+  rows: readonly { key: string; time: number; age?: number; label?: number; holdout?: number }[],
+): SiteTable {
+  const of = (pick: (row: (typeof rows)[number]) => number): Float64Array => Float64Array.from(rows, pick);
+  return {
+    rows: rows.length,
+    columns: [{ name: 'age', kind: 'continuous', values: of(({ age }) => age ?? 50) }],
+    labels: of(({ label }) => label ?? 0),
+    patientKeys: rows.map(({ key }) => key),
+    times: of(({ time }) => time),
+    holdout: Uint8Array.from(rows, ({ holdout }) => holdout ?? 0),
+  };
+}
+
+describe('which rows judge', () => {
+  const table = tableOf([
+    { key: 'd', time: at('2024-03-01') },
+    { key: 'a', time: at('2023-12-31T23:59:59.999Z') },
+    { key: 'b', time: at('2024-01-01') },
+    { key: 'c', time: Number.NaN },
+    { key: 'e', time: at('2024-02-01'), label: Number.NaN },
+    { key: 'd', time: at('2024-02-01') },
+    { key: 'd', time: at('2024-04-01') },
+    { key: 'f', time: at('2023-05-01'), label: Number.NaN },
+  ]);
+
+  it('those at or after the cut-off with a known outcome, the first of each patient, in the order of keys', () => {
+    const selection = selectRows(table, contract, [contract.trainingCutoff]);
+    expect([...selection.judged]).toEqual([2, 5]);
+    expect([...selection.training]).toEqual([1]);
+    expect(selection.excluded).toEqual({ before_cutoff: 2, time_unknown: 1, label_missing: 1, repeat_patient: 2 });
+    expect(selection.kind).toBe('prospective');
+    expect(selection.judgedFromMs).toBe(at('2024-01-01'));
+  });
+
+  it('those after the cut-off of every version compared', () => {
+    const selection = selectRows(table, contract, ['2024-01-01', '2024-02-15']);
+    expect([...selection.judged]).toEqual([0]);
+    expect(selection.judgedFromMs).toBe(at('2024-02-15'));
+    // What trained at this site is still what lies before the plan's own cut-off.
+    expect([...selection.training]).toEqual([1]);
+  });
+
+  it('the declared holdout where there are no dates', () => {
+    const undated = tableOf([
+      { key: 'a', time: Number.NaN, holdout: 1, age: 60 },
+      { key: 'b', time: Number.NaN, holdout: 0 },
+      { key: 'a', time: Number.NaN, holdout: 1, age: 40 },
+    ]);
+    const selection = selectRows(undated, { ...contract, time: null, trainingCutoff: null }, [null]);
+    expect(selection.kind).toBe('retrospective');
+    expect(selection.judgedFromMs).toBeNull();
+    // Two rows of one patient without a time: the smaller first value counts, wherever it stands.
+    expect([...selection.judged]).toEqual([2]);
+    expect([...selection.training]).toEqual([1]);
+    expect(selection.excluded).toEqual({ not_in_holdout: 1, repeat_patient: 1 });
+  });
+
+  it('none where a version compared has no cut-off: nothing shows what it was trained on', () => {
+    expect([...selectRows(table, contract, [contract.trainingCutoff, null]).judged]).toEqual([]);
+  });
+});

@@ -5,6 +5,9 @@ import type { Audit } from './ports.ts';
 /** Addresses whose refusals are counted one by one; beyond, the ones longest unseen share what is left. */
 const mostKeys = 4096;
 
+/** Records `flush` makes of single addresses; what else was counted becomes one sum. */
+const mostFlushed = 100;
+
 export interface Refusals {
   /**
    * Records a refusal: `event` such as `credentials.certificate_revoked`, who it was if known, from which address.
@@ -50,9 +53,7 @@ export function createRefusals(
     return true;
   };
   const sayCounted = (bucket: Bucket): void => {
-    if (bucket.suppressed === 0) return;
     audit.record(bucket.event, null, { address: bucket.address, suppressed: bucket.suppressed });
-    bucket.suppressed = 0;
   };
 
   return {
@@ -85,7 +86,13 @@ export function createRefusals(
       }
     },
     flush() {
-      for (const bucket of buckets.values()) sayCounted(bucket);
+      let said = 0;
+      for (const bucket of buckets.values()) {
+        if (bucket.suppressed === 0) continue;
+        if (said++ < mostFlushed) sayCounted(bucket);
+        else all.suppressed += bucket.suppressed;
+        bucket.suppressed = 0;
+      }
       if (all.suppressed > 0) audit.record('wire.refusals', null, { suppressed: all.suppressed });
       all.suppressed = 0;
     },

@@ -13,6 +13,7 @@ import { operatorService } from './operator-service.ts';
 import { identify, type Peer } from './peers.ts';
 import type { Audit, CoordinatorPorts, EnrolmentDesk, Membership } from './ports.ts';
 import { createRefusals } from './refusals.ts';
+import { configureSessions } from './sessions.ts';
 import { createTlsDoor, type ServiceTls } from './tls-door.ts';
 
 // The library writes to standard error, words from the network among them.
@@ -96,6 +97,7 @@ export async function serveCoordinator(options: ServeOptions): Promise<Coordinat
   // The TLS server is ours, so that one port can serve strangers and members, refusals carry their own code, and
   // certificates change without a new listener. To grpc-js the connections are plain.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  configureSessions(server, log);
   const door = createTlsDoor({
     tls: options.tls,
     limits,

@@ -74,7 +74,7 @@ const signatureAlgorithms: Readonly<Record<ReleaseSignature['algorithm'], true>>
 };
 
 /** Canonical JSON as bytes. */
-export function toCanonicalBytes(value: unknown): Uint8Array {
+function toCanonicalBytes(value: unknown): Uint8Array {
   return new TextEncoder().encode(canonicalJson(value));
 }
 
@@ -85,9 +85,9 @@ function parsed<T>(schema: z.ZodType<T>, bytes: Uint8Array, field: string): T {
   throw malformed([field, ...(issue?.path ?? [])].join('.'), issue?.message ?? 'does not fit its schema');
 }
 
-export const encodeSummary: (summary: SiteSummary) => Uint8Array = toCanonicalBytes;
+export const encodeSummary = (summary: SiteSummary): Uint8Array => toCanonicalBytes(summary);
 export const decodeSummary = (bytes: Uint8Array): SiteSummary => parsed(siteSummarySchema, bytes, 'summary');
-export const encodeJudgement: (judgement: Judgement) => Uint8Array = toCanonicalBytes;
+export const encodeJudgement = (judgement: Judgement): Uint8Array => toCanonicalBytes(judgement);
 export const decodeJudgement = (bytes: Uint8Array): Judgement => parsed(judgementSchema, bytes, 'judgement');
 
 export function encodeSiteMessage(message: SiteMessage): Wire.SiteMessage {

@@ -85,6 +85,9 @@ export function codeOfStatus(status: number, message: string): WireErrorCode {
       return 'deadline_exceeded';
     case grpc.notFound:
       return 'not_found';
+    case grpc.internal:
+      // grpc-js gives bytes that are no protobuf this number.
+      return message === 'Error deserializing request' ? 'invalid_argument' : 'internal';
     case grpc.resourceExhausted:
       // grpc-js says a message's size in words alone.
       return /larger than/i.test(message) ? 'message_too_large' : 'rate_limited';

@@ -57,6 +57,11 @@ describe('enrolment over the wire', () => {
     expect((await enrol({ rootFingerprint: colons })).certificateChain).toHaveLength(2);
   });
 
+  it('dials a name as well as an address', async () => {
+    const address = bench.address.replace('127.0.0.1', 'localhost');
+    expect((await enrol({ address })).certificateChain).toHaveLength(2);
+  });
+
   it('does not send the secret to a coordinator with another root', async () => {
     const impostor = await createTestAuthority();
     const server = await impostor.server();

@@ -84,7 +84,8 @@ export function shiftReport(input: ShiftInput): ColumnShift[] {
       referenceMissingRate: comparison.referenceMissingRate,
       found,
       kind: look?.kind ?? null,
-      explanation: look?.explanation ?? null,
+      // Names of levels have no bound in the contract; sentences on the wire have.
+      explanation: look?.explanation.slice(0, 900) ?? null,
       ...(comparison.reason === null ? {} : { reason: comparison.reason }),
     };
   });

@@ -73,7 +73,7 @@ export async function startSiteAgent(directory: string, options: StartSiteAgentO
     rootPem,
     signer: certificateSigner(site, () => identity),
     clock: systemClock,
-    log,
+    log: options.log,
     random: () => jitter.uniform(),
     software: `wardround/${packageVersion()}`,
     onConnected() {

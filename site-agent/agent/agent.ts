@@ -267,6 +267,8 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       case 'train':
         return carryOutTraining(task, offer, plan, signal);
       case 'judge':
+        // The run has trained its last round: its rows need not stay in memory.
+        held = null;
         return carryOutJudging(task, offer, plan, signal);
     }
   }

@@ -1,4 +1,4 @@
-import { constants, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { constants, createPrivateKey, type KeyObject, sign, verify } from 'node:crypto';
 import { verifyChain } from '../../certs/chain.ts';
 import { readCertificate } from '../../certs/facts.ts';
 import type { Identity } from '../../certs/identity-store.ts';
@@ -8,7 +8,7 @@ import type { SiteName } from '../../shared/runtime/ids.ts';
 export interface SiteSignature {
   /** Base64; ECDSA on P-256 or RSA-PSS, both with SHA-256. */
   readonly signature: string;
-  /** PEM, leaf first; empty for a bare key. */
+  /** PEM, leaf first. */
   readonly certificates: readonly string[];
 }
 
@@ -53,14 +53,5 @@ export function certificateSigner(
         return false;
       }
     },
-  };
-}
-
-/** Signs with a bare key: for a site inside a simulation, which has no certificate. */
-export function keySigner(keyPem: string): SiteSigner {
-  const key = createPrivateKey(keyPem);
-  return {
-    sign: (text) => ({ signature: signText(text, key), certificates: [] }),
-    verify: (text, signature) => verifyText(text, createPublicKey(key), signature.signature),
   };
 }

@@ -17,6 +17,7 @@ async function run(options: SiteOptions): Promise<void> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   try {
+    console.log(`Agent of ${directory} starts; Ctrl-C stops it.`);
     await startSiteAgent(directory, {
       signal: stopping.signal,
       log: createLogger({ level: config.logLevel, name: 'site-agent' }),

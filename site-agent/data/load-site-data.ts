@@ -22,17 +22,22 @@ export interface SiteData extends RowSplit {
 export function checkUnits(contract: DataContract, units: Readonly<Record<string, string>>): void {
   const numeric = contract.columns.filter((column) => column.kind === 'continuous');
   const label = 'levels' in contract.label ? [] : [contract.label];
-  for (const column of [...numeric, ...label]) {
-    const declared = Object.hasOwn(units, column.name) ? units[column.name] : undefined;
+  const declaredFor = (name: string): string | undefined => (Object.hasOwn(units, name) ? units[name] : undefined);
+  const columns = [...numeric, ...label];
+  const undeclared = columns.filter(({ name }) => declaredFor(name) === undefined);
+  const [first] = undeclared;
+  if (first !== undefined) {
+    throw new DataError(
+      'unit_missing',
+      `site.yaml: data.units.${first.name}: not given. Write under data.units in which unit your query yields ` +
+        `${undeclared.map(({ name }) => name).join(', ')}. The plan has: ` +
+        `${undeclared.map(({ name, unit }) => `${name} in ${unit}`).join(', ')}.`,
+      { file: 'site.yaml', path: `data.units.${first.name}`, column: first.name, unit: first.unit },
+    );
+  }
+  for (const column of columns) {
+    const declared = declaredFor(column.name) ?? '';
     const details = { file: 'site.yaml', path: `data.units.${column.name}`, column: column.name, unit: column.unit };
-    if (declared === undefined) {
-      throw new DataError(
-        'unit_missing',
-        `site.yaml: data.units.${column.name}: not given. The plan has "${column.name}" in ${column.unit}; ` +
-          'write the unit your query yields.',
-        details,
-      );
-    }
     if (declared === column.unit) continue;
     const conversion = conversionFrom(column, declared);
     let remedy = "Convert it in the query, then declare the plan's unit.";

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { SiteName } from '../../shared/runtime/ids.ts';
 import { silentLogger } from '../../shared/runtime/logger.ts';
@@ -6,12 +6,16 @@ import { systemClock } from '../../shared/runtime/system-clock.ts';
 import type { FederationPort } from '../../shared/wire/federation-port.ts';
 import { defaultHeartbeatMs } from '../../shared/wire/messages.ts';
 import { createSiteAgent, type SiteAgent, type SiteAgentParts } from '../../site-agent/agent/agent.ts';
-import { keySigner, type SiteSigner } from '../../site-agent/agent/signer.ts';
+import type { SiteSigner } from '../../site-agent/agent/signer.ts';
 import type { SiteConfig } from '../../site-agent/config.ts';
 
+/** Signs with a bare key that nobody else holds. */
 export function testSigner(): SiteSigner {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  return keySigner(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return {
+    sign: (text) => ({ signature: sign('sha256', Buffer.from(text), privateKey).toString('base64'), certificates: [] }),
+    verify: (text, { signature }) => verify('sha256', Buffer.from(text), publicKey, Buffer.from(signature, 'base64')),
+  };
 }
 
 /** A production agent on a port in memory; `clock` is the system's unless given. */

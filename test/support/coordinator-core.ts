@@ -16,7 +16,7 @@ import { canonicalDigest } from '../../shared/runtime/canonical.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, RunId, SiteName } from '../../shared/runtime/ids.ts';
-import { silentLogger } from '../../shared/runtime/logger.ts';
+import { type Logger, silentLogger } from '../../shared/runtime/logger.ts';
 import { createQueue } from '../../shared/runtime/queue.ts';
 import { randomStream } from '../../shared/runtime/random.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
@@ -115,7 +115,7 @@ export interface Core {
 export async function openCore(
   folder: string,
   siteBook: MemorySiteBook,
-  options: { readonly clock?: Clock; readonly config?: CoordinatorSettings } = {},
+  options: { readonly clock?: Clock; readonly config?: CoordinatorSettings; readonly log?: Logger } = {},
 ): Promise<Core> {
   const clock = options.clock ?? systemClock;
   const store = await openStore(join(folder, 'state', 'wardround.sqlite'));
@@ -127,7 +127,7 @@ export async function openCore(
     siteBook,
     releaseKey: (await testReleaseKey()).key,
     clock,
-    log: silentLogger,
+    log: options.log ?? silentLogger,
     audit,
     config: { settleMs: 50, retryDelayMs: 10, heartbeatMs: 1_000, ...options.config },
   });

@@ -2,10 +2,10 @@ import type { Clock } from '../../shared/runtime/clock.ts';
 import { WardroundError } from '../../shared/runtime/errors.ts';
 import { type Digest, isDigest, type RunId, type SiteName, type TaskId } from '../../shared/runtime/ids.ts';
 import { errorFields, type Logger } from '../../shared/runtime/logger.ts';
+import { createQueue, type Queue } from '../../shared/runtime/queue.ts';
 import { untilAborted } from '../../shared/runtime/until-aborted.ts';
 import type { CoordinatorMessage, SiteIdentity, SiteMessage, TaskOffer } from '../../shared/wire/messages.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
-import { createMailbox, type Mailbox } from './mailbox.ts';
 
 /** What is known of a site that attends. */
 export interface Presence {
@@ -18,7 +18,7 @@ export interface Presence {
 
 interface Session {
   readonly identity: SiteIdentity;
-  readonly mailbox: Mailbox<CoordinatorMessage>;
+  readonly outbox: Queue<CoordinatorMessage>;
   readonly abort: AbortController;
   readonly sent: Map<TaskId, TaskOffer>;
   readonly plans: Set<RunId>;
@@ -40,6 +40,13 @@ export interface Assignments {
 /** Heartbeat a site may ask for. */
 const heartbeatBoundsMs = [500, 60_000] as const;
 const maximumApprovedPlans = 10_000;
+/** Messages that may wait for a site to read them; one further behind is taken for dead. */
+const maximumWaiting = 10_000;
+
+function say(session: Session, message: CoordinatorMessage): void {
+  if (session.outbox.push(message) || session.outbox.closed) return;
+  session.outbox.fail(new WireError('deadline_exceeded', 'The site does not read what is sent to it.'));
+}
 
 /**
  * Who is here. One stream a site: a newer one ends the older, for a site that dials again has lost its old connection.
@@ -89,19 +96,19 @@ export function createAttendance(needs: {
     for (const { run, plan } of assignments.plans(site)) {
       if (session.plans.has(run)) continue;
       session.plans.add(run);
-      session.mailbox.put({ kind: 'plan', run, plan });
+      say(session, { kind: 'plan', run, plan });
     }
     const open = new Map(assignments.tasks(site).map((task) => [task.id, task]));
     for (const id of [...session.sent.keys()]) {
       if (open.has(id)) continue;
       session.sent.delete(id);
       if (!session.answering.delete(id))
-        session.mailbox.put({ kind: 'withdrawn', task: id, reason: 'The task has been answered or is over.' });
+        say(session, { kind: 'withdrawn', task: id, reason: 'The task has been answered or is over.' });
     }
     for (const [id, task] of open) {
       if (session.sent.has(id)) continue;
       session.sent.set(id, task);
-      session.mailbox.put({ kind: 'task', task });
+      say(session, { kind: 'task', task });
     }
   };
 
@@ -151,7 +158,7 @@ export function createAttendance(needs: {
     for await (const message of untilAborted(messages, signal)) {
       greeted = hear(session, message, greeted);
     }
-    session.mailbox.end();
+    session.outbox.end();
   };
 
   const beat = async (session: Session, signal: AbortSignal): Promise<void> => {
@@ -161,7 +168,7 @@ export function createAttendance(needs: {
       if (silentMs > session.silenceMs) {
         throw new WireError('deadline_exceeded', `Nothing was heard of the site for ${silentMs} ms.`, { silentMs });
       }
-      session.mailbox.put({ kind: 'beat', nowMs: clock.now() });
+      say(session, { kind: 'beat', nowMs: clock.now() });
     }
   };
 
@@ -176,7 +183,7 @@ export function createAttendance(needs: {
     const both = AbortSignal.any([signal, abort.signal]);
     const session: Session = {
       identity,
-      mailbox: createMailbox(),
+      outbox: createQueue(maximumWaiting),
       abort,
       sent: new Map(),
       plans: new Set(),
@@ -187,17 +194,17 @@ export function createAttendance(needs: {
       sinceMs: clock.now(),
       lastHeardMs: clock.now(),
     };
-    const fail = (error: unknown): void => session.mailbox.fail(error);
+    const fail = (error: unknown): void => session.outbox.fail(error);
     const onAbort = (): void => {
       // The caller who aborts goes away in peace; any other end is told.
-      if (signal.aborted) session.mailbox.end();
+      if (signal.aborted) session.outbox.end();
       else fail(both.reason);
     };
     both.addEventListener('abort', onAbort, { once: true });
     if (both.aborted) onAbort();
     const work = [listen(session, messages, both), beat(session, both)].map((part) => part.catch(fail));
     try {
-      yield* session.mailbox;
+      yield* session.outbox;
     } catch (error) {
       log.info({ site, ...errorFields(error) }, 'stream of a site ends');
       throw error instanceof WardroundError ? error : new WireError('unavailable', 'The stream broke.', {}, error);
@@ -271,7 +278,7 @@ export function createAttendance(needs: {
     },
     drain() {
       draining = true;
-      for (const session of sessions.values()) session.mailbox.put({ kind: 'drain' });
+      for (const session of sessions.values()) say(session, { kind: 'drain' });
     },
     close() {
       draining = true;

@@ -43,7 +43,7 @@ export interface CoordinatorService {
 /** How often open calls are held against expiry and the membership list, besides at once on revocation. */
 const sweepMs = 1_000;
 /** Time for the last status to leave before its connection is ended. */
-const lastWordsMs = 250;
+const lastWordsMs = 500;
 
 /**
  * Opens the coordinator's one port: enrolment, federation, operators, health and reflection over TLS 1.3. Every service
@@ -142,19 +142,20 @@ export async function serveCoordinator(options: ServeOptions): Promise<Coordinat
     for (const name of ['', ...Object.values(serviceNames)]) health.setStatus(name, 'NOT_SERVING');
     for (const drain of [...drains]) drain();
     // GOAWAY: calls under way go on, new ones look for another connection.
-    injector.drain(graceMs + lastWordsMs);
-    const untilMs = clock.now() + graceMs;
-    while (guard.openCalls() > 0 && clock.now() < untilMs) {
-      await clock.sleep(Math.min(20, Math.max(1, untilMs - clock.now())));
-    }
+    injector.drain(graceMs + 2 * lastWordsMs);
+    const waitUntil = async (over: () => boolean, untilMs: number): Promise<void> => {
+      while (!over() && clock.now() < untilMs) await clock.sleep(Math.min(20, Math.max(1, untilMs - clock.now())));
+    };
+    await waitUntil(() => guard.openCalls() === 0, clock.now() + graceMs);
     const left = guard.openCalls();
     if (left > 0) {
       log.warn({ calls: left, graceMs }, 'calls were still open after the grace time');
       for (const peer of door.peers()) {
         for (const end of [...peer.calls]) end(new WireError('unavailable', 'The coordinator is shutting down.'));
       }
-      await clock.sleep(lastWordsMs);
     }
+    // A call is over here before its last words have left: connections close by themselves once they have.
+    await waitUntil(() => door.connections() === 0, clock.now() + lastWordsMs);
     unsubscribe();
     sweeping.abort();
     door.destroy();

@@ -19,6 +19,8 @@ export interface TlsDoor {
   /** Live connection from this remote address and port. */
   peer(address: string | undefined, port: number | undefined): Peer | undefined;
   peers(): Iterable<Peer>;
+  /** Connections that are open, handshakes under way included. */
+  connections(): number;
   /** Shows another certificate from the next handshake on. */
   setTls(tls: ServiceTls): void;
   listen(host: string, port: number): Promise<{ host: string; port: number }>;
@@ -151,6 +153,7 @@ export function createTlsDoor(options: TlsDoorOptions): TlsDoor {
   return {
     peer: (address, port) => peers.get(keyOf(address, port)),
     peers: () => peers.values(),
+    connections: () => connections.size,
     setTls: (tls) => tlsServer.setSecureContext(contextOf(tls)),
     listen(host, port) {
       return new Promise((resolve, reject) => {

@@ -8,6 +8,9 @@ import { openGrpcBench } from '../support/coordinator-over-grpc.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../support/fake-coordinator.ts';
 import { sampleJudgement, sampleSummary } from '../support/wire-samples.ts';
 
+/** For what happens in another turn of the loop; long, for a busy machine. */
+const soon = { timeout: 20_000, interval: 10 };
+
 interface Opened {
   readonly coordinator: FakeCoordinator;
   readonly port: FederationPort;
@@ -224,7 +227,7 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
         if (got.length === messages.length) return;
       }
     })();
-    await expect.poll(() => opened.coordinator.heard.length, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => opened.coordinator.heard.length, soon).toBeGreaterThanOrEqual(2);
     for (const message of messages) opened.coordinator.say('berlin', message);
     await reading;
     stop.abort();
@@ -233,7 +236,7 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
       { site: 'berlin', message: hello(200) },
       { site: 'berlin', message: { kind: 'approvals', approvedPlans: [digestOf('x'), digestOf('y')] } },
     ]);
-    await expect.poll(() => opened.coordinator.attending.size, { timeout: 5000 }).toBe(0);
+    await expect.poll(() => opened.coordinator.attending.size, soon).toBe(0);
   });
 
   it('lets go of a stream when the signal aborts', async () => {
@@ -245,10 +248,10 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
     const reading = (async () => {
       for await (const _ of opened.port.attend(says(), stop.signal));
     })();
-    await expect.poll(() => opened.coordinator.attending.size, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => opened.coordinator.attending.size, soon).toBe(1);
     const reason = new Error('enough');
     stop.abort(reason);
     await expect(reading).rejects.toBe(reason);
-    await expect.poll(() => opened.coordinator.attending.size, { timeout: 5000 }).toBe(0);
+    await expect.poll(() => opened.coordinator.attending.size, soon).toBe(0);
   });
 });

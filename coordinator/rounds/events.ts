@@ -116,5 +116,3 @@ export type RunEvent =
   | (Timed & { readonly kind: 'run-resumed'; readonly by: string })
   | (Timed & { readonly kind: 'run-stopped'; readonly by: string })
   | (Timed & { readonly kind: 'run-failed'; readonly reason: string });
-
-export type RunEventKind = RunEvent['kind'];

@@ -13,7 +13,7 @@ import { heartPlan } from '../../support/plans.ts';
 function smallDisk(): string | null {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-full-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder], { stdio: 'ignore' });
     return folder;
   } catch {
     rmSync(folder, { recursive: true, force: true });
@@ -89,7 +89,7 @@ test('on a full disk nothing that was confirmed is lost, and the run goes on whe
     expect((await again.operator.showRun(run)).status).toBe('finished');
     await again.stop();
   } finally {
-    execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
+    execFileSync('/bin/umount', ['-l', folder], { stdio: 'ignore' });
     rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -43,13 +43,18 @@ interface Started {
 /**
  * @param environment of every process
  * @param directory in which they run
+ * @param main what is run; this very program when absent
  */
-export function createChildren(environment: NodeJS.ProcessEnv, directory: string): Children {
+export function createChildren(environment: NodeJS.ProcessEnv, directory: string, main: string = program): Children {
+  let closed = false;
   const running = new Set<Child>();
-  const commands = new Set<ChildProcess>();
+  const commands = new Map<ChildProcess, Promise<string>>();
 
   function launch(args: readonly string[]): Started & { output: string[] } {
-    const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
+    // What an interruption overtook must not start anything that nobody would stop.
+    if (closed) throw new SimulationError('interrupted');
+    const options = main === program ? process.execArgv : [];
+    const child = spawn(process.execPath, [...options, main, ...args], {
       cwd: directory,
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -137,14 +142,16 @@ export function createChildren(environment: NodeJS.ProcessEnv, directory: string
     start,
     async run(name, args) {
       const { process: child, lines, output, gone } = launch(args);
-      commands.add(child);
+      commands.set(child, gone);
       const how = await gone;
       commands.delete(child);
       if (child.exitCode !== 0) throw died(name, how, lines);
       return output.join('\n');
     },
     async stopAll() {
-      for (const child of commands) child.kill('SIGKILL');
+      closed = true;
+      for (const child of commands.keys()) child.kill('SIGKILL');
+      await Promise.all(commands.values());
       // The agents first, so that the coordinator does not wait for them.
       await Promise.all([...running].slice(1).map((child) => child.stop(4_000)));
       await Promise.all([...running].map((child) => child.stop(4_000)));

@@ -2,18 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withOperator } from '../../coordinator/cli/operator-directory.ts';
-import { writeFileAtomically } from '../../shared/runtime/files.ts';
-import type { RunId } from '../../shared/runtime/ids.ts';
+import type { RunId, SiteName } from '../../shared/runtime/ids.ts';
 import type { OperatorPort, ReleaseView, RunView } from '../../shared/wire/operator-port.ts';
 import type { Outcome, RunOutcome } from '../report/outcome.ts';
 import { SimulationError } from '../simulation-error.ts';
-import { heartQuery, writePatients, writeSiteConfig } from '../site-setup.ts';
-import { type Child, type Children, createChildren } from './children.ts';
-import { freePort } from './free-port.ts';
+import { writePatients } from '../site-setup.ts';
+import { type Child, createChildren } from './children.ts';
 import type { Progress } from './progress.ts';
+import { createStage, type Stage } from './stage.ts';
 import { type Act, type Story, type StorySettings, writeStory } from './story.ts';
 
-const readyTimeoutMs = 30_000;
 /** Settings of whoever runs the demo that its processes must not see: they talk over loopback, with their own files. */
 const foreignSettings = /^(WARDROUND_.*|(https?|grpc|all|no)_proxy)$/i;
 
@@ -35,75 +33,22 @@ export interface DemoResult {
 }
 
 interface Scene {
-  readonly directory: string;
-  readonly consortium: string;
+  readonly stage: Stage;
   readonly story: Story;
-  readonly children: Children;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  readonly agents: ReadonlyMap<SiteName, Child>;
 }
 
-const siteDirectory = (scene: Scene, site: string): string => join(scene.directory, site);
-
-async function openConsortium(scene: Scene): Promise<Child> {
-  const { children, consortium, progress } = scene;
-  const port = await freePort();
-  progress.stage('consortium init: authority, certificates, database');
-  await children.run('consortium init', [
-    ...['consortium', 'init', consortium, '--name', 'Demo consortium'],
-    ...['--address', `127.0.0.1:${port}`],
-  ]);
-  const coordinator = children.start('the coordinator', ['coordinator', 'start', consortium]);
-  await coordinator.waitForLine(/coordinator listens/, readyTimeoutMs);
-  progress.stage(`coordinator listens on 127.0.0.1:${port}, TLS 1.3, client certificates required`);
-  return coordinator;
-}
-
-async function enrolSites(scene: Scene): Promise<void> {
-  const { children, consortium, progress, story } = scene;
-  const sites = story.acts[0].sites.map((table) => table.site);
-  const tokens = await Promise.all(
-    sites.map(async (site) =>
-      (await children.run(`site invite ${site}`, ['site', 'invite', site, '--consortium', consortium])).trim(),
-    ),
-  );
-  progress.stage(`${sites.length} invitations made; the hospitals enrol, each with a key of its own`);
-  await Promise.all(
-    sites.map((site, index) =>
-      children.run(`site enrol at ${site}`, [
-        'site',
-        'enrol',
-        tokens[index] as string,
-        '--dir',
-        siteDirectory(scene, site),
-      ]),
-    ),
-  );
-  const [first] = story.acts;
-  for (const table of first.sites) {
-    const directory = siteDirectory(scene, table.site);
-    await writePatients(directory, table);
-    await writeSiteConfig(directory, first.plan.loaded.plan, {
-      query: heartQuery,
-      holdoutColumn: story.holdoutColumn,
-      approval: 'manual',
-    });
-  }
-}
-
-async function startAgents(scene: Scene): Promise<Child[]> {
-  const agents = scene.story.acts[0].sites.map(({ site }) =>
-    scene.children.start(`the agent of ${site}`, ['site', 'start', '--dir', siteDirectory(scene, site)]),
-  );
-  await Promise.all(agents.map((agent) => agent.waitForLine(/connected to the coordinator/, readyTimeoutMs)));
-  scene.progress.stage(`${agents.length} agents attend: five processes`);
-  return agents;
+/** The environment of this process, less what the demo's processes must not see. */
+export function demoEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreignSettings.test(name)));
 }
 
 function roundDetail(view: RunView): string {
   const last = view.rounds.findLast((round) => round.phase === 'published' && round.round > 0);
   const loss = last?.metrics.lossLast;
-  return loss === undefined ? view.status : `loss ${loss.toFixed(4)}, ${last?.sites.length ?? 0} sites`;
+  return loss === undefined ? 'summaries of the data' : `loss ${loss.toFixed(4)}, ${last?.sites.length ?? 0} sites`;
 }
 
 async function watchRun(scene: Scene, operator: OperatorPort, run: RunId): Promise<RunView> {
@@ -130,51 +75,41 @@ async function watchRun(scene: Scene, operator: OperatorPort, run: RunId): Promi
   return last;
 }
 
-async function play(
-  scene: Scene,
-  operator: OperatorPort,
-  act: Act,
-  index: number,
-  agents: readonly Child[],
-): Promise<RunOutcome> {
+async function play(scene: Scene, operator: OperatorPort, act: Act): Promise<RunOutcome> {
   const { loaded, text } = act.plan;
-  const planFile = join(scene.directory, `plan-${index + 1}.yaml`);
-  await writeFileAtomically(planFile, text);
-  scene.progress.stage(`run start: ${act.title}; plan ${loaded.digest.slice(0, 12)}`);
-  const started = await operator.startRun(text, { fileName: `plan-${index + 1}.yaml` });
-  const arrived = new RegExp(`${loaded.digest}.*waits for approval`);
-  await Promise.all(agents.map((agent) => agent.waitForLine(arrived, readyTimeoutMs)));
-  await Promise.all(
-    act.sites.map(({ site }) =>
-      scene.children.run(`site approve at ${site}`, [
-        'site',
-        'approve',
-        loaded.digest,
-        '--dir',
-        siteDirectory(scene, site),
-      ]),
-    ),
-  );
+  scene.progress.stage(`${act.title}: run start with plan ${loaded.digest.slice(0, 12)}`);
+  const started = await operator.startRun(text, {});
+  await scene.stage.approve(loaded.digest, scene.agents);
   scene.progress.stage(`${act.sites.length} hospitals have approved the plan and signed the policy that will judge`);
   const view = await watchRun(scene, operator, started.run);
   const releases: ReleaseView[] = view.release === null ? [] : [await operator.showRelease(view.release)];
   return { title: act.title, seed: null, plan: loaded.plan, view, releases };
 }
 
-async function perform(scene: Scene): Promise<Outcome> {
-  const { story, consortium } = scene;
-  const coordinator = await openConsortium(scene);
-  await enrolSites(scene);
-  const agents = await startAgents(scene);
+async function perform(stage: Stage, story: Story, needs: DemoNeeds): Promise<Outcome> {
+  const { progress, signal } = needs;
+  const [first, second] = story.acts;
+  const sites = first.sites.map(({ site }) => site);
+  progress.stage('consortium init: authority, certificates, database');
+  const address = await stage.openConsortium();
+  const coordinator = await stage.startCoordinator();
+  progress.stage(`the coordinator listens on ${address}: TLS 1.3, client certificates required`);
+  await stage.enrol(sites);
+  progress.stage(`${sites.length} hospitals were invited and have enrolled, each with a key of its own`);
+  for (const table of first.sites) await stage.prepare(table, first.plan.loaded.plan, story.holdoutColumn);
+  const agents = new Map(
+    await Promise.all(sites.map(async (site): Promise<[SiteName, Child]> => [site, await stage.startAgent(site)])),
+  );
+  progress.stage(`${agents.size} agents attend: five processes`);
+  const scene: Scene = { stage, story, progress, signal, agents };
   const runs = await Promise.race([
-    withOperator(consortium, async (operator) => {
-      const first = await play(scene, operator, story.acts[0], 0, agents);
-      scene.progress.stage('the record systems change at every hospital but one');
-      for (const table of story.acts[1].sites) await writePatients(siteDirectory(scene, table.site), table);
-      const second = await play(scene, operator, story.acts[1], 1, agents);
-      return [first, second];
+    withOperator(stage.consortium, async (operator) => {
+      const before = await play(scene, operator, first);
+      for (const table of second.sites) await writePatients(stage.siteDirectory(table.site), table);
+      progress.stage('the record systems of all hospitals but one have changed');
+      return [before, await play(scene, operator, second)];
     }),
-    ...[coordinator, ...agents].map((child) => child.died),
+    ...[coordinator, ...agents.values()].map((child) => child.died),
   ]);
   return {
     kind: 'demo',
@@ -185,16 +120,23 @@ async function perform(scene: Scene): Promise<Outcome> {
   };
 }
 
-/** Rejects when the signal aborts; the way back takes the listener off. */
-function interrupted(signal: AbortSignal): { readonly promise: Promise<never>; release(): void } {
-  let release = (): void => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    const onAbort = (): void => reject(new SimulationError('interrupted'));
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    release = () => signal.removeEventListener('abort', onAbort);
+/** Rejects when the signal aborts; `release` takes the listener off. */
+function interruption(signal: AbortSignal): { readonly promise: Promise<never>; release(): void } {
+  const { promise, reject } = withReject();
+  const onAbort = (): void => reject(new SimulationError('interrupted'));
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  // Whoever waits for it hears of it; nobody needs to.
+  promise.catch(() => undefined);
+  return { promise, release: () => signal.removeEventListener('abort', onAbort) };
+}
+
+function withReject(): { readonly promise: Promise<never>; readonly reject: (reason: Error) => void } {
+  let reject: (reason: Error) => void = () => undefined;
+  const promise = new Promise<never>((_, rejectPromise) => {
+    reject = rejectPromise;
   });
-  return { promise, release: () => release() };
+  return { promise, reject };
 }
 
 /**
@@ -206,29 +148,20 @@ function interrupted(signal: AbortSignal): { readonly promise: Promise<never>; r
 export async function runDemo(settings: DemoSettings, needs: DemoNeeds): Promise<DemoResult> {
   const story = writeStory(settings);
   const directory = await mkdtemp(join(tmpdir(), 'wardround-demo-'));
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreignSettings.test(name)));
-  const children = createChildren(environment, directory);
-  const stop = interrupted(needs.signal);
+  const children = createChildren(demoEnvironment(), directory);
+  const interrupted = interruption(needs.signal);
   try {
-    const scene: Scene = {
-      directory,
-      consortium: join(directory, 'consortium'),
-      story,
-      children,
-      progress: needs.progress,
-      signal: needs.signal,
-    };
-    const performance = perform(scene);
+    const performance = perform(createStage(directory, children), story, needs);
     // After an interruption its own end is of no interest.
     performance.catch(() => undefined);
-    const outcome = await Promise.race([performance, stop.promise]);
+    const outcome = await Promise.race([performance, interrupted.promise]);
     return {
       outcome,
       workDirectory: settings.keep ? directory : null,
       planTexts: story.acts.map((act) => act.plan.text),
     };
   } finally {
-    stop.release();
+    interrupted.release();
     needs.progress.end();
     await children.stopAll();
     if (!settings.keep) await rm(directory, { recursive: true, force: true });

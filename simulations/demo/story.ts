@@ -60,7 +60,7 @@ function migrated(tables: readonly SiteRows[], context: ShiftContext, seed: numb
 }
 
 const migrationRemark =
-  'Between the two runs every hospital but Cleveland gets a new record system, which exports all its patients anew: chest pain codes are ' +
+  'Before the second run every hospital but Cleveland gets a new record system, which exports all its patients anew: chest pain codes are ' +
   'renumbered (asymptomatic is 1), angina on exercise and sex have their two codes exchanged, and ST depression is negative. Every value passes the contract.';
 const outcomeRemark =
   'The second model learns the new codes, as most hospitals use them. At Cleveland they are wrong, and its gate has to find out from its own patients.';
@@ -96,7 +96,7 @@ export function writeStory(settings: StorySettings): Story {
       acts: [
         { title: 'First run', plan: planWith(planFile, retrospective), sites: tables },
         {
-          title: 'Second run, after the change of the record systems',
+          title: 'Second run',
           plan: planWith(planFile, { ...retrospective, ...second }),
           sites: migrated(tables, { ...context, timeColumn: null, holdoutColumn: 'judging' }, seed),
         },
@@ -112,12 +112,12 @@ export function writeStory(settings: StorySettings): Story {
     holdoutColumn: null,
     acts: [
       {
-        title: 'First run, July 2025',
+        title: 'First run',
         plan: planWith(planFile, { ...shared, 'data.trainingCutoff': '2025-01-01' }),
         sites: tables.map((table) => admittedBefore(table, '2025-07-01')),
       },
       {
-        title: 'Second run, January 2026, after the change of the record systems',
+        title: 'Second run',
         plan: planWith(planFile, { ...shared, ...second, 'data.trainingCutoff': '2025-07-01' }),
         sites: migrated(tables, context, seed),
       },

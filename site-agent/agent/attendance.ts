@@ -128,7 +128,7 @@ export function createAttendance(parts: AttendanceParts): Attendance {
         const refused = error instanceof WardroundError && error.advice === 'fix';
         const delayMs = refused
           ? refusedDelayMs * (0.5 + parts.random() / 2)
-          : retryDelayMs(failures + 2, firstDelayMs, maximumDelayMs, parts.random());
+          : retryDelayMs(Math.max(2, failures + 1), firstDelayMs, maximumDelayMs, parts.random());
         const code = error instanceof WardroundError ? error.fullCode : error instanceof Error ? error.name : null;
         if (refused) log.error({ code, delayMs }, 'the coordinator refuses this site; a person has to act');
         else log.info({ code, delayMs }, 'disconnected, dialling again');

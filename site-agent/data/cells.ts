@@ -25,7 +25,7 @@ export function cellNumber(cell: unknown): number | undefined {
   if (typeof cell === 'number') value = cell;
   else if (typeof cell === 'bigint') value = Number(cell);
   else if (typeof cell === 'boolean') value = cell ? 1 : 0;
-  else if (cell instanceof DuckDBDecimalValue) value = cell.toDouble();
+  else if (cell instanceof DuckDBDecimalValue) value = Number(cell.toString());
   else if (typeof cell === 'string') {
     const text = cell.trim();
     if (!numberPattern.test(text)) return undefined;

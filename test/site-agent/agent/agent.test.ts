@@ -25,7 +25,7 @@ import type { SiteConfig } from '../../../site-agent/config.ts';
 import { createLedger } from '../../../site-agent/egress/ledger.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
-import { type HeartRow, heartRows, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
+import { type HeartRow, heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
 import { heartPlan } from '../../support/plans.ts';
 import { agentOn, eventually, testSigner } from '../../support/site-agent.ts';
 
@@ -347,7 +347,13 @@ describe('training', () => {
   });
 
   it.each([
-    ['a wrong unit', { data: { units: { age: 'months' } } }, heartRows(100), 'data_problem', '(data.wrong_unit)'],
+    [
+      'a wrong unit',
+      { data: { units: { ...heartUnits, age: 'months' } } },
+      heartRows(100),
+      'data_problem',
+      '(data.wrong_unit)',
+    ],
     ['bad rows', {}, heartRows(100).map((row) => ({ ...row, sex: 'M' })), 'data_problem', '(data.too_many_problems)'],
     ['few rows', { config: { minimumRows: 90 } }, heartRows(100), 'too_few_rows', '(data.too_few_rows)'],
   ] as const)('declines with a fixed sentence: %s', async (_, overrides, rows, reason, code) => {

@@ -341,7 +341,7 @@ export function fakeSite(name: string, port: FederationPort, options: FakeSiteOp
         }
       }
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
+      if (!abort.signal.aborted && !(error instanceof WireError)) throw error;
     }
   })();
   return site;

@@ -22,7 +22,8 @@ export type CertificateErrorCode =
   | 'identity_missing'
   | 'identity_damaged'
   | 'identity_present'
-  | 'directory_not_empty';
+  | 'directory_not_empty'
+  | 'file_refused';
 
 export const certificateErrors: ErrorCatalogue<CertificateErrorCode> = {
   name_invalid: { meaning: 'The name cannot be put into a certificate.', advice: 'fix' },
@@ -58,6 +59,7 @@ export const certificateErrors: ErrorCatalogue<CertificateErrorCode> = {
   identity_damaged: { meaning: 'The files of the identity do not belong together.', advice: 'fix' },
   identity_present: { meaning: 'The folder holds an identity already.', advice: 'fix' },
   directory_not_empty: { meaning: 'The folder must be empty or absent.', advice: 'fix' },
+  file_refused: { meaning: 'A file or folder is not there, cannot be read or cannot be written.', advice: 'fix' },
 };
 
 export class CertificateError extends WardroundError<CertificateErrorCode> {

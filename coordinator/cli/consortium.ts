@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAddress } from '../../certs/address.ts';
+import { withFiles } from '../../certs/file-access.ts';
 import { type KeyProfile, keyProfiles } from '../../certs/keys.ts';
 import { commandGroup } from '../../shared/runtime/command-group.ts';
 import { createLogger } from '../../shared/runtime/logger.ts';
@@ -76,16 +77,18 @@ export function register(program: Command): void {
       const { port } = parseAddress(given.address);
       const options: InitOptions = { ...given, listen: given.listen ?? `127.0.0.1:${port}` };
       const { name, address, listen, profile, certificateDays } = options;
-      const { rootFingerprint } = await createConsortium(
-        directory,
-        {
-          name,
-          address,
-          profile,
-          lifetimes: { memberDays: certificateDays },
-          config: coordinatorConfigText({ address, listen, certificateDays }),
-        },
-        { clock: systemClock, log: createLogger({ level: 'warn', name: 'consortium' }) },
+      const { rootFingerprint } = await withFiles(directory, () =>
+        createConsortium(
+          directory,
+          {
+            name,
+            address,
+            profile,
+            lifetimes: { memberDays: certificateDays },
+            config: coordinatorConfigText({ address, listen, certificateDays }),
+          },
+          { clock: systemClock, log: createLogger({ level: 'warn', name: 'consortium' }) },
+        ),
       );
       if (options.json === true) console.log(JSON.stringify({ directory, rootFingerprint, address, listen }));
       else process.stdout.write(nextSteps(directory, rootFingerprint, options));

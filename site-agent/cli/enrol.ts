@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { parseAddress } from '../../certs/address.ts';
 import { certificateFacts } from '../../certs/facts.ts';
+import { withFiles } from '../../certs/file-access.ts';
 import { createIdentityStore } from '../../certs/identity-store.ts';
 import { parseToken } from '../../certs/tokens.ts';
 import { commandGroup } from '../../shared/runtime/command-group.ts';
@@ -24,7 +25,7 @@ async function tokenText(argument: string | undefined, file: string | undefined)
   if (argument !== undefined && file !== undefined) {
     throw new WireError('token_malformed', 'Give the token either as an argument or with --token-file, not both.');
   }
-  if (file !== undefined) return (await readFile(file, 'utf8')).slice(0, longestTokenFile);
+  if (file !== undefined) return (await withFiles(file, () => readFile(file, 'utf8'))).slice(0, longestTokenFile);
   if (argument === '-') return (await text(process.stdin)).slice(0, longestTokenFile);
   if (argument === undefined) {
     throw new WireError(
@@ -59,7 +60,8 @@ export function register(program: Command): void {
       const token = await tokenText(argument, options.tokenFile);
       const { host } = parseAddress(parseToken(token).address);
       const { proxy } = proxyFor(host, process.env);
-      const result = await enrolDirectory(options.dir, token, { enrol: enrolAt, clock: systemClock }, { proxy });
+      const needs = { enrol: enrolAt, clock: systemClock };
+      const result = await withFiles(options.dir, () => enrolDirectory(options.dir, token, needs, { proxy }));
       if (options.json === true) {
         const { expiresMs, ...rest } = result;
         console.log(JSON.stringify({ ...rest, certificateExpires: new Date(expiresMs).toISOString() }));
@@ -72,7 +74,7 @@ export function register(program: Command): void {
       console.log(`The private key was made here and stays in ${join(options.dir, 'identity')}, readable by you only.`);
       console.log(
         `\nNext: describe your data in ${join(options.dir, 'site.yaml')}${result.configWritten ? ' (just written, with comments)' : ''}, then\n` +
-          `  wardround site check --dir ${options.dir}\n  wardround site start --dir ${options.dir}`,
+          `  wardround site check --plan PLAN --dir ${options.dir}\n  wardround site start --dir ${options.dir}`,
       );
     });
 
@@ -84,7 +86,8 @@ export function register(program: Command): void {
     .addOption(directoryOption())
     .action(async (options: TransferOptions) => {
       const store = createIdentityStore(join(options.dir, 'identity'));
-      const identity = await exportIdentity(store, options.p12, await password(options));
+      const secret = await password(options);
+      const identity = await withFiles(options.p12, () => exportIdentity(store, options.p12, secret));
       console.log(
         `${options.p12} holds the key and certificates of ${identity.site}. Whoever opens it can act as this site.`,
       );
@@ -99,7 +102,10 @@ export function register(program: Command): void {
     .addOption(directoryOption())
     .action(async (options: TransferOptions) => {
       const store = createIdentityStore(join(options.dir, 'identity'));
-      const identity = await importIdentity(store, options.p12, await password(options), options.address, systemClock);
+      const secret = await password(options);
+      const identity = await withFiles(options.p12, () =>
+        importIdentity(store, options.p12, secret, options.address, systemClock),
+      );
       const { notAfterMs } = certificateFacts(identity.certificateChainPem[0] ?? '');
       console.log(
         `${options.dir} is ${identity.site} at ${identity.address}, until ${new Date(notAfterMs).toISOString()}.`,

@@ -3,6 +3,7 @@ import { parseAddress } from '../../certs/address.ts';
 import { CertificateError } from '../../certs/certificate-error.ts';
 import { verifyChain } from '../../certs/chain.ts';
 import { certificateFacts, fingerprintOf, readCertificate } from '../../certs/facts.ts';
+import { withFiles } from '../../certs/file-access.ts';
 import type { Identity, IdentityStore } from '../../certs/identity-store.ts';
 import { decodePkcs12, encodePkcs12 } from '../../certs/pkcs12.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
@@ -15,7 +16,7 @@ import type { SiteName } from '../../shared/runtime/ids.ts';
  * @throws CertificateError `password_missing`
  */
 export async function readPassword(file: string | undefined, fromEnvironment: string | undefined): Promise<string> {
-  const text = file === undefined ? fromEnvironment : await readFile(file, 'utf8');
+  const text = file === undefined ? fromEnvironment : await withFiles(file, () => readFile(file, 'utf8'));
   const password = text?.split(/\r?\n/, 1)[0] ?? '';
   if (password === '') {
     throw new CertificateError(

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../../../certs/chain.ts';
 import { certificateFacts } from '../../../certs/facts.ts';
 import { readKeyPair } from '../../../certs/pair-files.ts';
+import { coordinatorConfigText } from '../../../coordinator/cli/coordinator-config-text.ts';
+import { readCoordinatorConfig } from '../../../coordinator/config.ts';
 import type { ServiceTls } from '../../../coordinator/service/tls-door.ts';
 import { createConsortium } from '../../../coordinator/sites/create-consortium.ts';
 import { createCredentials, loadAuthority, serverHosts } from '../../../coordinator/sites/credentials.ts';
@@ -22,7 +24,11 @@ const settings = {
   address: 'coordinator.example.org:7443',
   profile: 'p256' as const,
   lifetimes: { memberDays: 30 },
-  config: 'wardround: coordinator/1\n',
+  config: coordinatorConfigText({
+    address: 'coordinator.example.org:7443',
+    listen: '127.0.0.1:7443',
+    certificateDays: 30,
+  }),
 };
 
 let parent: string;
@@ -107,6 +113,15 @@ describe('a new consortium', () => {
       /[Hh]ostname mismatch/,
     );
     expect(await verify('-purpose', 'sslclient', 'operator/certificate.pem')).toContain('OK');
+  });
+
+  it('has a configuration that the coordinator reads', async () => {
+    await make();
+    expect(await readCoordinatorConfig(directory)).toMatchObject({
+      address: settings.address,
+      listen: '127.0.0.1:7443',
+      certificateDays: 30,
+    });
   });
 
   it('is made in an empty folder only, and leaves nothing behind when it fails', async () => {

@@ -21,6 +21,7 @@ const modulesByWord: Readonly<Record<string, readonly (() => Promise<CommandModu
   ],
   plan: [() => import('./plan.ts')],
   policy: [() => import('./plan.ts')],
+  cohort: [() => import('../simulations/cli/cohort.ts')],
   simulate: [() => import('../simulations/cli/simulate.ts')],
   demo: [() => import('../simulations/cli/demo.ts')],
 };

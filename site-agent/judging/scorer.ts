@@ -1,3 +1,6 @@
+// First: what follows would start the library's telemetry.
+import '../../shared/runtime/no-telemetry.ts';
+
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { JudgingError } from './judging-error.ts';

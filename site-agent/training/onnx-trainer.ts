@@ -1,3 +1,6 @@
+// First: what follows would start the library's telemetry.
+import '../../shared/runtime/no-telemetry.ts';
+
 import { availableParallelism } from 'node:os';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeOnnx } from '../../shared/graph/onnx-file.ts';

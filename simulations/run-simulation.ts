@@ -1,9 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LoadedPlan } from '../shared/plan/load-plan.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
-import type { SiteName } from '../shared/runtime/ids.ts';
 import type { Logger } from '../shared/runtime/logger.ts';
 import { randomStream } from '../shared/runtime/random.ts';
 import type { RunView } from '../shared/wire/operator-port.ts';
@@ -13,7 +11,7 @@ import { readSiteConfig } from '../site-agent/config.ts';
 import { type Cohort, scenarioCohort } from './cohorts/scenario-cohort.ts';
 import type { SiteRows } from './cohorts/site-rows.ts';
 import { type MemoryConsortium, openMemoryConsortium } from './memory-consortium.ts';
-import { planWith } from './plan-text.ts';
+import { type PlanText, planWith } from './plan-text.ts';
 import type { Outcome, RunOutcome } from './report/outcome.ts';
 import { probeUpdates, type SentUpdate } from './round-probe.ts';
 import { type LoadedScenario, scenarioPath } from './scenario.ts';
@@ -103,14 +101,14 @@ async function watchToEnd(
   return last;
 }
 
-async function simulateSeed(
-  title: string,
-  seed: number,
-  plan: LoadedPlan,
-  planText: string,
+/** Carries one run out: the production coordinator, an agent a hospital and their gates, in this process. */
+export async function simulateCohort(
+  what: { readonly title: string; readonly seed: number; readonly plan: PlanText },
   cohort: Cohort,
   needs: SimulationNeeds,
 ): Promise<SimulatedRun> {
+  const { title, seed } = what;
+  const { plan } = what.plan.loaded;
   const directory = await mkdtemp(join(tmpdir(), 'wardround-simulation-'));
   const clock = standingClock(simulatedNowMs);
   const updates: SentUpdate[] = [];
@@ -122,7 +120,7 @@ async function simulateSeed(
       const siteDirectory = join(directory, table.site);
       await mkdir(siteDirectory);
       await writePatients(siteDirectory, table);
-      await writeSiteConfig(siteDirectory, plan.plan, {
+      await writeSiteConfig(siteDirectory, plan, {
         query: cohort.query,
         holdoutColumn: cohort.holdoutColumn,
         approval: 'automatic',
@@ -132,10 +130,10 @@ async function simulateSeed(
       );
     }
     for (const agent of agents) await agent.start();
-    const started = await consortium.operator.startRun(planText, {});
+    const started = await consortium.operator.startRun(what.plan.text, {});
     const view = await watchToEnd(consortium, started, seed, clock, needs);
     const releases = view.release === null ? [] : [await consortium.operator.showRelease(view.release)];
-    return { title, seed, plan: plan.plan, view, releases, updates: inOrder(updates) };
+    return { title, seed, plan, view, releases, updates: inOrder(updates) };
   } finally {
     for (const agent of agents) await agent.stop();
     await consortium?.close();
@@ -145,8 +143,7 @@ async function simulateSeed(
 
 /** By round and site: the order of arrival is the machine's, not the simulation's. */
 function inOrder(updates: readonly SentUpdate[]): SentUpdate[] {
-  const key = (name: SiteName): string => name;
-  return [...updates].sort((a, b) => a.header.round - b.header.round || (key(a.site) < key(b.site) ? -1 : 1));
+  return [...updates].sort((a, b) => a.header.round - b.header.round || (a.site < b.site ? -1 : 1));
 }
 
 /**
@@ -160,9 +157,9 @@ export async function runSimulation(loaded: LoadedScenario, needs: SimulationNee
   const runs: SimulatedRun[] = [];
   for (const seed of scenario.seeds) {
     needs.signal.throwIfAborted();
-    const { text, loaded: plan } = planWith(scenarioPath(loaded, scenario.plan), { 'training.seed': seed });
-    const cohort = scenarioCohort(loaded, plan.plan, seed);
-    runs.push(await simulateSeed(`Seed ${seed}`, seed, plan, text, cohort, needs));
+    const plan = planWith(scenarioPath(loaded, scenario.plan), { 'training.seed': seed });
+    const cohort = scenarioCohort(loaded, plan.loaded.plan, seed);
+    runs.push(await simulateCohort({ title: `Seed ${seed}`, seed, plan }, cohort, needs));
   }
   return {
     kind: 'simulation',

@@ -122,7 +122,9 @@ export function createChildren(environment: NodeJS.ProcessEnv, directory: string
             }, timeoutMs);
           });
           listeners.add(listener);
-          return await Promise.race([seen, diedEarly]);
+          // Stopped on purpose, it says no more either.
+          const silent = gone.then((): Promise<never> => Promise.reject(new SimulationError('interrupted')));
+          return await Promise.race([seen, diedEarly, silent]);
         } finally {
           listeners.delete(listener);
           clearTimeout(timer);

@@ -18,11 +18,17 @@ const refusals: ReadonlySet<string> = new Set<WireErrorCode>([
   'fingerprint_mismatch',
 ]);
 
+/** By full code: `plan.unknown_key` or `config.not_found` is a file that is wrong, not a run or site that is not there. */
+const missing: ReadonlySet<string> = new Set([
+  'wire.not_found',
+  'agent.unknown_plan',
+  'agent.unknown_task',
+  'agent.unknown_model',
+]);
+
 function exitCodeOf(error: WardroundError): ExitCode {
   if (error.code === 'interrupted') return exitCodes.interrupted;
-  if (error.code === 'not_found' || error.code.startsWith('unknown_') || error.code.endsWith('_not_found')) {
-    return exitCodes.notFound;
-  }
+  if (missing.has(error.fullCode)) return exitCodes.notFound;
   if (error.subsystem === 'wire' && refusals.has(error.code)) return exitCodes.refused;
   if (error.advice === 'retry') return exitCodes.unavailable;
   if (error.advice === 'reject') return exitCodes.refused;

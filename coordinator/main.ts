@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../shared/runtime/clock.ts';
+import { ConfigError } from '../shared/runtime/config-error.ts';
 import { createLogger, errorFields, type Logger } from '../shared/runtime/logger.ts';
 import { systemClock } from '../shared/runtime/system-clock.ts';
 import { firstBrokenEntry, openAuditLog } from './audit/audit-log.ts';
@@ -22,10 +23,26 @@ export interface RunningCoordinator {
   readonly ended: Promise<void>;
 }
 
+const listenProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there already (a coordinator that still runs?); stop it or name another port',
+  EADDRNOTAVAIL: 'this machine has no such address; name one of its own, or 0.0.0.0 for all',
+  EACCES: 'this user may not listen there; ports below 1024 need a privilege',
+  ENOTFOUND: 'the name is not known here; write an IP address',
+};
+
+/** What the operating system says against `listen`, as a setting that is wrong. */
+function asListenError(directory: string, listen: string, cause: unknown): unknown {
+  const problem = listenProblems[(cause as NodeJS.ErrnoException).code ?? ''];
+  if (problem === undefined) return cause;
+  const file = join(directory, 'coordinator.yaml');
+  return new ConfigError('invalid_value', `${file}: listen: ${listen}: ${problem}`, { file, path: 'listen' }, cause);
+}
+
 /**
  * Builds the coordinator of a consortium's directory and opens its port. When the signal aborts, it refuses new calls, lets
  * those under way end within the grace time, and closes everything in the reverse order of opening.
- * @throws ConfigError, StoreError, CertificateError, or the listener's error; then everything opened has been closed again
+ * @throws ConfigError (also for an address that cannot be listened on), StoreError, CertificateError; then everything opened
+ *   has been closed again
  */
 export async function startCoordinator(
   directory: string,
@@ -86,6 +103,8 @@ export async function startCoordinator(
       listen: splitListen(config.listen),
       log,
       clock,
+    }).catch((cause: unknown) => {
+      throw asListenError(directory, config.listen, cause);
     });
     closing.push(() => service.close(config.drainMs));
     const renewing = new AbortController();

@@ -41,6 +41,12 @@ export function replay(events: readonly RunEvent[]): RunState {
   return state;
 }
 
+function phaseOf(state: RunState): string {
+  if (state.tag !== 'round') return state.tag;
+  const { phase, round, attempt } = state.current;
+  return `${phase === 'collecting' ? 'open' : phase} ${round} ${attempt}`;
+}
+
 export function createRunner(
   needs: {
     readonly events: EventStore;
@@ -62,17 +68,19 @@ export function createRunner(
 
   /** A full or locked disk passes; what the effect does is tried again until it does. Anything else ends the run, with its reason. */
   const carryOut = async (effect: Effect, signal: AbortSignal): Promise<void> => {
+    let waited: string | null = null;
     for (let delayMs = firstRetryMs; ; delayMs = Math.min(longestRetryMs, delayMs * 2)) {
       try {
         await perform(effect, runner, signal);
+        if (waited !== null && runner.obstacle() === waited) runner.setObstacle(null);
         return;
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof StoreError && error.advice === 'retry') {
           log.warn({ effect: effect.kind, ...errorFields(error) }, 'effect waits for the disk');
           runner.setObstacle(error.message);
+          waited = error.message;
           await clock.sleep(delayMs, signal);
-          runner.setObstacle(null);
           continue;
         }
         log.error({ effect: effect.kind, ...errorFields(error) }, 'effect failed, the run ends');
@@ -128,7 +136,8 @@ export function createRunner(
         sequence++;
         const before = state;
         state = next;
-        if (before.tag !== next.tag) obstacle = null;
+        // An obstacle belongs to the phase it stood in the way of: a round that has opened waits for nobody.
+        if (phaseOf(before) !== phaseOf(next)) obstacle = null;
         log.debug({ event: event.kind, state: next.tag }, 'event');
         reconcile(effects);
         onChange(runner);

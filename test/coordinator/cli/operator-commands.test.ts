@@ -1,0 +1,343 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { run } from '../../../cli/program.ts';
+import { withOperator } from '../../../coordinator/cli/operator-directory.ts';
+import { type RunningCoordinator, startCoordinator } from '../../../coordinator/main.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { digestOf } from '../../../shared/runtime/digest.ts';
+import { exitCodes } from '../../../shared/runtime/exit-codes.ts';
+import { silentLogger } from '../../../shared/runtime/logger.ts';
+import type { ReleaseView, RunView, SiteView } from '../../../shared/wire/operator-port.ts';
+import { enrolledWith, freePort, makeConsortium, siteOverTls } from '../../support/consortium.ts';
+import { type FakeSite, viewWhere } from '../../support/coordinator-core.ts';
+import { heartPlan } from '../../support/plans.ts';
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** One command as a person types it, in this process, with what it writes where. */
+async function wardround(...args: string[]): Promise<Ended> {
+  let out = '';
+  let err = '';
+  const line = (values: readonly unknown[]): string => `${values.join(' ')}\n`;
+  const spies = [
+    vi.spyOn(console, 'log').mockImplementation((...values) => {
+      out += line(values);
+    }),
+    vi.spyOn(console, 'error').mockImplementation((...values) => {
+      err += line(values);
+    }),
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      out += String(text);
+      return true;
+    }),
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      err += String(text);
+      return true;
+    }),
+  ];
+  try {
+    const code = await run(args);
+    return { code, out, err };
+  } finally {
+    process.exitCode = undefined;
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** Standard output as the one JSON value it must be. */
+function json<Value>({ out }: Ended): Value {
+  return JSON.parse(out) as Value;
+}
+
+let base = '';
+let directory = '';
+let address = '';
+const stop = new AbortController();
+let coordinator: RunningCoordinator | null = null;
+const sites = new Map<string, FakeSite>();
+const identities = new Map<string, Awaited<ReturnType<typeof enrolledWith>>>();
+/** Sites that keep their updates to themselves. */
+const silent = new Set<string>();
+
+function attend(name: string): void {
+  const identity = identities.get(name);
+  if (identity === undefined) throw new Error(name);
+  const instead = async (offer: { kind: string }) => offer.kind === 'train' && silent.has(name);
+  sites.set(name, siteOverTls(address, name, identity, { instead }));
+}
+
+function planFile(name: string, federation: Parameters<typeof heartPlan>[0] = {}): string {
+  const file = join(base, `${name}.json`);
+  writeFileSync(file, canonicalJson({ ...heartPlan(federation), name }));
+  return file;
+}
+
+const here = (...args: string[]): Promise<Ended> => wardround(...args, '--consortium', directory);
+
+beforeAll(async () => {
+  base = mkdtempSync(join(tmpdir(), 'wardround-cli-'));
+  ({ directory, address } = await makeConsortium(base, 'settleMs: 0\nretryDelayMs: 10\n'));
+  coordinator = await startCoordinator(directory, { signal: stop.signal, log: silentLogger });
+  for (const name of ['aachen', 'bern']) {
+    identities.set(name, await enrolledWith((await here('site', 'invite', name)).out.trim(), name));
+    attend(name);
+  }
+}, 60_000);
+
+afterEach(() => {
+  silent.clear();
+});
+
+afterAll(async () => {
+  await Promise.all([...sites.values()].map((site) => site.leave()));
+  stop.abort();
+  await coordinator?.ended;
+  rmSync(base, { recursive: true, force: true });
+});
+
+describe('consortium init', () => {
+  test('prints one JSON value and writes a directory; a second time it is refused and nothing changes', async () => {
+    const made = join(base, 'made');
+    const first = await wardround('consortium', 'init', made, '--address', 'example.org:7443', '--json');
+    expect(first).toMatchObject({ code: exitCodes.ok, err: '' });
+    expect(json(first)).toEqual({
+      directory: made,
+      rootFingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+      address: 'example.org:7443',
+      listen: '127.0.0.1:7443',
+    });
+    const key = readFileSync(join(made, 'authority', 'root.key'), 'utf8');
+    const second = await wardround('consortium', 'init', made, '--json');
+    expect(second).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(second.err).toContain(made);
+    expect(readFileSync(join(made, 'authority', 'root.key'), 'utf8')).toBe(key);
+  });
+
+  test.each([
+    ['--address', 'nowhere'],
+    ['--certificate-days', '0'],
+    ['--profile', 'dsa'],
+  ])('refuses %s %s and writes nothing', async (flag, value) => {
+    const made = join(base, `refused${flag}`);
+    const result = await wardround('consortium', 'init', made, flag, value);
+    expect(result).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(result.err).toContain(value);
+    expect(readdirSync(base)).not.toContain(`refused${flag}`);
+  });
+});
+
+describe('coordinator start', () => {
+  test('a port that is taken is a wrong setting, named with its file', async () => {
+    const taken = createServer();
+    const port = await freePort();
+    await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve));
+    try {
+      const made = join(base, 'taken');
+      await wardround('consortium', 'init', made, '--address', `127.0.0.1:${port}`);
+      const result = await wardround('coordinator', 'start', made);
+      expect(result).toMatchObject({ code: exitCodes.badInput });
+      expect(result.err).toContain(`${join(made, 'coordinator.yaml')}: listen: 127.0.0.1:${port}:`);
+      expect(result.err).toContain('(config.invalid_value)');
+    } finally {
+      taken.close();
+    }
+  });
+
+  test('a second coordinator on the same directory is turned away; a script may try again', async () => {
+    const result = await wardround('coordinator', 'start', directory);
+    expect(result).toMatchObject({ code: exitCodes.unavailable });
+    expect(result.err).toContain('(store.locked)');
+  });
+
+  test('a directory without a consortium, and a setting that is not known', async () => {
+    const none = await wardround('coordinator', 'start', join(base, 'none'));
+    expect(none).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(none.err).toContain('config.not_found');
+    const made = join(base, 'unknown-setting');
+    await wardround('consortium', 'init', made);
+    writeFileSync(join(made, 'coordinator.yaml'), `${readFileSync(join(made, 'coordinator.yaml'), 'utf8')}settle: 1\n`);
+    const wrong = await wardround('coordinator', 'start', made);
+    expect(wrong).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(wrong.err).toContain('settle');
+    expect(wrong.err).toContain('config.unknown_key');
+  });
+});
+
+describe('sites', () => {
+  test('invite, list, revoke and readmit, each one JSON value', async () => {
+    const invited = await here('site', 'invite', 'chur', '--json', '--valid-hours', '1');
+    expect(invited).toMatchObject({ code: exitCodes.ok, err: '' });
+    expect(json(invited)).toMatchObject({ site: 'chur', token: expect.any(String), expires: expect.any(String) });
+    const listed = await here('sites', 'list', '--json');
+    expect(json<SiteView[]>(listed).map(({ site, status }) => [site, status])).toEqual([
+      ['aachen', 'enrolled'],
+      ['bern', 'enrolled'],
+      ['chur', 'invited'],
+    ]);
+    expect((await here('sites', 'list')).out).toContain('certificate ends');
+    const revoked = await here('sites', 'revoke', 'chur', '--reason', 'a test', '--json');
+    expect(json(revoked)).toMatchObject({ site: 'chur', status: 'revoked' });
+    const again = await here('site', 'invite', 'chur', '--json');
+    expect(again).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(again.err).toContain('wire.invalid_state');
+    expect(json(await here('sites', 'readmit', 'chur', '--json'))).toMatchObject({ status: 'invited' });
+  });
+
+  test('a name that is not there, a name that is not allowed, a flag that is not known', async () => {
+    const missing = await here('sites', 'revoke', 'nowhere', '--json');
+    expect(missing).toMatchObject({ code: exitCodes.notFound, out: '' });
+    expect(await here('sites', 'readmit', 'nowhere')).toMatchObject({ code: exitCodes.notFound });
+    const wrong = await here('site', 'invite', 'St. Mary');
+    expect(wrong).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(wrong.err).toContain('St. Mary');
+    expect(await here('sites', 'list', '--frobnicate')).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(await here('site', 'invite', 'x', '--valid-hours', '-1')).toMatchObject({ code: exitCodes.badInput });
+  });
+});
+
+describe('runs and releases', { timeout: 60_000 }, () => {
+  test('start with --watch follows to the end; what it says while sites are there names no wait', async () => {
+    const file = planFile('whole', { federation: { rounds: 2 } });
+    const result = await here('run', 'start', file, '--watch');
+    expect(result).toMatchObject({ code: exitCodes.ok, err: '' });
+    expect(result.out).toContain('round 2 of 2: published, 2 of 2 sites');
+    expect(result.out.trimEnd().split('\n').at(-1)).toBe('whole-1: finished, 2 of 2 rounds, release whole/1');
+    for (const line of result.out.split('\n')) expect(line).not.toMatch(/: running.*Waiting/);
+  });
+
+  test('watch --json of a run that has finished, show, list, and the export of its release', async () => {
+    const watched = await here('run', 'watch', 'whole-1', '--json');
+    expect(watched).toMatchObject({ code: exitCodes.ok, err: '' });
+    expect(json(watched)).toMatchObject({ run: 'whole-1', status: 'finished', reason: null });
+    expect(json(await here('run', 'show', 'whole-1', '--json'))).toEqual(json(watched));
+    expect(json<RunView[]>(await here('run', 'list', '--json')).map(({ run }) => run)).toContain('whole-1');
+    const released = json<ReleaseView>(await here('release', 'show', 'whole/1', '--json'));
+    expect(released.decisions.map(({ site, decision }) => [site, decision])).toEqual([
+      ['aachen', 'accept'],
+      ['bern', 'accept'],
+    ]);
+    expect(json<ReleaseView[]>(await here('release', 'list', '--json'))).toEqual([released]);
+    const out = join(base, 'exported');
+    const exported = await here('release', 'export', 'whole/1', out, '--json');
+    expect(json(exported)).toEqual({ version: 'whole/1', directory: out, files: readdirSync(out).sort() });
+    for (const { name, digest } of released.files) expect(digestOf(readFileSync(join(out, name)))).toBe(digest);
+    const twice = await here('release', 'export', 'whole/1', out);
+    expect(twice).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(twice.err).toContain('export.not_empty');
+  });
+
+  test('pause, watch, resume, stop: 6 tells a script that the run did not finish', async () => {
+    silent.add('aachen');
+    const started = json<RunView>(await here('run', 'start', planFile('held'), '--json'));
+    expect(started).toMatchObject({ run: 'held-1', release: null });
+    const watching = here('run', 'watch', 'held-1', '--json');
+    // Not by a second command: the output of both would be one.
+    await withOperator(directory, async (operator) => {
+      await viewWhere(operator, started.run, ({ rounds }) => rounds.at(-1)?.phase === 'collecting');
+      await operator.pauseRun(started.run);
+    });
+    const paused = await watching;
+    expect(paused.code).toBe(exitCodes.runNotFinished);
+    expect(json(paused)).toMatchObject({ status: 'paused', reason: 'Paused by operator.' });
+    expect(await here('run', 'watch', 'held-1', '--json')).toMatchObject({ code: exitCodes.runNotFinished });
+    const twice = await here('run', 'pause', 'held-1');
+    expect(twice).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(twice.err).toContain('held-1 is paused');
+    expect(json<RunView>(await here('run', 'resume', 'held-1', '--json')).status).toMatch(/running|waiting/);
+    expect(await here('run', 'resume', 'held-1')).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(json(await here('run', 'stop', 'held-1', '--json'))).toMatchObject({ status: 'stopped' });
+    const watched = await here('run', 'watch', 'held-1');
+    expect(watched.code).toBe(exitCodes.runNotFinished);
+    expect(watched.out).toContain('held-1: stopped');
+    expect(await here('run', 'stop', 'held-1')).toMatchObject({ code: exitCodes.badInput, out: '' });
+  });
+
+  test('a run below its minimum pauses, says who did not answer, and watch ends with 6', async () => {
+    silent.add('bern');
+    const federation = { rounds: 1, roundDeadlineSeconds: 1, graceSeconds: 0, retries: 0 };
+    const result = await here('run', 'start', planFile('short', { federation }), '--watch', '--json');
+    expect(result.code).toBe(exitCodes.runNotFinished);
+    const view = json<RunView>(result);
+    expect(view.status).toBe('paused');
+    expect(view.reason).toContain('bern (no_answer)');
+    silent.clear();
+    await here('run', 'resume', 'short-1');
+    expect(json(await here('run', 'watch', 'short-1', '--json'))).toMatchObject({ status: 'finished' });
+  });
+
+  test('a run that waits says who is missing; once its rounds are open it no longer does', async () => {
+    await sites.get('bern')?.leave();
+    silent.add('bern');
+    await here('run', 'start', planFile('waits', { federation: { rounds: 1 } }));
+    await expect
+      .poll(async () => json<RunView>(await here('run', 'show', 'waits-1', '--json')), { timeout: 10_000 })
+      .toMatchObject({ status: 'waiting', reason: expect.stringContaining('not connected: bern') });
+    attend('bern');
+    await expect
+      .poll(async () => json<RunView>(await here('run', 'show', 'waits-1', '--json')).rounds.at(-1), {
+        timeout: 10_000,
+      })
+      .toMatchObject({ round: 1, received: ['aachen'] });
+    expect(json(await here('run', 'show', 'waits-1', '--json'))).toMatchObject({ status: 'running', reason: null });
+    await here('run', 'stop', 'waits-1');
+  });
+
+  test('what is not there is 4, a plan that is wrong is 2 with file and line', async () => {
+    for (const args of [
+      ['run', 'show', 'none-1'],
+      ['run', 'watch', 'none-1'],
+      ['run', 'pause', 'none-1'],
+      ['run', 'stop', 'none-1'],
+      ['release', 'show', 'none/1'],
+      ['release', 'export', 'none/1', join(base, 'never')],
+      ['run', 'start', planFile('orphan'), '--from', 'none/1'],
+    ]) {
+      expect([args, await here(...args, '--json')]).toMatchObject([args, { code: exitCodes.notFound, out: '' }]);
+    }
+    const wrong = join(base, 'wrong.yaml');
+    writeFileSync(wrong, 'wardround: plan/1\nfrobnicate: 1\n');
+    const refused = await here('run', 'start', wrong);
+    expect(refused).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(refused.err).toContain(`${wrong}:2:1: frobnicate: unknown key`);
+    expect(await here('run', 'start', join(base, 'no-plan.yaml'))).toMatchObject({ code: exitCodes.badInput });
+  });
+});
+
+describe('exit codes of a coordinator that does not answer or does not trust', () => {
+  test('unreachable is 5', async () => {
+    const made = join(base, 'unreachable');
+    await wardround('consortium', 'init', made, '--address', `127.0.0.1:${await freePort()}`);
+    for (const args of [
+      ['run', 'list'],
+      ['run', 'watch', 'x-1'],
+      ['sites', 'list'],
+      ['site', 'invite', 'x'],
+      ['release', 'list'],
+    ]) {
+      const result = await wardround(...args, '--json', '--consortium', made);
+      expect([args, result]).toMatchObject([args, { code: exitCodes.unavailable, out: '' }]);
+      expect(result.err).toContain('wire.unavailable');
+    }
+  });
+
+  test("another consortium's operator is 3", async () => {
+    const made = join(base, 'stranger');
+    await wardround('consortium', 'init', made, '--address', address);
+    const result = await wardround('run', 'list', '--json', '--consortium', made);
+    expect(result).toMatchObject({ code: exitCodes.refused, out: '' });
+    expect(result.err).toContain('wire.wrong_authority');
+  });
+
+  test('a directory without an operator is 2', async () => {
+    const result = await wardround('run', 'list', '--consortium', join(base, 'nothing'));
+    expect(result).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(result.err).toContain('--consortium');
+  });
+});

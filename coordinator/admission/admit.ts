@@ -16,9 +16,9 @@ import type { Audit } from '../service/ports.ts';
 import type { Database } from '../store/database.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { checkDelta } from './check-delta.ts';
-import { checkJudgement } from './check-judgement.ts';
+import { checkJudgement, isExpiredHold } from './check-judgement.ts';
 import { checkSummary } from './check-summary.ts';
-import { locateJudging, locateTask, partsOfTask, runOfTask } from './locate-task.ts';
+import { locateHold, locateJudging, locateTask, partsOfTask, runOfTask } from './locate-task.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import { admitHeader, headerShape } from './update-header.ts';
 
@@ -268,11 +268,19 @@ export function createAdmission(needs: Admitting): Admission {
         submission,
         () => null,
         async (runner, digest) => {
-          const located = locateJudging(runner.state(), task, sender);
+          const held = isExpiredHold(judgement) ? locateHold(runner.state(), task, sender) : null;
+          const located = held ?? locateJudging(runner.state(), task, sender);
           if (!('release' in located)) return located;
           const { plan, release } = located;
           const refused = checkJudgement(judgement, { sender, plan, release });
           if (refused !== null) return refused;
+          if (held !== null) {
+            return (also) =>
+              runner.dispatch(
+                { kind: 'hold-ended', timeMs: clock.now(), site: sender, task, submission: digest },
+                also,
+              );
+          }
           const { decision } = judgement.decision;
           return (also) =>
             runner.dispatch(

@@ -35,3 +35,9 @@ export function checkJudgement(
   }
   return null;
 }
+
+/** Whether a site says of a release it held that the deadline its policy sets has passed. Takes what was not checked yet, too. */
+export function isExpiredHold(judgement: Judgement): boolean {
+  const { decision, reasons } = (judgement as Partial<Judgement> | null)?.decision ?? {};
+  return decision === 'reject' && Array.isArray(reasons) && reasons[0]?.code === 'hold.expired';
+}

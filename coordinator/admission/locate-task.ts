@@ -1,6 +1,6 @@
 import type { RunId, SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import { judgeTask, type OpenRound, type RunState, roundTask } from '../rounds/state.ts';
-import { mayAnswer } from '../rounds/transition.ts';
+import { isHold, mayAnswer } from '../rounds/transition.ts';
 import { type Refusal, refusal } from './refusal.ts';
 
 /** The run a task id names; ids of runs hold no dot. */
@@ -102,4 +102,14 @@ export function locateJudging(
     return refusal('second_update', `Site ${site} has judged this release already; the first judgement stands.`);
   }
   return state;
+}
+
+/** Where a site may say that its hold of a release has ended: the judging, open or over, in which it said hold; else null. */
+export function locateHold(
+  state: RunState,
+  task: TaskId,
+  sender: SiteName,
+): Extract<RunState, { tag: 'judging' | 'finished' }> | null {
+  if (state.tag !== 'judging' && state.tag !== 'finished') return null;
+  return state.invitations.some((other) => other.task === task && isHold(other, sender)) ? state : null;
 }

@@ -4,6 +4,7 @@ import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName } from '../../shared/runtime/ids.ts';
 import type { ObjectRef, ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
 import type { ReleaseDecision } from '../../shared/wire/operator-port.ts';
+import { isExpiredHold } from '../admission/check-judgement.ts';
 import type { Database, ReleaseTable } from '../store/database.ts';
 
 /** A release that is out. */
@@ -26,7 +27,7 @@ export interface ReleaseShelf {
   findByDigest(digest: Digest): Promise<ShelvedRelease | null>;
   /** Number of the plan name's next release. */
   nextNumber(planName: string): Promise<number>;
-  /** Judgements taken for the release of a run, by site. */
+  /** Judgements taken for the release of a run, by site; the last one of each. */
   decisions(run: RunId): Promise<readonly ReleaseDecision[]>;
 }
 
@@ -74,15 +75,15 @@ export function createReleaseShelf(db: Kysely<Database>): ReleaseShelf {
         .where('outcome', '=', 'accepted')
         .orderBy('site')
         .execute();
-      return rows.map((row) => {
+      const last = new Map<SiteName, ReleaseDecision>();
+      for (const row of rows) {
+        const site = row.site as SiteName;
         const judgement = JSON.parse(row.body) as Judgement;
-        return {
-          site: row.site as SiteName,
-          decision: judgement.decision.decision,
-          receivedMs: row.received_ms,
-          judgement,
-        };
-      });
+        // A site that held a release has a second word on it, when the hold ends.
+        if (last.has(site) && !isExpiredHold(judgement)) continue;
+        last.set(site, { site, decision: judgement.decision.decision, receivedMs: row.received_ms, judgement });
+      }
+      return [...last.values()];
     },
   };
 }

@@ -111,6 +111,13 @@ export type RunEvent =
       readonly submission: Digest;
       readonly decision: DecisionKind;
     })
+  | (Timed & {
+      /** A release a site held has been on hold for longer than its policy allows; it is rejected there. */
+      readonly kind: 'hold-ended';
+      readonly site: SiteName;
+      readonly task: TaskId;
+      readonly submission: Digest;
+    })
   | (Timed & { readonly kind: 'judging-closed' })
   | (Timed & { readonly kind: 'run-paused'; readonly by: string })
   | (Timed & { readonly kind: 'run-resumed'; readonly by: string })

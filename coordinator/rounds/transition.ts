@@ -4,6 +4,7 @@ import type { Exclusion, RunEvent } from './events.ts';
 import {
   type Answer,
   type FailedAttempt,
+  type Invitation,
   isLive,
   judgeTask,
   type LiveRunState,
@@ -210,6 +211,11 @@ function judged(
 ): RunState {
   const invitations = state.invitations.map((other) => (other.site === site ? { ...other, answer } : other));
   return judgingSettled({ ...state, invitations }, timeMs);
+}
+
+/** Whether this site's last word on the release is that it waits. */
+export function isHold({ site, answer }: Invitation, of: SiteName): boolean {
+  return site === of && answer?.kind === 'decided' && answer.decision === 'hold';
 }
 
 function judgingSettled(state: Tagged<'judging'>, timeMs: number): RunState {
@@ -427,6 +433,16 @@ function next(state: RunState, event: Exclude<RunEvent, { kind: 'run-created' }>
         (other) => other.site === site && other.task === task && other.answer === null,
       );
       return asked ? judged(state, site, { kind: 'decided', decision, submission }, timeMs) : state;
+    }
+    case 'hold-ended': {
+      if (state.tag !== 'judging' && state.tag !== 'finished') return state;
+      const { site, task, submission } = event;
+      if (!state.invitations.some((other) => other.task === task && isHold(other, site))) return state;
+      const answer = { kind: 'decided', decision: 'reject', submission } as const;
+      return {
+        ...state,
+        invitations: state.invitations.map((other) => (isHold(other, site) ? { ...other, answer } : other)),
+      };
     }
     case 'judging-closed':
       return state.tag === 'judging' && event.timeMs >= state.deadlineMs ? finished(state, event.timeMs) : state;

@@ -24,6 +24,7 @@ import { TrainingError } from '../training/training-error.ts';
 import { AgentError } from './agent-error.ts';
 import { createAttendance } from './attendance.ts';
 import { createDownloads } from './downloads.ts';
+import { endExpiredHolds } from './hold-deadlines.ts';
 import { carryOutJudging } from './judge-task.ts';
 import { lockDirectory } from './lock.ts';
 import { openObjects } from './objects.ts';
@@ -58,6 +59,8 @@ export interface SiteAgentParts {
   readonly heartbeatMs?: number;
   /** How often approvals made by `site approve` are looked for. */
   readonly approvalPollMs?: number;
+  /** How often holds are looked through for one whose deadline has passed; an hour when absent. */
+  readonly holdPollMs?: number;
   /** Called on the first word of every connection. */
   readonly onConnected?: () => void;
 }
@@ -195,6 +198,19 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         if (signal.aborted) return;
         log.warn(safeFields(error), 'approvals could not be looked up');
       }
+    }
+  }
+
+  /** A hold ends by the calendar, whether or not anybody asks for another judgement. */
+  async function watchHolds(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await endExpiredHolds(opened(), signal);
+      } catch (error) {
+        if (!signal.aborted)
+          log.warn({ ...safeFields(error) }, 'the end of a hold was not reported, tried again later');
+      }
+      await parts.clock.sleep(parts.holdPollMs ?? 3_600_000, signal).catch(() => undefined);
     }
   }
 
@@ -388,7 +404,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       }
       lock = directoryLock;
       announced = opened().plans.approved().join();
-      for (const loop of [attendance.run, work, watchApprovals]) loops.add(loop(stopping.signal));
+      for (const loop of [attendance.run, work, watchApprovals, watchHolds]) loops.add(loop(stopping.signal));
     },
     stop() {
       stopped ??= shutDown();

@@ -69,6 +69,12 @@ interface ApprovalRow {
   readonly signature: string;
 }
 
+/** The policy signed with a plan's approval, as it is stored; for a look at it. What is decided on goes through `signedPolicy`. */
+export function approvedPolicy(store: AgentStore, plan: Digest): Policy | null {
+  const row = store.get<{ policy: string }>('select policy from approvals where plan = ?', plan);
+  return row === undefined ? null : (JSON.parse(row.policy) as Policy);
+}
+
 export function createPlanBook(parts: PlanBookParts): PlanBook {
   const { store, directory, config, signer } = parts;
 

@@ -16,6 +16,13 @@ export interface TaskStore {
   /** The result is final from here on. */
   finish(task: TaskId, result: TaskResult, nowMs: number): void;
   answered(task: TaskId, receipt: Receipt, nowMs: number): void;
+  /** Puts the judgement that ended a hold in the place of the one that began it, to be reported. */
+  judgedAgain(judgement: Judgement, nowMs: number): void;
+  /** Judgements that ended a hold and have not been answered by the coordinator. */
+  unreportedHolds(): readonly {
+    readonly task: { readonly id: TaskId; readonly run: RunId; readonly round: number };
+    readonly judgement: Judgement;
+  }[];
   declined(task: TaskId, nowMs: number): void;
   /** Digests of starting weights and deltas of a run's earlier rounds; nobody asks for them again. */
   outdatedObjects(run: RunId, beforeRound: number): readonly Digest[];
@@ -55,6 +62,23 @@ export function createTaskStore(store: AgentStore): TaskStore {
         nowMs,
         task,
       );
+    },
+    judgedAgain(judgement, nowMs) {
+      const { digest } = judgement.evidence.release;
+      store.run(
+        `update tasks set state = 'ready', payload = ?, receipt = null, updated_ms = ?
+         where kind = 'judge' and json_extract(payload, '$.evidence.release.digest') = ?`,
+        canonicalJson(judgement),
+        nowMs,
+        digest,
+      );
+    },
+    unreportedHolds() {
+      const rows = store.all<{ id: TaskId; run: RunId; round: number; payload: string }>(
+        `select id, run, round, payload from tasks where kind = 'judge' and state = 'ready'
+           and json_extract(payload, '$.decision.reasons[0].code') = 'hold.expired' order by updated_ms, id`,
+      );
+      return rows.map(({ payload, ...task }) => ({ task, judgement: JSON.parse(payload) as Judgement }));
     },
     declined(task, nowMs) {
       store.run(`update tasks set state = 'declined', updated_ms = ? where id = ? and payload is null`, nowMs, task);

@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { AgentError } from '../agent/agent-error.ts';
-import { createModelRegistry, type ModelRegistry } from '../models/registry.ts';
+import { endedHold, holdEndsMs, waits } from '../agent/hold-deadlines.ts';
+import { approvedPolicy } from '../agent/plans.ts';
+import type { AgentStore } from '../agent/store.ts';
+import { createModelRegistry, type ModelRegistry, type RegisteredRelease } from '../models/registry.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
 import { tableText } from './table.ts';
@@ -28,12 +31,25 @@ export function chooseModel(registry: ModelRegistry, named: string | undefined):
   return only;
 }
 
+/**
+ * A release as it is shown. A hold whose deadline has passed is shown as the rejection it is, also before the agent, which
+ * enters and reports it, has run again.
+ */
+function shown(registry: ModelRegistry, store: AgentStore, release: RegisteredRelease, nowMs: number) {
+  const last = registry.judgementOf(release.version);
+  const base = { ...release, reasons: last?.decision.reasons ?? [], holdEndsMs: null as number | null };
+  const policy = waits(release) ? approvedPolicy(store, release.plan) : null;
+  if (!waits(release) || policy === null || last === null) return base;
+  const ended = endedHold(policy, last, release.heldSinceMs, nowMs);
+  if (ended === null) return { ...base, holdEndsMs: holdEndsMs(policy, release.heldSinceMs) };
+  return { ...base, slot: null, decision: ended.decision.decision, reasons: ended.decision.reasons };
+}
+
 async function list(options: SiteOptions): Promise<void> {
-  await withRegistry(siteDirectory(options), (registry) => {
-    const releases = registry.releases().map((release) => ({
-      ...release,
-      reasons: registry.decisionOf(release.version)?.reasons ?? [],
-    }));
+  await withStore(siteDirectory(options), (store) => {
+    const registry = createModelRegistry(store);
+    const nowMs = systemClock.now();
+    const releases = registry.releases().map((release) => shown(registry, store, release, nowMs));
     if (options.json === true) {
       printJson({ releases, events: registry.events() });
       return;
@@ -55,9 +71,9 @@ async function list(options: SiteOptions): Promise<void> {
         ]),
       ),
     );
-    for (const { version, slot, reasons } of releases) {
+    for (const { version, slot, reasons, holdEndsMs: endsMs } of releases) {
       if (slot === null) continue;
-      console.log(`\n${version} (${slot})`);
+      console.log(`\n${version} (${slot})${endsMs === null ? '' : `: on hold, and rejected on ${timeText(endsMs)}`}`);
       for (const { text } of reasons) console.log(`  ${text}`);
     }
   });

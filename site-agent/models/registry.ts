@@ -1,4 +1,4 @@
-import type { Decision, DecisionKind, Judgement } from '../../shared/plan/judgement.ts';
+import type { DecisionKind, Judgement } from '../../shared/plan/judgement.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import type { Digest, ReleaseVersion } from '../../shared/runtime/ids.ts';
 import { AgentError } from '../agent/agent-error.ts';
@@ -56,8 +56,8 @@ export interface ModelRegistry {
   rollback(model: string, nowMs: number): { readonly from: ReleaseVersion; readonly to: ReleaseVersion };
   inSlot(model: string, slot: Slot): RegisteredRelease | null;
   find(version: ReleaseVersion): RegisteredRelease | null;
-  /** The last judgement's decision, for `site models`. */
-  decisionOf(version: ReleaseVersion): Decision | null;
+  /** The last judgement of a release; null before the first. */
+  judgementOf(version: ReleaseVersion): Judgement | null;
   models(): readonly string[];
   releases(): readonly RegisteredRelease[];
   events(): readonly ModelEvent[];
@@ -184,9 +184,9 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
       }),
     inSlot,
     find,
-    decisionOf(version) {
+    judgementOf(version) {
       const row = store.get<{ judgement: string | null }>('select judgement from releases where version = ?', version);
-      return row?.judgement == null ? null : (JSON.parse(row.judgement) as Judgement).decision;
+      return row?.judgement == null ? null : (JSON.parse(row.judgement) as Judgement);
     },
     models: () =>
       store.all<{ model: string }>('select distinct model from releases order by model').map(({ model }) => model),

@@ -313,4 +313,33 @@ describe('a judgement', () => {
       ]);
     });
   });
+
+  test('that holds may be followed by the end of the hold, after the run is over too, and by nothing else', async () => {
+    await withCork('judge', async ({ core, offer, run }) => {
+      const port = core.site('cork');
+      expect(await port.submitJudgement(offer.id, judgementFor('cork', offer, 'hold'))).toEqual({
+        outcome: 'accepted',
+      });
+      await viewWhere(core.operator, run, ({ status }) => status === 'finished');
+      expect(await port.submitJudgement(offer.id, judgementFor('cork', offer, 'reject'))).toEqual(
+        refusedWith('round_closed'),
+      );
+      const expired = (site: string): Judgement => {
+        const { decision, evidence } = judgementFor(site, offer, 'reject');
+        const reasons = [{ code: 'hold.expired', text: 'On hold for 90 days.' }] as const;
+        return resealed({ decision: { ...decision, reasons }, evidence }, { rows: 7 });
+      };
+      expect(await core.site('bern').submitJudgement(offer.id, expired('bern'))).toEqual(refusedWith('wrong_site'));
+      expect(await port.submitJudgement(offer.id, expired('bern'))).toEqual(refusedWith('wrong_site'));
+      expect(await port.submitJudgement(offer.id, expired('cork'))).toEqual({ outcome: 'accepted' });
+      expect(await port.submitJudgement(offer.id, expired('cork'))).toEqual({ outcome: 'duplicate' });
+      const [release] = await core.operator.listReleases();
+      expect(release?.decisions.map(({ site, decision }) => [site, decision])).toEqual([
+        ['aachen', 'accept'],
+        ['bern', 'accept'],
+        ['cork', 'reject'],
+      ]);
+      expect(release?.decisions[2]?.judgement.decision.reasons[0]?.code).toBe('hold.expired');
+    });
+  });
 });

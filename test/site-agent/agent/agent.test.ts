@@ -10,13 +10,15 @@ import type { Judgement } from '../../../shared/plan/judgement.ts';
 import { type LoadedPlan, loadPlan } from '../../../shared/plan/load-plan.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
-import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { canonicalDigest, canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
+import { systemClock } from '../../../shared/runtime/system-clock.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import type { FederationPort } from '../../../shared/wire/federation-port.ts';
 import type { ObjectRef, ReleaseManifest, TaskOffer, UpdateHeader } from '../../../shared/wire/messages.ts';
+import { WireError } from '../../../shared/wire/wire-error.ts';
 import type { SiteAgent } from '../../../site-agent/agent/agent.ts';
 import { createPlanBook } from '../../../site-agent/agent/plans.ts';
 import type { SiteSigner } from '../../../site-agent/agent/signer.ts';
@@ -548,5 +550,69 @@ describe('judging', () => {
     offer(task);
     await eventually('the judgement again', () => again.length === 1);
     expect(again[0]).toEqual(judgements()[0]);
+  });
+
+  it('ends a hold by itself at the deadline of the policy, and reports it even when the first try fails', async () => {
+    const asking = heartPlan({
+      training: { optimiser: { kind: 'adam', rate: 0.05 }, work: { epochs: 4 } },
+      gate: { ...gate, minimumEvents: 5000, holdDays: 30 } as never,
+    });
+    setUp(asking);
+    const day = 86_400_000;
+    const later = async (days: number, changes: Partial<FederationPort> = {}): Promise<SiteAgent> => {
+      const clock = { now: () => Date.now() + days * day, sleep: systemClock.sleep };
+      const agent = agentOn(
+        port(changes),
+        { directory: folder.path, config, signer, rootPem: authority.rootPem },
+        { clock, holdPollMs: 20 },
+      );
+      agents.push(agent);
+      await agent.start();
+      return agent;
+    };
+    const first = await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    offer(release(1, await learnt(preprocessing), preprocessing));
+    await eventually('the judgement', () => judgements().length === 1);
+    expect(judgements()[0]?.decision).toMatchObject({ decision: 'hold' });
+    await first.stop();
+
+    const early = await later(29);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(early.registry.inSlot('heart-disease', 'candidate')?.decision).toBe('hold');
+    await early.stop();
+    expect(judgements().length).toBe(1);
+
+    let tries = 0;
+    const cut = await later(31, {
+      submitJudgement: () => {
+        tries++;
+        return Promise.reject(new WireError('certificate_revoked'));
+      },
+    });
+    await eventually('a try to report', () => tries > 0);
+    expect(cut.registry.find('heart-disease/1' as ReleaseVersion)).toMatchObject({ decision: 'reject', slot: null });
+    await cut.stop();
+    expect(judgements().length).toBe(1);
+
+    const reports: Judgement[] = [];
+    const counting: Partial<FederationPort> = {
+      submitJudgement: async (_, judgement) => {
+        reports.push(judgement);
+        return { outcome: 'accepted' };
+      },
+    };
+    const agent = await later(31, counting);
+    await eventually('the report', () => reports.length === 1);
+    const { decision, evidence } = reports[0] as Judgement;
+    expect(decision.reasons.map(({ code }) => code).slice(0, 2)).toEqual(['hold.expired', 'evidence.too_few_events']);
+    expect(decision.evidence).toBe(canonicalDigest(evidence));
+    expect({ ...evidence, held: undefined }).toEqual({ ...judgements()[0]?.evidence, held: undefined });
+    expect(agent.registry.events().map(({ event }) => event)).toEqual(['received', 'held', 'rejected']);
+    await agent.stop();
+    // Reported once: the next start has nothing to say.
+    await later(32, counting);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(reports.length).toBe(1);
   });
 });

@@ -21,17 +21,16 @@ async function* carriedEach<Message>(messages: AsyncIterable<Message>): AsyncGen
   for await (const message of messages) yield carried(message);
 }
 
-/** Chunks as copies, none longer than one message of the wire may carry. */
+/** The same bytes as copies, in chunks of the size the wire has. */
 async function* copied(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    if (chunk.byteLength > chunkBytes) {
-      throw new WireError('message_too_large', `A chunk has ${chunk.byteLength} bytes; the most is ${chunkBytes}.`);
+    for (let begin = 0; begin < chunk.byteLength; begin += chunkBytes) {
+      yield Uint8Array.from(chunk.subarray(begin, begin + chunkBytes));
     }
-    yield Uint8Array.from(chunk);
   }
 }
 
-/** Messages of a stream until the signal aborts; then it ends, as a closed connection does, and the source is released. */
+/** Messages of a stream until the signal aborts; then it throws the signal's reason and lets the source go. */
 async function* untilAborted<Message>(messages: AsyncIterable<Message>, signal: AbortSignal): AsyncGenerator<Message> {
   const iterator = messages[Symbol.asyncIterator]();
   let stop: () => void = () => undefined;
@@ -40,9 +39,11 @@ async function* untilAborted<Message>(messages: AsyncIterable<Message>, signal: 
     signal.addEventListener('abort', stop, { once: true });
   });
   try {
-    while (!signal.aborted) {
+    for (;;) {
+      signal.throwIfAborted();
       const next = await Promise.race([iterator.next(), aborted]);
-      if (next === null || next.done === true) return;
+      if (next === null) throw signal.reason;
+      if (next.done === true) return;
       yield next.value;
     }
   } finally {

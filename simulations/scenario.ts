@@ -54,7 +54,6 @@ export const scenarioSchema = z.strictObject({
 });
 
 export type Scenario = z.infer<typeof scenarioSchema>;
-export type ScenarioCohort = Scenario['cohort'];
 
 /** A scenario and the folder its paths are relative to. */
 export interface LoadedScenario {

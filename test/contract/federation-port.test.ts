@@ -4,6 +4,7 @@ import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import type { FederationPort } from '../../shared/wire/federation-port.ts';
 import type { CoordinatorMessage, SiteMessage, UpdateHeader } from '../../shared/wire/messages.ts';
+import { memoryFederation } from '../../simulations/memory-transport.ts';
 import { openGrpcBench } from '../support/coordinator-over-grpc.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../support/fake-coordinator.ts';
 import { sampleJudgement, sampleSummary } from '../support/wire-samples.ts';
@@ -23,6 +24,12 @@ const transports: Readonly<Record<string, () => Promise<Opened>>> = {
     const coordinator = createFakeCoordinator(['leaf', 'issuing']);
     const portOf = (site: string, serial: string): FederationPort =>
       coordinator.ports.federation({ role: 'site', site: site as SiteName, serial });
+    return { coordinator, port: portOf('berlin', 'A1'), other: portOf('lyon', 'B2'), close: async () => undefined };
+  },
+  'in memory, as simulations carry it': async () => {
+    const coordinator = createFakeCoordinator(['leaf', 'issuing']);
+    const portOf = (site: string, serial: string): FederationPort =>
+      memoryFederation(coordinator.ports, { role: 'site', site: site as SiteName, serial });
     return { coordinator, port: portOf('berlin', 'A1'), other: portOf('lyon', 'B2'), close: async () => undefined };
   },
   'over gRPC with mutual TLS': async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { ReleaseVersion, RunId, SiteName } from '../../shared/runtime/ids.ts';
 import type { OperatorPort, ReleaseView, RoundView, RunView, SiteView } from '../../shared/wire/operator-port.ts';
+import { memoryOperator } from '../../simulations/memory-transport.ts';
 import { openGrpcBench } from '../support/coordinator-over-grpc.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../support/fake-coordinator.ts';
 import { wireCodeOf } from '../support/wire-error-of.ts';
@@ -18,6 +19,11 @@ const transports: Readonly<Record<string, () => Promise<Opened>>> = {
   'in memory': async () => {
     const coordinator = createFakeCoordinator();
     const port = coordinator.ports.operator({ role: 'operator', name: 'anna', serial: 'A1' });
+    return { coordinator, port, close: async () => undefined };
+  },
+  'in memory, as simulations carry it': async () => {
+    const coordinator = createFakeCoordinator();
+    const port = memoryOperator(coordinator.ports, { role: 'operator', name: 'anna', serial: 'A1' });
     return { coordinator, port, close: async () => undefined };
   },
   'over gRPC with mutual TLS': async () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { ReleaseVersion, SiteName, TaskId } from '../../shared/runtime/ids.ts';
+import type { SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import { memoryFederation } from '../../simulations/memory-transport.ts';
 import { createFakeCoordinator } from '../support/fake-coordinator.ts';
 import { sampleJudgement } from '../support/wire-samples.ts';
 
-const judgement = sampleJudgement('berlin' as SiteName, 'heart/1' as ReleaseVersion);
+const judgement = sampleJudgement('berlin' as SiteName);
 const task = 'heart-1.judge.berlin' as TaskId;
 
 function port() {

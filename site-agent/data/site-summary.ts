@@ -1,12 +1,12 @@
 import type { ContractColumn } from '../../shared/plan/contract.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { SiteColumnSummary, SiteSummary } from '../../shared/plan/preprocessing.ts';
+import { effectiveMinimum, suppressSmallCells } from '../../shared/privacy/suppression.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest } from '../../shared/runtime/ids.ts';
 import { permutation, type RandomStream, randomStream } from '../../shared/runtime/random.ts';
 import { countBins } from '../../shared/statistics/binning.ts';
 import type { SiteTable } from './site-table.ts';
-import { effectiveMinimum, suppressSmallCells } from './suppression.ts';
 
 /** Sums of so few distinct values could be solved for how often each occurs. */
 const solvableDistinctValues = 3;

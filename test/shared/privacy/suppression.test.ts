@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { effectiveMinimum, suppressSmallCells } from '../../../shared/privacy/suppression.ts';
 import { randomStream } from '../../../shared/runtime/random.ts';
-import { effectiveMinimum, suppressSmallCells } from '../../../site-agent/data/suppression.ts';
 
 const suppress = (cells: readonly number[], minimum: number, reserved: boolean, draw = 0): (number | null)[] =>
   suppressSmallCells(cells, minimum, reserved, randomStream(1, draw));

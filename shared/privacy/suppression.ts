@@ -1,4 +1,4 @@
-import type { RandomStream } from '../../shared/runtime/random.ts';
+import type { RandomStream } from '../runtime/random.ts';
 
 /**
  * The minimum the rule works with: a minimum of 2 is treated as 3, for a hidden cell could otherwise only be a 1.

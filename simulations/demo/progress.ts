@@ -41,7 +41,9 @@ export function createProgress(stream: ProgressStream, nowMs: () => number): Pro
         stream.write(`${seconds()}${label} round ${done} of ${total}  ${detail}\n`);
         return;
       }
-      const text = `${seconds()}${line}`.slice(0, Math.max(20, (stream.columns ?? 100) - 1));
+      // Some terminals say that they have 0 columns: then none was asked.
+      const columns = stream.columns === undefined || stream.columns === 0 ? 100 : stream.columns;
+      const text = `${seconds()}${line}`.slice(0, Math.max(20, columns - 1));
       stream.write(`\r\u001b[2K${text}`);
       open = true;
     },

@@ -13,7 +13,7 @@ describe('progress', () => {
     progress.rounds('run-1', 1, 4, 'loss 0.5');
     progress.rounds('run-1', 2, 4, 'loss 0.4');
     progress.stage('judging');
-    expect(written[0]).toBe(`\r\u001b[2K  1.5 s  run-1 ${'█'.repeat(6)}${'░'.repeat(17)}`);
+    expect(written[0]).toBe(`\r\u001b[2K  1.5 s  run-1 ${'█'.repeat(6)}${'░'.repeat(18)}`);
     expect(written.slice(2)).toEqual(['\n', '  1.5 s  judging\n']);
   });
 

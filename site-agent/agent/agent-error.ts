@@ -76,3 +76,9 @@ export class AgentError extends WardroundError<AgentErrorCode> {
     super(code, message ?? entry.meaning, entry.advice, details, cause);
   }
 }
+
+/** A failure to write, as `storage_full` where the disk or the quota is full; anything else as it came. */
+export function asStorageError(cause: unknown, path: string): unknown {
+  const code = (cause as NodeJS.ErrnoException | null)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? new AgentError('storage_full', undefined, { path }, cause) : cause;
+}

@@ -59,6 +59,8 @@ export interface SiteAgentParts {
   readonly heartbeatMs?: number;
   /** How often approvals made by `site approve` are looked for. */
   readonly approvalPollMs?: number;
+  /** Wait before a task that found the disk full is tried again; 10 seconds when absent. */
+  readonly fullDiskRetryMs?: number;
   /** How often holds are looked through for one whose deadline has passed; an hour when absent. */
   readonly holdPollMs?: number;
   /** Called on the first word of every connection. */
@@ -306,6 +308,16 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
     }
   }
 
+  /** A disk that is full may have room again before the task's deadline: then the task is done, and nobody was told otherwise. */
+  function takeUpLater(offer: TaskOffer): void {
+    const later: Promise<void> = parts.clock
+      .sleep(parts.fullDiskRetryMs ?? 10_000, stopping.signal)
+      .then(() => take({ kind: 'task', task: offer }))
+      .catch(() => {})
+      .finally(() => loops.delete(later));
+    loops.add(later);
+  }
+
   async function workOn(offer: TaskOffer): Promise<void> {
     const controller = controllers.get(offer.id) ?? new AbortController();
     const fields = { task: offer.id, kind: offer.kind, run: offer.run, round: offer.round };
@@ -329,7 +341,8 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       if (stopping.signal.aborted) return;
       const cause = signal.aborted ? signal.reason : error;
       log.warn({ ...fields, ...safeFields(cause) }, 'task not done');
-      await decline(offer, cause);
+      if (cause instanceof AgentError && cause.code === 'storage_full') takeUpLater(offer);
+      else await decline(offer, cause);
     } finally {
       ended.abort();
       await deadline;

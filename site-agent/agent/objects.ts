@@ -7,7 +7,7 @@ import { syncDirectory, writeFileAtomically } from '../../shared/runtime/files.t
 import type { Digest } from '../../shared/runtime/ids.ts';
 import type { ObjectRef } from '../../shared/wire/messages.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
-import { AgentError } from './agent-error.ts';
+import { AgentError, asStorageError } from './agent-error.ts';
 
 /** Largest object the agent takes from a coordinator. */
 const largestObjectBytes = 8 * 1024 ** 3;
@@ -37,11 +37,6 @@ async function fileDigest(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
-}
-
-function asStorageError(cause: unknown, path: string): unknown {
-  const code = (cause as NodeJS.ErrnoException | null)?.code;
-  return code === 'ENOSPC' || code === 'EDQUOT' ? new AgentError('storage_full', undefined, { path }, cause) : cause;
 }
 
 export function openObjects(directory: string): SiteObjects {

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import Libsql from 'libsql';
-import { AgentError } from './agent-error.ts';
+import { AgentError, asStorageError } from './agent-error.ts';
 import { migrations } from './migrations.ts';
 
 /** A value SQLite takes as it is. */
@@ -42,7 +42,7 @@ function asAgentError(cause: unknown, path: string): unknown {
   if (/ConnectionFailed|EACCES|EROFS|ENOTDIR|EEXIST/.test(`${text} ${String(code)}`)) {
     return new AgentError('state_unwritable', `${path} cannot be opened.`, details, cause);
   }
-  return cause;
+  return asStorageError(cause, path);
 }
 
 function migrate(database: Libsql.Database, path: string): void {
@@ -84,6 +84,8 @@ export function openAgentStore(directory: string, options: { readonly busyTimeou
   };
   const database = guarded(() => {
     mkdirSync(join(directory, 'state'), { recursive: true, mode: 0o700 });
+    // SQLite gives its log and index the mode of the database; made by SQLite, that would be readable by everybody.
+    closeSync(openSync(path, 'a', 0o600));
     const opened = new Libsql(path, { timeout: options.busyTimeoutMs ?? 5000 });
     try {
       opened.pragma('journal_mode = wal');
@@ -125,7 +127,11 @@ export function openAgentStore(directory: string, options: { readonly busyTimeou
         guarded(() => database.exec('commit'));
         return result;
       } catch (cause) {
-        database.exec('rollback');
+        try {
+          database.exec('rollback');
+        } catch {
+          // A full disk has SQLite roll back by itself; the cause is what counts.
+        }
         throw cause;
       }
     },

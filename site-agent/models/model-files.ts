@@ -5,7 +5,7 @@ import { digestOf } from '../../shared/runtime/digest.ts';
 import { syncDirectory } from '../../shared/runtime/files.ts';
 import type { Digest } from '../../shared/runtime/ids.ts';
 import type { ReleaseManifest } from '../../shared/wire/messages.ts';
-import { AgentError } from '../agent/agent-error.ts';
+import { AgentError, asStorageError } from '../agent/agent-error.ts';
 
 /** Name of the manifest inside a release's folder. */
 const manifestName = 'manifest.json';
@@ -23,6 +23,7 @@ export function releaseFolder(directory: string, release: Digest): string {
 /**
  * Puts a release's files on disk under its digest, whole or not at all.
  * @param sourceOf where each file's checked bytes are
+ * @throws AgentError `storage_full`
  */
 export async function installRelease(
   directory: string,
@@ -33,6 +34,21 @@ export async function installRelease(
 ): Promise<void> {
   const folder = releaseFolder(directory, release);
   if (existsSync(folder)) return;
+  try {
+    await copyRelease(directory, release, manifestBytes, manifest, sourceOf);
+  } catch (cause) {
+    throw asStorageError(cause, folder);
+  }
+}
+
+async function copyRelease(
+  directory: string,
+  release: Digest,
+  manifestBytes: Uint8Array,
+  manifest: Pick<ReleaseManifest, 'files'>,
+  sourceOf: (digest: Digest) => string,
+): Promise<void> {
+  const folder = releaseFolder(directory, release);
   const building = `${folder}.part`;
   await rm(building, { recursive: true, force: true });
   await mkdir(building, { recursive: true, mode: 0o700 });

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -42,6 +42,19 @@ describe("the agent's database", () => {
     expect(again.get('pragma synchronous')).toEqual({ synchronous: 2 });
     expect(again.get('pragma journal_mode')).toEqual({ journal_mode: 'wal' });
     again.close();
+  });
+
+  it('is readable by its owner only, with its log and index', () => {
+    const store = openAgentStore(folder.path);
+    store.run("insert into plan_runs (run, plan, seen_ms) values ('a', 'p', 1)");
+    const state = join(folder.path, 'state');
+    const modes = readdirSync(state).map((name) => [name, (statSync(join(state, name)).mode & 0o777).toString(8)]);
+    store.close();
+    expect(modes).toEqual([
+      ['agent.sqlite', '600'],
+      ['agent.sqlite-shm', '600'],
+      ['agent.sqlite-wal', '600'],
+    ]);
   });
 
   it('tells of changes by another process', () => {

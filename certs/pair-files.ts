@@ -4,6 +4,7 @@ import { syncDirectory, writeFileAtomically } from '../shared/runtime/files.ts';
 import { CertificateError } from './certificate-error.ts';
 import { splitPem } from './chain.ts';
 import { readCertificate } from './facts.ts';
+import { withFiles } from './file-access.ts';
 import { readPrivateKey } from './keys.ts';
 
 /** A private key and its certificate chain, leaf first. */
@@ -17,14 +18,16 @@ const keyFile = 'key.pem';
 const nextKeyFile = 'key.next.pem';
 const certificateFile = 'certificate.pem';
 
-/** The text of a file; null when there is none. */
-export async function readTextIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw cause;
-  }
+/** The text of a file; null when there is none. @throws CertificateError `file_refused` for one that cannot be read */
+export function readTextIfThere(path: string): Promise<string | null> {
+  return withFiles(path, async () => {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw cause;
+    }
+  });
 }
 
 export function keyFits(keyPem: string, certificatePem: string): boolean {
@@ -52,9 +55,11 @@ export async function readKeyPair(directory: string): Promise<KeyPair | null> {
       if (keyPem !== null && keyFits(keyPem, chain[0] ?? '')) return { keyPem, chain };
     }
   }
+  const key = join(directory, keyFile);
+  const there = (await readTextIfThere(key)) !== null;
   throw new CertificateError(
     'identity_damaged',
-    `${join(directory, keyFile)} does not belong to ${join(directory, certificateFile)}.`,
+    there ? `${key} does not belong to ${join(directory, certificateFile)}.` : `${key} is missing.`,
     { directory },
   );
 }

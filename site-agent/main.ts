@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAddress } from '../certs/address.ts';
 import { createIdentityStore, type Identity } from '../certs/identity-store.ts';
@@ -40,6 +41,19 @@ function credentials(identity: Identity): { key: string; certificateChain: strin
   };
 }
 
+/** A copy or a restored backup may have lost the mode the key was written with. */
+async function warnOfOpenKey(directory: string, log: Logger): Promise<void> {
+  if (process.platform === 'win32') return;
+  const file = join(directory, 'identity', 'key.pem');
+  const found = await stat(file).catch(() => null);
+  if (found === null || (found.mode & 0o077) === 0) return;
+  const mode = (found.mode & 0o777).toString(8);
+  log.warn(
+    { file, mode },
+    'the private key is open to other users of this machine: chmod 600, and consider enrolling anew',
+  );
+}
+
 /**
  * Runs the agent of a site directory until the signal aborts.
  * @throws ConfigError, CertificateError `identity_missing`, AgentError `agent_running`, `state_*`; nothing that the network does
@@ -55,6 +69,7 @@ export async function startSiteAgent(directory: string, options: StartSiteAgentO
   const { host } = parseAddress(address);
   const { proxy } = proxyFor(host, env);
   const connection = connectSite({ address, site, identity: credentials(identity), proxy, log, clock: systemClock });
+  await warnOfOpenKey(directory, log);
   const jitter = randomStream(Date.now() % 2 ** 32, 'jitter', site, process.pid);
   /** A new certificate has been put in place and no call has succeeded with it yet. */
   let unconfirmed = (await identities.previous()) !== null;

@@ -69,6 +69,43 @@ interface ApprovalRow {
   readonly signature: string;
 }
 
+function readPolicyFile(directory: string, name: string): LoadedPolicy {
+  const path = isAbsolute(name) ? name : join(directory, name);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new ConfigError('not_found', `site.yaml: policyFile: ${path} cannot be read.`, { file: path }, cause);
+  }
+  return loadPolicy(text, path);
+}
+
+/**
+ * The hospital's own policy where it has one, else the plan's.
+ * @throws AgentError `policy_looser`; ConfigError, PlanError for a policy file that is missing or broken
+ */
+export function policyInForce(
+  directory: string,
+  config: Pick<SiteConfig, 'policyFile'>,
+  plan: LoadedPlan,
+): { policy: Policy; digest: Digest; canonical: string; source: 'plan' | 'site' } {
+  if (config.policyFile === undefined) {
+    const canonical = canonicalJson(plan.plan.gate);
+    return { policy: plan.plan.gate, digest: digestOf(canonical), canonical, source: 'plan' };
+  }
+  const own = readPolicyFile(directory, config.policyFile);
+  const violations = strictnessViolations(own.policy, plan.plan.gate);
+  if (violations.length > 0) {
+    throw new AgentError(
+      'policy_looser',
+      `${config.policyFile} is looser than the policy of plan ${plan.digest.slice(0, 12)}; it may only be stricter:\n` +
+        violations.map((line) => `  ${line}`).join('\n'),
+      { file: config.policyFile, plan: plan.digest },
+    );
+  }
+  return { ...own, source: 'site' };
+}
+
 /** The policy signed with a plan's approval, as it is stored; for a look at it. What is decided on goes through `signedPolicy`. */
 export function approvedPolicy(store: AgentStore, plan: Digest): Policy | null {
   const row = store.get<{ policy: string }>('select policy from approvals where plan = ?', plan);
@@ -81,41 +118,6 @@ export function createPlanBook(parts: PlanBookParts): PlanBook {
   function load(digest: Digest): LoadedPlan | null {
     const row = store.get<{ canonical: string }>('select canonical from plans where digest = ?', digest);
     return row === undefined ? null : parseCanonicalPlan(Buffer.from(row.canonical, 'utf8'), digest);
-  }
-
-  function readPolicyFile(name: string): LoadedPolicy {
-    const path = isAbsolute(name) ? name : join(directory, name);
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (cause) {
-      throw new ConfigError('not_found', `site.yaml: policyFile: ${path} cannot be read.`, { file: path }, cause);
-    }
-    return loadPolicy(text, path);
-  }
-
-  /** The hospital's own policy where it has one, else the plan's. */
-  function policyInForce(plan: LoadedPlan): {
-    policy: Policy;
-    digest: Digest;
-    canonical: string;
-    source: 'plan' | 'site';
-  } {
-    if (config.policyFile === undefined) {
-      const canonical = canonicalJson(plan.plan.gate);
-      return { policy: plan.plan.gate, digest: digestOf(canonical), canonical, source: 'plan' };
-    }
-    const own = readPolicyFile(config.policyFile);
-    const violations = strictnessViolations(own.policy, plan.plan.gate);
-    if (violations.length > 0) {
-      throw new AgentError(
-        'policy_looser',
-        `${config.policyFile} is looser than the policy of plan ${plan.digest.slice(0, 12)}; it may only be stricter:\n` +
-          violations.map((line) => `  ${line}`).join('\n'),
-        { file: config.policyFile, plan: plan.digest },
-      );
-    }
-    return { ...own, source: 'site' };
   }
 
   const approvalRow = (digest: Digest): ApprovalRow | undefined =>
@@ -181,7 +183,7 @@ export function createPlanBook(parts: PlanBookParts): PlanBook {
     approve(digest, mode, nowMs) {
       const plan = load(digest);
       if (plan === null) throw new AgentError('unknown_plan', undefined, { plan: digest });
-      const inForce = policyInForce(plan);
+      const inForce = policyInForce(directory, config, plan);
       const record: ApprovalRecord = {
         wardround: 'approval/1',
         site: parts.site,
@@ -216,7 +218,7 @@ export function createPlanBook(parts: PlanBookParts): PlanBook {
       ) {
         throw new AgentError('policy_signature', undefined, { plan: plan.digest });
       }
-      const inForce = policyInForce(plan);
+      const inForce = policyInForce(directory, config, plan);
       if (inForce.digest !== record.policy) {
         throw new AgentError(
           'policy_changed',

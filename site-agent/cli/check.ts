@@ -4,6 +4,7 @@ import { type LoadedPlan, loadPlan } from '../../shared/plan/load-plan.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { AgentError } from '../agent/agent-error.ts';
+import { policyInForce } from '../agent/plans.ts';
 import { readSiteConfig } from '../config.ts';
 import { checkSiteData, type DataCheck } from '../data/check-report.ts';
 import { DataError } from '../data/data-error.ts';
@@ -107,6 +108,8 @@ async function run(options: CheckOptions): Promise<void> {
   const directory = siteDirectory(options);
   const plan = await findPlan(directory, options.plan);
   const config = await readSiteConfig(directory);
+  // A policy that could not be signed keeps the plan from being approved, whatever the rows are.
+  policyInForce(directory, config, plan);
   const limit = Math.max(0, Number.parseInt(options.limit, 10) || 0);
   let check: DataCheck;
   try {

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -92,6 +92,17 @@ describe('an identity on disk', () => {
       await rm(join(directory, file));
       await expect(store.read(), file).rejects.toMatchObject({ code: 'identity_damaged' });
     }
+  });
+
+  it('names a key that is missing, or that cannot be read', async () => {
+    const store = createIdentityStore(directory);
+    await store.create(identityOf(await own.site('berlin')));
+    const key = join(directory, 'key.pem');
+    await rm(key);
+    await expect(store.read()).rejects.toMatchObject({ code: 'identity_damaged', message: `${key} is missing.` });
+    // A folder stands for every file the system refuses to read: the test may run as a user who may read all.
+    await mkdir(key);
+    await expect(store.read()).rejects.toMatchObject({ subsystem: 'certificates', code: 'file_refused' });
   });
 
   it('is whole at every step of an exchange that is cut off, and takes the next one', async () => {

@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { createIdentityStore } from '../../../certs/identity-store.ts';
 import { loadPlan } from '../../../shared/plan/load-plan.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
@@ -102,6 +102,20 @@ describe('site check', () => {
     expect(report.refusal.code).toBe('data.unit_missing');
     expect(report.refusal.message).toContain('cholesterol in mg/dL');
     expect(process.exitCode).toBe(2);
+  });
+
+  it("names a policy that could not be signed: absent, or looser than the plan's", async () => {
+    writeSite();
+    const settings = parse(readFileSync(join(folder.path, 'site.yaml'), 'utf8')) as object;
+    writeFileSync(join(folder.path, 'site.yaml'), stringify({ ...settings, policyFile: 'policy.yaml' }));
+    const check = () => wardround('check', '--plan', join(folder.path, 'plan.json'));
+    await expect(check()).rejects.toMatchObject({ subsystem: 'config', code: 'not_found' });
+    const gate = structuredClone(plan.plan.gate);
+    writeFileSync(join(folder.path, 'policy.yaml'), stringify({ ...gate, holdDays: gate.holdDays + 1 }));
+    await expect(check()).rejects.toMatchObject({ code: 'policy_looser' });
+    writeFileSync(join(folder.path, 'policy.yaml'), stringify({ ...gate, holdDays: 1 }));
+    await check();
+    expect(printed.at(-1)).toContain('Nothing was sent.');
   });
 
   it('takes the digest of a plan that has reached the site', async () => {

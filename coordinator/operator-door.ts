@@ -60,7 +60,14 @@ export function operatorDoor(needs: OperatorNeeds, identity: OperatorIdentity): 
       throw new WireError('invalid_state', `Run ${run} is ${status}: ${cannot}`, { run, status });
     }
     audit.record(event.replace('-', '.'), by, { run });
+    await audit.flush();
     return viewOf(runner);
+  };
+  /** What an operator was told is done stands in the audit, even if the process is killed the moment after. */
+  const audited = async <Result>(action: () => Promise<Result>): Promise<Result> => {
+    const result = await action();
+    await audit.flush();
+    return result;
   };
 
   const siteView = (record: SiteRecord): SiteView => {
@@ -139,23 +146,33 @@ export function operatorDoor(needs: OperatorNeeds, identity: OperatorIdentity): 
         const plan = loadPlan(planText, options.fileName ?? 'plan');
         const runner = await runs.create(plan, options.from ?? null, by);
         audit.record('run.created', by, { run: runner.run, plan: plan.digest, from: options.from ?? null });
+        await audit.flush();
         return viewOf(runner);
       }),
     listRuns: () => atTheDoor(async () => runs.all().map(viewOf)),
     showRun: (run) => atTheDoor(async () => viewOf(find(run))),
     watchRun: (run, signal) => streamAtTheDoor(watch(run, signal)),
-    pauseRun: (run) => atTheDoor(() => move(run, 'run-paused', 'only a run whose rounds are under way can be paused.')),
+    pauseRun: (run) =>
+      atTheDoor(() =>
+        move(
+          run,
+          'run-paused',
+          'only a run whose rounds are under way can be paused; stop ends one whose release is being judged.',
+        ),
+      ),
     resumeRun: (run) => atTheDoor(() => move(run, 'run-resumed', 'only a paused run can be resumed.')),
     stopRun: (run) => atTheDoor(() => move(run, 'run-stopped', 'it has ended already.')),
-    inviteSite: (site, options) => atTheDoor(() => siteBook.invite(site, options, by)),
+    inviteSite: (site, options) => atTheDoor(() => audited(() => siteBook.invite(site, options, by))),
     listSites: () => atTheDoor(async () => (await siteBook.list()).map(siteView)),
     revokeSite: (site, reason) =>
       atTheDoor(async () => {
         const record = await siteBook.revoke(site, reason, by);
+        // First the runs: a disk that is full keeps nobody in.
         await needs.siteRevoked(record.site);
+        await audit.flush();
         return siteView(record);
       }),
-    readmitSite: (site) => atTheDoor(async () => siteView(await siteBook.readmit(site, by))),
+    readmitSite: (site) => atTheDoor(async () => siteView(await audited(() => siteBook.readmit(site, by)))),
     listReleases: () => atTheDoor(async () => Promise.all((await releases.list()).map(releaseView))),
     showRelease: (version) => atTheDoor(async () => releaseView(await findRelease(version))),
     readObject: (digest, offset, signal) => streamAtTheDoor(readRelease(digest, offset, signal)),

@@ -19,16 +19,17 @@ certificateDays: ${settings.certificateDays}
 # Further host names and IP addresses sites or operators dial; the server's certificate names them too.
 hosts: []
 
-# debug, info, warn or error. The log holds no secrets and no patient data.
+# debug, info, warn, error or silent. The log holds no secrets and no patient data.
 logLevel: info
 
 # Interval of heartbeats with the sites; a side that hears nothing for two of them dials again.
 # heartbeatMs: 5000
 
-# Longest wait for a plan's target number of sites once its minimum is here.
+# Longest wait for a plan's target number of sites once its minimum is here; each round waits anew for a site that is
+# missing. Runs keep the value they were started with.
 # settleMs: 10000
 
-# Wait before a round is tried again; doubles with each try.
+# Wait before a round is tried again; doubles with each try, up to five minutes.
 # retryDelayMs: 2000
 
 # How long calls under way may take to end when the coordinator stops.

@@ -62,7 +62,9 @@ export function chooseSites(input: {
   return {
     kind: 'wait',
     untilMs: opensMs,
-    reason: `Waiting a short time for more sites: ${sites.length} of ${spec.targetSites}; ${who}`,
+    reason: complete
+      ? `Waiting before the round is tried again; ${who}`
+      : `Waiting a short time for more sites: ${sites.length} of ${spec.targetSites}; ${who}`,
     enoughSinceMs,
   };
 }

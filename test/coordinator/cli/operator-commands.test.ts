@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { run } from '../../../cli/program.ts';
 import { withOperator } from '../../../coordinator/cli/operator-directory.ts';
 import { type RunningCoordinator, startCoordinator } from '../../../coordinator/main.ts';
+import { openSqlite } from '../../../coordinator/store/sqlite.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import { exitCodes } from '../../../shared/runtime/exit-codes.ts';
@@ -188,6 +189,28 @@ describe('sites', () => {
     expect(again).toMatchObject({ code: exitCodes.badInput, out: '' });
     expect(again.err).toContain('wire.invalid_state');
     expect(json(await here('sites', 'readmit', 'chur', '--json'))).toMatchObject({ status: 'invited' });
+  });
+
+  test('what an operator is told is done is in the audit file by then', async () => {
+    for (const args of [
+      ['site', 'invite', 'davos'],
+      ['sites', 'revoke', 'davos', '--reason', 'audited'],
+      ['sites', 'readmit', 'davos'],
+    ]) {
+      expect(await here(...args)).toMatchObject({ code: exitCodes.ok });
+    }
+    // A process of its own would read the same: what is not committed is not there.
+    const sqlite = openSqlite(join(directory, 'state', 'wardround.sqlite'), 1_000);
+    try {
+      const rows = sqlite.prepare("select event from audit where details like '%davos%' order by sequence").all([]);
+      expect(rows.map((row) => (row as { event: string }).event)).toEqual([
+        'enrolment.invited',
+        'credentials.revoked',
+        'credentials.readmitted',
+      ]);
+    } finally {
+      sqlite.close();
+    }
   });
 
   test('a name that is not there, a name that is not allowed, a flag that is not known', async () => {

@@ -44,7 +44,11 @@ test('when every enrolled site is here there is nobody to wait for', () => {
 
 test('a retry does not begin before its time', () => {
   const attending = here('delft', 'bern', 'aachen');
-  expect(chooseSites({ ...base, attending, notBeforeMs: 1_500 })).toMatchObject({ kind: 'wait', untilMs: 1_500 });
+  expect(chooseSites({ ...base, attending, notBeforeMs: 1_500 })).toMatchObject({
+    kind: 'wait',
+    untilMs: 1_500,
+    reason: expect.stringMatching(/^Waiting before the round is tried again;/),
+  });
 });
 
 test('a site that attends and is not enrolled (any more) is not chosen', () => {

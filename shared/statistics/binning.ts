@@ -19,18 +19,24 @@ export function binIndex(value: number, edges: readonly number[]): number {
 }
 
 /**
- * Rows a bin. `values` holds numbers in the contract's unit or level indices, NaN where missing; the last cell counts the missing.
+ * Cell of a value in a column's counts: of a number in the contract's unit, a level index, or NaN where missing.
  * A level index outside the contract cannot be counted: it is a RangeError, for the table must have been checked before.
+ */
+export function cellOf(value: number, column: ContractColumn): number {
+  if (column.kind === 'continuous') return binIndex(value, column.edges);
+  if (Number.isNaN(value)) return column.levels.length;
+  if (Number.isInteger(value) && value >= 0 && value < column.levels.length) return value;
+  throw new RangeError(`cellOf: ${value} is no level index of column ${column.name}`);
+}
+
+/**
+ * Rows a bin. `values` holds numbers in the contract's unit or level indices, NaN where missing; the last cell counts the missing.
+ * @throws RangeError as `cellOf`
  */
 export function countBins(values: ArrayLike<number>, column: ContractColumn): number[] {
   const counts = new Array<number>(binsOf(column)).fill(0);
   for (let row = 0; row < values.length; row++) {
-    const value = values[row] as number;
-    let bin: number;
-    if (column.kind === 'continuous') bin = binIndex(value, column.edges);
-    else if (Number.isNaN(value)) bin = column.levels.length;
-    else if (Number.isInteger(value) && value >= 0 && value < column.levels.length) bin = value;
-    else throw new RangeError(`countBins: ${value} is no level index of column ${column.name}`);
+    const bin = cellOf(values[row] as number, column);
     counts[bin] = (counts[bin] as number) + 1;
   }
   return counts;

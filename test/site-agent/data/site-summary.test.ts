@@ -114,6 +114,44 @@ describe('a site summary', () => {
     expect(summarise(table, allRows(table), plan, digest).columns[0]?.sums).toBeNull();
   });
 
+  it('counts patients, not rows: many rows of a few patients are few', () => {
+    // 60 patients with a row each, and one with 61 rows, all with a value, a level and an outcome of her own.
+    const own = 61;
+    const x = [...Array.from({ length: 60 }, (_, row) => 1 + (row % 30) * 0.3), ...new Array<number>(own).fill(25)];
+    const c = [...new Array<number>(60).fill(0), ...new Array<number>(own).fill(2)];
+    const labels = [...Array.from({ length: 60 }, (_, row) => row % 2), ...new Array<number>(own).fill(1)];
+    const base = tableOf(x, c, labels);
+    const keysOf = (rows: number): string[] => base.patientKeys.map((key, row) => (row < rows ? key : 'her'));
+    const table: SiteTable = { ...base, patientKeys: keysOf(60) };
+    const summary = summarise(table, allRows(table), plan, digest);
+    const [first, second] = summary.columns;
+    // 61 rows above 20 would be published, were they of 61 patients.
+    expect(summarise(base, allRows(base), plan, digest).columns[0]?.counts[3]).toBe(own);
+    expect(first?.counts[3]).toBeNull();
+    expect(second?.counts[2]).toBeNull();
+    expect(first?.counts.filter((cell) => cell === null).length).toBeGreaterThanOrEqual(2);
+    expect(summary.rows).toBe(60 + own);
+
+    // She alone lacks the value: how often she does must not follow from the number of values behind the sums.
+    const without = { ...table, columns: [...table.columns] };
+    without.columns[0] = {
+      name: 'x',
+      kind: 'continuous',
+      values: Float64Array.from(x, (value, row) => (row < 60 ? value : Number.NaN)),
+    };
+    const lacking = summarise(without, allRows(without), plan, digest).columns[0];
+    expect(lacking?.sums).toBeNull();
+    expect(lacking?.counts[4]).toBeNull();
+
+    // Ten patients are too few for any figure, however many rows they have.
+    const few: SiteTable = { ...base, patientKeys: base.patientKeys.map((_, row) => `patient ${row % 10}`) };
+    expect(summarise(few, allRows(few), plan, digest)).toMatchObject({
+      rows: null,
+      labelCounts: null,
+      columns: [{ sums: null, counts: [null, null, null, null, null] }, { counts: [null, null, null, null] }],
+    });
+  });
+
   it('lets no observer derive a cell of 1 to minimum - 1 from cells, totals, sums and class counts', () => {
     fc.assert(
       fc.property(

@@ -142,6 +142,3 @@ export type DataContract = z.infer<typeof dataContractSchema>;
 export type ContractColumn = z.infer<typeof column>;
 export type ContinuousColumn = z.infer<typeof continuousColumn>;
 export type CategoricalColumn = z.infer<typeof categoricalColumn>;
-export type ClassLabel = z.infer<typeof classLabel>;
-export type NumericLabel = z.infer<typeof numericLabel>;
-export type Subgroup = z.infer<typeof subgroup>;

@@ -150,6 +150,4 @@ export const planSchema = z
 
 /** A plan after parsing: every default filled in, nothing unknown. Cross-field checks are in `check-plan.ts`. */
 export type Plan = z.infer<typeof planSchema>;
-export type ModelSpec = Plan['model'];
 export type TrainingSpec = Plan['training'];
-export type FederationSpec = Plan['federation'];

@@ -59,7 +59,7 @@ function planFor(kind: 'binary' | 'regression', rate: number): Plan {
   });
 }
 
-async function fit(plan: Plan, labels: readonly number[]): Promise<Record<string, number>> {
+async function trainToMaximum(plan: Plan, labels: readonly number[]): Promise<Record<string, number>> {
   const column = (pick: (row: ReturnType<typeof rowOf>) => number) => Float64Array.from(drawn, pick);
   const table: SiteTable = {
     rows,
@@ -102,7 +102,7 @@ describe('a generalised linear model trained to its maximum equals R', () => {
   });
 
   it('glm(family = binomial)', async () => {
-    const found = await fit(
+    const found = await trainToMaximum(
       planFor('binary', 0.2),
       drawn.map((row) => row.disease),
     );
@@ -117,7 +117,7 @@ describe('a generalised linear model trained to its maximum equals R', () => {
   });
 
   it('lm', async () => {
-    const found = await fit(
+    const found = await trainToMaximum(
       planFor('regression', 0.05),
       drawn.map((row) => row.stay),
     );

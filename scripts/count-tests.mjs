@@ -11,9 +11,13 @@ try {
   process.exit(1);
 }
 const tests = report.testResults.flatMap((suite) => suite.assertionResults);
-const skipped = tests.filter((test) => test.status === 'pending' || test.status === 'skipped' || test.status === 'todo');
+const skipped = tests.filter(
+  (test) => test.status === 'pending' || test.status === 'skipped' || test.status === 'todo',
+);
 // A file that could not even be loaded has no tests of its own to count.
-const brokenSuites = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0);
+const brokenSuites = report.testResults.filter(
+  (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
+);
 const failed = tests.filter((test) => test.status === 'failed');
 const passed = tests.filter((test) => test.status === 'passed');
 

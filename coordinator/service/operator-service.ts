@@ -30,7 +30,12 @@ function planText(bytes: Uint8Array): string {
 }
 
 /** What an operator may ask. Views go out in parts, so no message grows with rounds or sites. */
-export function operatorService(ports: CoordinatorPorts, tools: HandlerTools): UntypedServiceImplementation {
+export function operatorService(
+  ports: CoordinatorPorts,
+  /** To be called when the coordinator stops: watchers, who would stay for as long as their run, are sent away. */
+  drains: Set<() => void>,
+  tools: HandlerTools,
+): UntypedServiceImplementation {
   const portOf = ({ identity }: CallContext): OperatorPort => {
     if (identity?.role !== 'operator') throw new WireError('wrong_role');
     return ports.operator(identity);
@@ -58,9 +63,15 @@ export function operatorService(ports: CoordinatorPorts, tools: HandlerTools): U
       parts(portOf(context).listRuns()),
     ),
     ShowRun: oneRun((port, run) => port.showRun(runField(run, 'run'))),
-    WatchRun: serverStream<Wire.RunRequest, Wire.RunPart>(tools, ({ run }, context) =>
-      parts(portOf(context).watchRun(runField(run, 'run'), context.signal)),
-    ),
+    WatchRun: serverStream<Wire.RunRequest, Wire.RunPart>(tools, async function* ({ run }, context) {
+      const drain = (): void => context.end(new WireError('unavailable', 'The coordinator is stopping; watch again.'));
+      drains.add(drain);
+      try {
+        yield* parts(portOf(context).watchRun(runField(run, 'run'), context.signal));
+      } finally {
+        drains.delete(drain);
+      }
+    }),
     PauseRun: oneRun((port, run) => port.pauseRun(runField(run, 'run'))),
     ResumeRun: oneRun((port, run) => port.resumeRun(runField(run, 'run'))),
     StopRun: oneRun((port, run) => port.stopRun(runField(run, 'run'))),

@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../../../cli/program.ts';
 import { withOperator } from '../../../coordinator/cli/operator-directory.ts';
@@ -331,6 +332,26 @@ describe('runs and releases', { timeout: 60_000 }, () => {
     expect(refused.err).toContain(`${wrong}:2:1: frobnicate: unknown key`);
     expect(await here('run', 'start', join(base, 'no-plan.yaml'))).toMatchObject({ code: exitCodes.badInput });
   });
+});
+
+test('a watcher does not hold up a coordinator that stops, and is told to try again', { timeout: 30_000 }, async () => {
+  const other = join(base, 'other');
+  mkdirSync(other);
+  const { directory: its } = await makeConsortium(other);
+  const ending = new AbortController();
+  const running = await startCoordinator(its, { signal: ending.signal, log: silentLogger });
+  expect(await wardround('run', 'start', planFile('lonely'), '--consortium', its)).toMatchObject({ code: exitCodes.ok });
+  const watching = wardround('run', 'watch', 'lonely-1', '--consortium', its);
+  await setTimeout(500);
+  const begunMs = Date.now();
+  ending.abort();
+  await running.ended;
+  // The grace time is 5 s.
+  expect(Date.now() - begunMs).toBeLessThan(3_000);
+  const watched = await watching;
+  expect(watched).toMatchObject({ code: exitCodes.unavailable });
+  expect(watched.out).toContain('lonely-1: waiting');
+  expect(watched.err).toContain('The coordinator is stopping; watch again.');
 });
 
 describe('exit codes of a coordinator that does not answer or does not trust', () => {

@@ -340,7 +340,9 @@ test('a watcher does not hold up a coordinator that stops, and is told to try ag
   const { directory: its } = await makeConsortium(other);
   const ending = new AbortController();
   const running = await startCoordinator(its, { signal: ending.signal, log: silentLogger });
-  expect(await wardround('run', 'start', planFile('lonely'), '--consortium', its)).toMatchObject({ code: exitCodes.ok });
+  expect(await wardround('run', 'start', planFile('lonely'), '--consortium', its)).toMatchObject({
+    code: exitCodes.ok,
+  });
   const watching = wardround('run', 'watch', 'lonely-1', '--consortium', its);
   await setTimeout(500);
   const begunMs = Date.now();

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { verifyReleaseSignature } from '../../certs/signing.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import { WardroundError } from '../../shared/runtime/errors.ts';
 import { syncDirectory } from '../../shared/runtime/files.ts';
 import type { Digest } from '../../shared/runtime/ids.ts';
 import type { ObjectRef, ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
@@ -36,20 +37,35 @@ async function fetchFile(port: OperatorPort, object: ObjectRef & { readonly name
   }
 }
 
-async function isFree(directory: string): Promise<boolean> {
+/** Whether the directory is there. @throws ExportError `not_empty` */
+async function isThere(directory: string): Promise<boolean> {
   try {
-    return (await readdir(directory)).length === 0;
+    if ((await readdir(directory)).length === 0) return true;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw cause;
   }
+  throw new ExportError('not_empty', `${directory} is not empty; name a new directory.`, { directory });
+}
+
+/** What the file system says against a directory a person named is no defect. */
+function asExportError(directory: string, cause: unknown): unknown {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  if (cause instanceof WardroundError || !/^E[A-Z]+$/.test(code)) return cause;
+  return new ExportError(
+    'not_writable',
+    `${directory}: the release cannot be written there (${code}); name another directory.`,
+    { directory },
+    cause,
+  );
 }
 
 /**
  * Writes a release to a new or empty directory: its files, `manifest.json` and `signature.json`. Every digest is checked on
- * what was written, and the signature against the consortium's root, before the directory gets its name.
+ * what was written, and the signature against the consortium's root, before a file gets its name.
  * @returns the names of the files
- * @throws ExportError `not_empty`, `digest_mismatch`, `manifest_mismatch`; CertificateError for the signature; WireError
+ * @throws ExportError `not_empty`, `not_writable`, `digest_mismatch`, `manifest_mismatch`; CertificateError for the signature;
+ *   WireError
  */
 export async function exportRelease(
   port: OperatorPort,
@@ -57,9 +73,21 @@ export async function exportRelease(
   directory: string,
   trust: { readonly rootPem: string; readonly nowMs: number },
 ): Promise<readonly string[]> {
-  if (!(await isFree(directory))) {
-    throw new ExportError('not_empty', `${directory} is not empty; name a new directory.`, { directory });
+  try {
+    return await exportTo(port, version, resolve(directory), trust);
+  } catch (cause) {
+    throw asExportError(directory, cause);
   }
+}
+
+async function exportTo(
+  port: OperatorPort,
+  version: string,
+  /** Absolute: a slash at the end would put the part that is being written inside. */
+  directory: string,
+  trust: { readonly rootPem: string; readonly nowMs: number },
+): Promise<readonly string[]> {
+  const there = await isThere(directory);
   const release = await port.showRelease(version);
   const objects = await port.readReleaseObjects(version);
   const temporary = `${directory}.part-${process.pid}`;
@@ -83,10 +111,17 @@ export async function exportRelease(
     }
     const signature = JSON.parse(await readFile(join(temporary, 'signature.json'), 'utf8')) as ReleaseSignature;
     verifyReleaseSignature(manifestBytes, signature, trust.rootPem, trust.nowMs);
-    await rm(directory, { recursive: true, force: true });
-    await rename(temporary, directory);
+    const names = objects.map(({ name }) => name).sort();
+    if (there) {
+      // Somebody may stand in it, and its permissions are theirs: it stays, and is filled. `signature.json` comes last.
+      for (const name of names) await rename(join(temporary, name), join(directory, name));
+      await syncDirectory(directory);
+      await rm(temporary, { recursive: true, force: true });
+    } else {
+      await rename(temporary, directory);
+    }
     await syncDirectory(dirname(directory));
-    return objects.map(({ name }) => name).sort();
+    return names;
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true });
     throw cause;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -255,6 +255,26 @@ describe('runs and releases', { timeout: 60_000 }, () => {
     const twice = await here('release', 'export', 'whole/1', out);
     expect(twice).toMatchObject({ code: exitCodes.badInput, out: '' });
     expect(twice.err).toContain('export.not_empty');
+  });
+
+  test('export takes a new directory, an empty one, with a slash at the end; a file in its way is named', async () => {
+    const empty = join(base, 'empty');
+    mkdirSync(empty, { mode: 0o750 });
+    const { ino, mode } = statSync(empty);
+    for (const target of [`${join(base, 'slash')}/`, `${empty}/`, join(base, 'deep', 'er')]) {
+      expect([target, await here('release', 'export', 'whole/1', target)]).toMatchObject([
+        target,
+        { code: exitCodes.ok },
+      ]);
+      expect(readdirSync(target)).toContain('signature.json');
+    }
+    expect(statSync(empty)).toMatchObject({ ino, mode });
+    const file = planFile('in-the-way');
+    const refused = await here('release', 'export', 'whole/1', file);
+    expect(refused).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(refused.err).toContain(file);
+    expect(refused.err).toContain('export.not_writable');
+    expect(readdirSync(base).filter((name) => name.includes('.part-'))).toEqual([]);
   });
 
   test('pause, watch, resume, stop: 6 tells a script that the run did not finish', async () => {

@@ -131,9 +131,12 @@ export function createPerform(needs: Performing): PerformEffect {
     effect: Extract<Effect, { kind: 'alarm' }>,
     signal: AbortSignal,
   ): Promise<void> => {
-    await clock.sleep(Math.max(0, effect.atMs - clock.now()), signal);
+    const { roundDeadlineMs, graceMs, judgementDeadlineMs } = runner.state().spec;
+    const longestMs = { deadline: roundDeadlineMs, grace: graceMs, judging: judgementDeadlineMs }[effect.alarm];
+    // No wait is longer than its time as a whole, also when the machine's clock was set back before this process began.
+    await clock.sleep(Math.min(longestMs, Math.max(0, effect.atMs - clock.now())), signal);
     const { round, attempt } = effect;
-    // A timer may fire a moment early; the state asks for the time itself.
+    // A timer may fire a moment early, or by that bound; the state asks for the time itself.
     const timeMs = Math.max(clock.now(), effect.atMs);
     if (effect.alarm === 'judging') await runner.dispatch({ kind: 'judging-closed', timeMs });
     else if (effect.alarm === 'grace') await runner.dispatch({ kind: 'grace-passed', timeMs, round, attempt });

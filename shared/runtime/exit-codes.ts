@@ -7,13 +7,13 @@ export const exitCodes = {
   badInput: 2,
   /** The coordinator or the gate refused: credentials, policy, revoked site. */
   refused: 3,
-  /** No such run, site, release or plan. */
+  /** No such run, site, release, model or plan digest. A file that is not there is `badInput`. */
   notFound: 4,
   /** The coordinator could not be reached, or is busy; trying again may work. */
   unavailable: 5,
   /** The run that was watched ended as failed, stopped or paused. */
   runNotFinished: 6,
-  /** Stopped by Ctrl-C or SIGTERM. */
+  /** Stopped by Ctrl-C or SIGTERM; `coordinator start` ends with 0 when it is, for that is how it ends well. */
   interrupted: 130,
 } as const;
 

@@ -1,33 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { generatePrivateKey } from '../../certs/keys.ts';
-import { createCertificateRequest } from '../../certs/requests.ts';
-import { parseToken } from '../../certs/tokens.ts';
-import { coordinatorConfigText } from '../../coordinator/cli/coordinator-config-text.ts';
 import { withOperator } from '../../coordinator/cli/operator-directory.ts';
-import { createConsortium } from '../../coordinator/sites/create-consortium.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
-import type { SiteName } from '../../shared/runtime/ids.ts';
-import { silentLogger } from '../../shared/runtime/logger.ts';
-import { systemClock } from '../../shared/runtime/system-clock.ts';
-import { connectSite, type SiteConnection } from '../../site-agent/client/connect.ts';
-import { enrolAt } from '../../site-agent/client/enrol.ts';
-import { type FakeSite, fakeSite, viewWhere } from '../support/coordinator-core.ts';
+import type { ClientCredentials } from '../../shared/wire/client-tls.ts';
+import { enrolled, makeConsortium, siteOverTls } from '../support/consortium.ts';
+import { type FakeSite, viewWhere } from '../support/coordinator-core.ts';
 import { heartPlan } from '../support/plans.ts';
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** The coordinator's own process, from its command line; resolves when it has said that it listens. */
 async function startProcess(directory: string): Promise<ChildProcess> {
@@ -55,49 +36,21 @@ test('a coordinator killed in the middle of a round goes on when it is started a
   timeout: 120_000,
 }, async () => {
   const base = mkdtempSync(join(tmpdir(), 'wardround-kill-'));
-  const directory = join(base, 'consortium');
-  const address = `127.0.0.1:${await freePort()}`;
+  const { directory, address } = await makeConsortium(base);
   const names = ['aachen', 'bern'];
   let child: ChildProcess | null = null;
-  const connections: SiteConnection[] = [];
   const sites: FakeSite[] = [];
   try {
-    await createConsortium(
-      directory,
-      {
-        name: 'Test',
-        address,
-        profile: 'p256',
-        lifetimes: {},
-        config: coordinatorConfigText({ address, listen: address, certificateDays: 30 }),
-      },
-      { clock: systemClock, log: silentLogger },
-    );
     child = await startProcess(directory);
-    const identities = new Map<string, { key: string; certificateChain: string; root: string }>();
-    await withOperator(directory, async (operator) => {
-      for (const name of names) {
-        const token = parseToken((await operator.inviteSite(name, {})).token);
-        const key = await generatePrivateKey('p256');
-        const given = await enrolAt({
-          address: token.address,
-          rootFingerprint: token.rootFingerprint,
-          secret: token.secret,
-          site: name,
-          certificateRequest: await createCertificateRequest(name, key),
-        });
-        identities.set(name, { key, certificateChain: given.certificateChain.join(''), root: given.rootCertificate });
-      }
-    });
+    const identities = new Map<string, ClientCredentials>();
+    for (const name of names) identities.set(name, await enrolled(directory, name));
     const attend = (holdsBack: boolean): void => {
       for (const name of names) {
         const identity = identities.get(name);
         if (identity === undefined) throw new Error(name);
-        const connection = connectSite({ address, site: name as SiteName, identity, log: silentLogger });
-        connections.push(connection);
         // In the first life bern keeps its update, so that the kill comes while the round collects.
         const instead = async (offer: { kind: string }) => holdsBack && name === 'bern' && offer.kind === 'train';
-        sites.push(fakeSite(name, connection, { instead }));
+        sites.push(siteOverTls(address, name, identity, { instead }));
       }
     };
     attend(true);
@@ -110,7 +63,6 @@ test('a coordinator killed in the middle of a round goes on when it is started a
     child.kill('SIGKILL');
     expect(await killed).toBe('SIGKILL');
     await Promise.all(sites.splice(0).map((site) => site.leave()));
-    for (const connection of connections.splice(0)) connection.close();
 
     child = await startProcess(directory);
     attend(false);
@@ -120,14 +72,13 @@ test('a coordinator killed in the middle of a round goes on when it is started a
     expect(view).toMatchObject({ status: 'finished', release: 'heart-disease/1' });
     expect(view.rounds.map(({ attempt, sites: took }) => [attempt, took])).toEqual([0, 1, 2].map(() => [1, names]));
     await Promise.all(sites.splice(0).map((site) => site.leave()));
-    for (const connection of connections.splice(0)) connection.close();
     const stopped = ended(child);
     child.kill('SIGTERM');
     expect(await stopped).toBe(0);
     child = null;
   } finally {
     child?.kill('SIGKILL');
-    for (const connection of connections) connection.close();
+    await Promise.all(sites.map((site) => site.leave()));
     rmSync(base, { recursive: true, force: true });
   }
 });

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { generatePrivateKey } from '../../certs/keys.ts';
 import { createCertificateRequest } from '../../certs/requests.ts';
@@ -10,20 +9,10 @@ import type { SiteName } from '../../shared/runtime/ids.ts';
 import { silentLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import type { ClientCredentials } from '../../shared/wire/client-tls.ts';
+import { freePort } from '../../simulations/demo/free-port.ts';
 import { connectSite } from '../../site-agent/client/connect.ts';
 import { enrolAt } from '../../site-agent/client/enrol.ts';
 import { type FakeSite, type FakeSiteOptions, fakeSite } from './coordinator-core.ts';
-
-/** A port of loopback that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** `consortium init` on a free port of loopback; `settings` are lines added to `coordinator.yaml`. */
 export async function makeConsortium(base: string, settings = ''): Promise<{ directory: string; address: string }> {

@@ -13,7 +13,8 @@ import { digestOf } from '../../../shared/runtime/digest.ts';
 import { exitCodes } from '../../../shared/runtime/exit-codes.ts';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
 import type { ReleaseView, RunView, SiteView } from '../../../shared/wire/operator-port.ts';
-import { enrolledWith, freePort, makeConsortium, siteOverTls } from '../../support/consortium.ts';
+import { freePort } from '../../../simulations/demo/free-port.ts';
+import { enrolledWith, makeConsortium, siteOverTls } from '../../support/consortium.ts';
 import { type FakeSite, viewWhere } from '../../support/coordinator-core.ts';
 import { heartPlan } from '../../support/plans.ts';
 

@@ -71,6 +71,7 @@ const reason = z.strictObject({
     'package.invalid',
     'harm.auroc',
     'floor.auroc',
+    'floor.uncertain',
     'calibration.failed',
     'data.missing_rate',
     'data.unit_change',

@@ -76,11 +76,12 @@ export interface Evidence {
 
 export type DecisionKind = 'accept' | 'hold' | 'reject';
 
-/** Closed set of reasons; the number is the row of the decision table in docs. */
+/** Closed set of reasons. What each means is in the table of docs/researchers.md. */
 export type ReasonCode =
   | 'package.invalid'
   | 'harm.auroc'
   | 'floor.auroc'
+  | 'floor.uncertain'
   | 'calibration.failed'
   | 'data.missing_rate'
   | 'data.unit_change'

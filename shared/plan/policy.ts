@@ -24,7 +24,7 @@ export const policySchema = z
         floor: share
           .default(0.7)
           .describe(
-            "Absolute floor for the new model's AUROC: rejected when the estimate lies below it. Stricter: larger.",
+            "Absolute floor for the new model's AUROC: rejected when its 95% interval lies wholly below, held while only the estimate does. Stricter: larger.",
           ),
       })
       .prefault({})

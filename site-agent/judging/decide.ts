@@ -70,7 +70,12 @@ function judgedFindings(policy: Policy, evidence: Evidence): Finding[] {
     ...unitChanges(policy, evidence),
     ...shifts(policy, evidence),
     ...(binary
-      ? [...counts(policy, evidence), ...nonInferiority(policy, evidence), ...undefinedFigures(evidence)]
+      ? [
+          ...counts(policy, evidence),
+          ...floorUncertain(policy, evidence),
+          ...nonInferiority(policy, evidence),
+          ...undefinedFigures(evidence),
+        ]
       : []),
     ...task(evidence),
     ...retrospective(policy, evidence),
@@ -97,14 +102,32 @@ function harm(policy: Policy, { difference: { twoSidedUpper } }: Evidence): Find
   ];
 }
 
+/** Missed as far as these patients can show: the whole interval lies below. From a handful of patients an estimate alone says little. */
 function floor(policy: Policy, { auroc }: Evidence): Finding[] {
-  const { value } = auroc.new;
-  if (value === null || value >= policy.auroc.floor) return [];
+  const { value, low, high } = auroc.new;
+  if (value === null || high === null || high >= policy.auroc.floor) return [];
   return [
     finding(
       'reject',
       'floor.auroc',
-      `The AUROC of the new model is ${figure(value)}, below the floor of ${policy.auroc.floor}.`,
+      `The AUROC of the new model is ${figure(value)} (${figure(low)} to ${figure(high)}), wholly below the floor of ${policy.auroc.floor}.`,
+    ),
+  ];
+}
+
+/** An estimate below the floor whose interval reaches it, or that has none: no ground to accept, and none to reject before the hold ends. */
+function floorUncertain(policy: Policy, { auroc }: Evidence): Finding[] {
+  const { value, low, high, reason } = auroc.new;
+  if (value === null || value >= policy.auroc.floor || (high !== null && high < policy.auroc.floor)) return [];
+  const reach =
+    high === null
+      ? `it has no interval (${reason ?? 'undefined'})`
+      : `its interval, ${figure(low)} to ${figure(high)}, reaches it`;
+  return [
+    finding(
+      'hold',
+      'floor.uncertain',
+      `The AUROC of the new model is ${figure(value)}, below the floor of ${policy.auroc.floor}, but ${reach}: more patients must tell.`,
     ),
   ];
 }

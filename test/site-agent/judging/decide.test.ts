@@ -84,10 +84,29 @@ const scenarios: readonly Scenario[] = [
     reasons: ['noninferiority.not_shown'],
   },
   {
-    what: 'below the floor',
-    evidence: { auroc: { ...good.auroc, new: estimate(0.69, 0.6, 0.76) } },
+    what: 'the whole interval below the floor',
+    evidence: { auroc: { ...good.auroc, new: estimate(0.6, 0.5, 0.69) } },
     decision: 'reject',
     reasons: ['floor.auroc'],
+  },
+  {
+    what: 'an estimate below the floor whose interval just reaches it',
+    evidence: { auroc: { ...good.auroc, new: estimate(0.6, 0.5, 0.7) } },
+    decision: 'hold',
+    reasons: ['floor.uncertain'],
+  },
+  {
+    // Four patients without the event: a model with a true AUROC of 0.8 falls below 0.65 one time in ten.
+    what: 'an estimate below the floor from a handful of patients',
+    evidence: { auroc: { ...good.auroc, new: estimate(0.607, 0.213, 0.898) }, nonEvents: 4 },
+    decision: 'hold',
+    reasons: ['evidence.too_few_non_events', 'floor.uncertain'],
+  },
+  {
+    what: 'an estimate below the floor without an interval',
+    evidence: { auroc: { ...good.auroc, new: { value: 0.5, low: null, high: null, reason: 'constant_scores' } } },
+    decision: 'hold',
+    reasons: ['floor.uncertain'],
   },
   {
     what: 'exactly at the floor',
@@ -99,7 +118,7 @@ const scenarios: readonly Scenario[] = [
     what: 'harm before floor before calibration, then what would hold',
     evidence: {
       difference: { oneSidedLower: -0.2, twoSidedUpper: -0.05 },
-      auroc: { ...good.auroc, new: estimate(0.6, 0.5, 0.7) },
+      auroc: { ...good.auroc, new: estimate(0.6, 0.5, 0.69) },
       calibration: { slope: estimate(0.4, 0.2, 0.6), intercept: estimate(1, 0.8, 1.2) },
       kind: 'retrospective',
     },

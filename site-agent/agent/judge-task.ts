@@ -94,5 +94,10 @@ export async function carryOutJudging(
   signal: AbortSignal,
 ): Promise<Receipt> {
   const judgement = parts.tasks.result<Judgement>(offer.id) ?? (await judge(parts, offer, plan, signal));
-  return parts.egress.sendJudgement(offer, judgement, signal);
+  const receipt = await parts.egress.sendJudgement(offer, judgement, signal);
+  // The run has trained its last round: none of its weights and deltas is asked for again.
+  for (const digest of parts.tasks.outdatedObjects(offer.run, Number.MAX_SAFE_INTEGER)) {
+    await parts.objects.remove(digest);
+  }
+  return receipt;
 }

@@ -24,7 +24,10 @@ export interface TaskStore {
     readonly judgement: Judgement;
   }[];
   declined(task: TaskId, nowMs: number): void;
-  /** Digests of starting weights and deltas of a run's earlier rounds; nobody asks for them again. */
+  /**
+   * Digests of starting weights and deltas nobody asks for again: of this run's earlier rounds, and of other runs' tasks that were
+   * answered. None that a task which is still to be answered needs.
+   */
   outdatedObjects(run: RunId, beforeRound: number): readonly Digest[];
 }
 
@@ -84,15 +87,20 @@ export function createTaskStore(store: AgentStore): TaskStore {
       store.run(`update tasks set state = 'declined', updated_ms = ? where id = ? and payload is null`, nowMs, task);
     },
     outdatedObjects(run, beforeRound) {
-      const rows = store.all<{ base: Digest | null; payload: string | null }>(
-        `select base, payload from tasks where run = ? and kind = 'train' and round < ?`,
+      const rows = store.all<{ base: Digest | null; payload: string | null; over: 0 | 1 }>(
+        `select base, payload, case when run = ? then round < ? else state in ('answered', 'declined') end as over
+         from tasks where kind = 'train' order by over desc`,
         run,
         beforeRound,
       );
       const digests = new Set<Digest>();
-      for (const { base, payload } of rows) {
-        if (base !== null) digests.add(base);
-        if (payload !== null) digests.add((JSON.parse(payload) as UpdateHeader).delta.digest);
+      for (const { base, payload, over } of rows) {
+        const named = [base, payload === null ? null : (JSON.parse(payload) as UpdateHeader).delta.digest];
+        for (const digest of named) {
+          if (digest === null) continue;
+          if (over === 1) digests.add(digest);
+          else digests.delete(digest);
+        }
       }
       return [...digests];
     },

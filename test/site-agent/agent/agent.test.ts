@@ -500,6 +500,28 @@ describe('judging', () => {
     expect(text).not.toContain('"p1"');
   });
 
+  it('keeps no weights and deltas of a run once its release is judged, and those another run still needs', async () => {
+    const { readdirSync } = await import('node:fs');
+    const agent = await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    const weights = await learnt(preprocessing);
+    const start = digestOf(encodeSafetensors(initialWeights(plan.plan)));
+    const store = openAgentStore(folder.path);
+    store.run(
+      `insert into tasks (id, run, round, kind, plan, state, base, updated_ms)
+       values ('other', 'heart-disease-2', 1, 'train', ?, 'working', ?, 0)`,
+      plan.digest,
+      start,
+    );
+    store.close();
+    offer(release(1, weights, preprocessing));
+    await eventually('the decision', () => agent.registry.inSlot('heart-disease', 'active') !== null);
+    const delta = updates()[0]?.delta.digest;
+    const kept = (): string[] => readdirSync(join(folder.path, 'state', 'objects'));
+    await eventually('the delta is gone', () => !kept().includes(delta ?? ''));
+    expect(kept()).toContain(start);
+  });
+
   it.each([
     ['signed by another consortium', true, false],
     ['with a file that does not have its digest', false, true],

@@ -153,11 +153,13 @@ export function operatorDoor(needs: OperatorNeeds, identity: OperatorIdentity): 
     showRun: (run) => atTheDoor(async () => viewOf(find(run))),
     watchRun: (run, signal) => streamAtTheDoor(watch(run, signal)),
     pauseRun: (run) =>
-      atTheDoor(() =>
+      atTheDoor(async () =>
         move(
           run,
           'run-paused',
-          'only a run whose rounds are under way can be paused; stop ends one whose release is being judged.',
+          find(run).state().tag === 'judging'
+            ? 'its rounds are over and the sites judge its release; it ends with the last judgement or the deadline, or by stop.'
+            : 'only a run whose rounds are under way can be paused.',
         ),
       ),
     resumeRun: (run) => atTheDoor(() => move(run, 'run-resumed', 'only a paused run can be resumed.')),

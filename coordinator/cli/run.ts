@@ -45,7 +45,8 @@ function changes(view: RunView, before: RunView | null): string[] {
 async function watch(port: OperatorPort, run: RunId, json: boolean | undefined): Promise<void> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new Error('interrupted'));
-  process.once('SIGINT', onSignal);
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of signals) process.once(name, onSignal);
   const live = process.stdout.isTTY === true && json !== true;
   const clear = live ? '\r\u001b[2K' : '';
   let last: RunView | null = null;
@@ -62,7 +63,7 @@ async function watch(port: OperatorPort, run: RunId, json: boolean | undefined):
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
-    process.off('SIGINT', onSignal);
+    for (const name of signals) process.off(name, onSignal);
     process.stdout.write(clear);
   }
   if (stop.signal.aborted) {

@@ -195,6 +195,10 @@ describe('a run', () => {
       const plan = text({ federation: { rounds: 1, judgementDeadlineSeconds: 0.7 } });
       const { run } = await core.operator.startRun(plan, {});
       await viewWhere(core.operator, run, ({ status }) => status === 'judging');
+      await expect(core.operator.pauseRun(run)).rejects.toMatchObject({
+        code: 'invalid_state',
+        message: expect.stringContaining('is judging: its rounds are over'),
+      });
       expect((await core.operator.showRelease('heart-disease/1')).awaited).toContain('cork');
       await viewWhere(core.operator, run, ({ status }) => status === 'finished');
       const release = await core.operator.showRelease('heart-disease/1');

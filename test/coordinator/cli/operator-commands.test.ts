@@ -304,6 +304,18 @@ describe('runs and releases', { timeout: 60_000 }, () => {
     expect(await here('run', 'stop', 'held-1')).toMatchObject({ code: exitCodes.badInput, out: '' });
   });
 
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends a watch with 130, and the run goes on', async (signal) => {
+    silent.add('aachen');
+    const { run } = json<RunView>(await here('run', 'start', planFile(`cut-${signal.toLowerCase()}`), '--json'));
+    const before = process.listenerCount(signal);
+    const watching = here('run', 'watch', run);
+    await expect.poll(() => process.listenerCount(signal)).toBe(before + 1);
+    process.emit(signal);
+    expect((await watching).code).toBe(exitCodes.interrupted);
+    expect(process.listenerCount(signal)).toBe(before);
+    expect(json<RunView>(await here('run', 'stop', run, '--json')).status).toBe('stopped');
+  });
+
   test('a run below its minimum pauses, says who did not answer, and watch ends with 6', async () => {
     silent.add('bern');
     const federation = { rounds: 1, roundDeadlineSeconds: 1, graceSeconds: 0, retries: 0 };

@@ -1,13 +1,19 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { preprocessingSchema } from '../shared/plan/preprocessing-schema.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
+import type { Digest } from '../shared/runtime/ids.ts';
 import type { Logger } from '../shared/runtime/logger.ts';
 import { randomStream } from '../shared/runtime/random.ts';
-import type { RunView } from '../shared/wire/operator-port.ts';
+import type { OperatorPort, RunView } from '../shared/wire/operator-port.ts';
 import { createSiteAgent, type SiteAgent } from '../site-agent/agent/agent.ts';
 import { certificateSigner } from '../site-agent/agent/signer.ts';
 import { readSiteConfig } from '../site-agent/config.ts';
+import { modelFile, preprocessingFile } from '../site-agent/judging/release-package.ts';
+import type { BaselineKind, BaselineResult } from './baselines/baseline.ts';
+import { readBaselineSite } from './baselines/baseline-site.ts';
+import { runBaselines } from './baselines/run-baselines.ts';
 import { type Cohort, scenarioCohort } from './cohorts/scenario-cohort.ts';
 import type { SiteRows } from './cohorts/site-rows.ts';
 import { type MemoryConsortium, openMemoryConsortium } from './memory-consortium.ts';
@@ -17,7 +23,7 @@ import { probeUpdates, type SentUpdate } from './round-probe.ts';
 import { type LoadedScenario, scenarioPath } from './scenario.ts';
 import { shiftSentence } from './shifts/shift-sentence.ts';
 import { SimulationError } from './simulation-error.ts';
-import { writePatients, writeSiteConfig } from './site-setup.ts';
+import { simulatedEngine, writePatients, writeSiteConfig } from './site-setup.ts';
 import { type StandingClock, standingClock } from './standing-clock.ts';
 
 /** Where simulated time stands: certificates are made and checked at this moment. */
@@ -101,9 +107,44 @@ async function watchToEnd(
   return last;
 }
 
+async function bytesOf(operator: OperatorPort, object: Digest, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of operator.readObject(object, 0, signal)) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+async function baselinesOf(
+  operator: OperatorPort,
+  run: SimulatedRun,
+  kinds: readonly BaselineKind[],
+  cohort: Cohort,
+  directory: string,
+  { signal, log }: SimulationNeeds,
+): Promise<BaselineResult[]> {
+  const { plan } = run;
+  const fileOf = (name: string): Promise<Uint8Array> => {
+    const file = run.releases[0]?.files.find((one) => one.name === name);
+    if (file === undefined)
+      throw new SimulationError('run_not_finished', `The run of seed ${run.seed} released no ${name}.`);
+    return bytesOf(operator, file.digest, signal);
+  };
+  const preprocessing = preprocessingSchema.parse(
+    JSON.parse(Buffer.from(await fileOf(preprocessingFile)).toString('utf8')),
+  );
+  const sites = [];
+  for (const { site } of cohort.sites) sites.push(await readBaselineSite(site, join(directory, site), plan, signal));
+  const release = { model: await fileOf(modelFile), preprocessing };
+  return runBaselines({ plan, kinds, engine: simulatedEngine, sites, release }, log, signal);
+}
+
 /** Carries one run out: the production coordinator, an agent a hospital and their gates, in this process. */
 export async function simulateCohort(
-  what: { readonly title: string; readonly seed: number; readonly plan: PlanText },
+  what: {
+    readonly title: string;
+    readonly seed: number;
+    readonly plan: PlanText;
+    readonly baselines?: readonly BaselineKind[];
+  },
   cohort: Cohort,
   needs: SimulationNeeds,
 ): Promise<SimulatedRun> {
@@ -133,7 +174,10 @@ export async function simulateCohort(
     const started = await consortium.operator.startRun(what.plan.text, {});
     const view = await watchToEnd(consortium, started, seed, clock, needs);
     const releases = view.release === null ? [] : [await consortium.operator.showRelease(view.release)];
-    return { title, seed, plan, view, releases, updates: inOrder(updates) };
+    const run = { title, seed, plan, view, releases, updates: inOrder(updates) };
+    const kinds = what.baselines ?? [];
+    if (kinds.length === 0) return run;
+    return { ...run, baselines: await baselinesOf(consortium.operator, run, kinds, cohort, directory, needs) };
   } finally {
     for (const agent of agents) await agent.stop();
     await consortium?.close();
@@ -159,7 +203,8 @@ export async function runSimulation(loaded: LoadedScenario, needs: SimulationNee
     needs.signal.throwIfAborted();
     const plan = planWith(scenarioPath(loaded, scenario.plan), { 'training.seed': seed });
     const cohort = scenarioCohort(loaded, plan.loaded.plan, seed);
-    runs.push(await simulateCohort({ title: `Seed ${seed}`, seed, plan }, cohort, needs));
+    const { baselines } = scenario;
+    runs.push(await simulateCohort({ title: `Seed ${seed}`, seed, plan, baselines }, cohort, needs));
   }
   return {
     kind: 'simulation',

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYamlFile } from '../shared/runtime/config-file.ts';
+import { baselineKinds } from './baselines/baseline.ts';
 import { shiftSchema } from './shifts/shift-schema.ts';
 import { SimulationError } from './simulation-error.ts';
 
@@ -51,6 +52,14 @@ export const scenarioSchema = z.strictObject({
   seeds: z.array(z.int().min(0).max(0xffff_ffff)).min(1).max(100),
   cohort,
   shifts: z.array(shiftSchema).max(100).default([]),
+  /**
+   * Models each run is compared with, on the rows its gates judge: `pooled` has all hospitals' training rows in one place, `alone` is
+   * one of each hospital's own. Same preprocessing, work, rounds and engine as the run.
+   */
+  baselines: z
+    .array(z.enum(baselineKinds))
+    .refine((kinds) => new Set(kinds).size === kinds.length, 'must name each baseline once')
+    .default([]),
 });
 
 export type Scenario = z.infer<typeof scenarioSchema>;

@@ -11,6 +11,9 @@ export const heartQuery = `SELECT * REPLACE (nullif(chol, '0') AS chol, nullif(t
 FROM read_csv('data/patients.csv', header = true, all_varchar = true)
 `;
 
+/** The engine of every simulated hospital, by name: `auto` would choose by measuring. */
+export const simulatedEngine = 'onnx';
+
 export interface SiteSettings {
   readonly query: string;
   readonly holdoutColumn: string | null;
@@ -36,7 +39,7 @@ export async function writeSiteConfig(directory: string, plan: Plan, settings: S
       units,
       ...(settings.holdoutColumn === null ? {} : { holdout: { column: settings.holdoutColumn } }),
     },
-    engine: 'onnx',
+    engine: simulatedEngine,
     approval: settings.approval,
   };
   await mkdir(directory, { recursive: true });

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { createLogger } from '../../shared/runtime/logger.ts';
 import { createProgress } from '../demo/progress.ts';
+import { baselinesCsv } from '../report/baselines-csv.ts';
 import { roundsCsv } from '../report/rounds-csv.ts';
 import { summariseOutcome } from '../report/summary.ts';
 import { decisionTable } from '../report/text-table.ts';
@@ -33,17 +34,19 @@ async function simulate(file: string, options: SimulateOptions): Promise<void> {
   ).finally(() => progress.end());
   const { reportHtml } = await import('../report/report-html.ts');
   const summary = summariseOutcome(simulation);
-  await writeResults(out, {
-    'summary.json': `${JSON.stringify(summary, null, 2)}\n`,
+  const files = {
     'report.html': reportHtml(simulation),
+    'summary.json': `${JSON.stringify(summary, null, 2)}\n`,
     'rounds.csv': roundsCsv(simulation),
-  });
+    ...(loaded.scenario.baselines.length === 0 ? {} : { 'baselines.csv': baselinesCsv(simulation) }),
+  };
+  await writeResults(out, files);
   if (options.json === true) {
     console.log(JSON.stringify(summary));
     return;
   }
   console.log(`\n${decisionTable(simulation)}\n`);
-  for (const name of ['report.html', 'summary.json', 'rounds.csv']) console.log(join(out, name));
+  for (const name of Object.keys(files)) console.log(join(out, name));
 }
 
 export function register(program: Command): void {
@@ -53,7 +56,10 @@ export function register(program: Command): void {
     .description(
       'carry a scenario out in this process: the production coordinator, agents and gate over an in-memory transport',
     )
-    .requiredOption('--out <dir>', 'where summary.json, report.html and rounds.csv are written')
+    .requiredOption(
+      '--out <dir>',
+      'where summary.json, report.html, rounds.csv and, with baselines, baselines.csv are written',
+    )
     .option('--json', 'print the summary as JSON instead of the table')
     .action(simulate);
 }

@@ -1,5 +1,6 @@
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { ReleaseView, RunView } from '../../shared/wire/operator-port.ts';
+import type { BaselineResult } from '../baselines/baseline.ts';
 
 /** One run, as its coordinator shows it at the end, and what came of its release. */
 export interface RunOutcome {
@@ -10,6 +11,8 @@ export interface RunOutcome {
   readonly plan: Plan;
   readonly view: RunView;
   readonly releases: readonly ReleaseView[];
+  /** What the run is compared with, where a scenario asks for it. */
+  readonly baselines?: readonly BaselineResult[];
 }
 
 /** All that a demo or a simulation found, from which summary, report and table are made. */

@@ -89,9 +89,18 @@ export function linePlot(label: string, yName: string, series: readonly Series[]
   });
 }
 
+/** How an estimate is drawn: told apart by shape and filling too, not by colour alone. */
+const marks = {
+  new: { color: 'var(--new)', filled: true, square: false },
+  difference: { color: 'var(--new)', filled: true, square: false },
+  current: { color: 'var(--current)', filled: false, square: false },
+  pooled: { color: 'var(--current)', filled: true, square: true },
+  alone: { color: 'var(--faint)', filled: false, square: true },
+} as const;
+
 export interface ForestRow {
   readonly name: string;
-  readonly estimates: readonly { readonly kind: 'new' | 'current' | 'difference'; readonly estimate: Estimate }[];
+  readonly estimates: readonly { readonly kind: keyof typeof marks; readonly estimate: Estimate }[];
 }
 
 /** Estimates with their 95% intervals, a row a site, and a broken line at `reference`. */
@@ -100,14 +109,14 @@ export function forestPlot(
   rows: readonly ForestRow[],
   reference: { readonly value: number; readonly name: string },
 ): Html {
-  const marks = rows.flatMap((row, index) =>
+  const drawn = rows.flatMap((row, index) =>
     row.estimates.flatMap(({ kind, estimate }, position) =>
       estimate.value === null
         ? []
         : [{ index, kind, offset: (position - (row.estimates.length - 1) / 2) * 16, estimate, value: estimate.value }],
     ),
   );
-  const ends = marks.flatMap(({ estimate, value }) => [value, estimate.low ?? value, estimate.high ?? value]);
+  const ends = drawn.flatMap(({ estimate, value }) => [value, estimate.low ?? value, estimate.high ?? value]);
   const low = Math.min(reference.value, ...ends);
   const high = Math.max(reference.value, ...ends);
   const padding = Math.max(0.01, (high - low) * 0.06);
@@ -136,14 +145,14 @@ export function forestPlot(
         type: 'custom',
         silent: true,
         emphasis: { disabled: true },
-        data: marks.map(({ index, value }) => [value, index]),
+        data: drawn.map(({ index, value }) => [value, index]),
         encode: { x: 0, y: 1 },
-        // The drawing of one mark: its interval as a line with ends, its estimate filled for the new model, open for the current one.
+        // The drawing of one mark: its interval as a line with ends, its estimate as `marks` says.
         renderItem(parameters: { dataIndex: number }, api: { coord(at: [number, number]): [number, number] }) {
-          const mark = marks[parameters.dataIndex] as (typeof marks)[number];
+          const mark = drawn[parameters.dataIndex] as (typeof drawn)[number];
           const [x, middle] = api.coord([mark.value, mark.index]);
           const y = middle + mark.offset;
-          const color = mark.kind === 'current' ? 'var(--current)' : 'var(--new)';
+          const { color, filled, square } = marks[mark.kind];
           const line = (x1: number, y1: number, x2: number, y2: number) => ({
             type: 'line',
             shape: { x1, y1, x2, y2 },
@@ -156,9 +165,10 @@ export function forestPlot(
             children.push(line(left, y, right, y), line(left, y - 4, left, y + 4), line(right, y - 4, right, y + 4));
           }
           children.push({
-            type: 'circle',
-            shape: { cx: x, cy: y, r: 4.5 },
-            style: { fill: mark.kind === 'current' ? 'var(--paper)' : color, stroke: color, lineWidth: 2 },
+            ...(square
+              ? { type: 'rect', shape: { x: x - 4, y: y - 4, width: 8, height: 8 } }
+              : { type: 'circle', shape: { cx: x, cy: y, r: 4.5 } }),
+            style: { fill: filled ? color : 'var(--paper)', stroke: color, lineWidth: 2 },
           });
           return { type: 'group', children };
         },

@@ -1,5 +1,6 @@
 import type { ColumnShift, DecisionKind, Reason } from '../../shared/plan/judgement.ts';
 import type { ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
+import { baselinesSection } from './baselines-section.ts';
 import { bytesText, durationText, estimateText, figure, pText } from './figures.ts';
 import { type Html, html, trusted } from './html.ts';
 import type { Outcome, RunOutcome } from './outcome.ts';
@@ -188,7 +189,7 @@ ${run.releases.flatMap((release) =>
       ? 'a declared holdout judges'
       : `rows before ${plan.data.trainingCutoff} train, later rows judge`
   }.</p>
-${roundsSection(run)}${run.releases.map((release) => releaseSection(run, release))}${digests}`;
+${roundsSection(run)}${run.releases.map((release) => releaseSection(run, release))}${baselinesSection(run)}${digests}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { DecisionKind, Estimate, ReasonCode, ShiftKind } from '../../shared/plan/judgement.ts';
 import type { ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
+import type { BaselineKind, BaselineResult } from '../baselines/baseline.ts';
 import type { Outcome, RunOutcome } from './outcome.ts';
 
 interface Interval {
@@ -46,6 +47,23 @@ export interface ReleaseSummary {
   readonly decisions: readonly DecisionSummary[];
 }
 
+export interface BaselineSummary {
+  readonly kind: BaselineKind;
+  readonly site: string;
+  readonly trainingRows: number;
+  readonly judgedRows: number;
+  readonly events: number | null;
+  /** Of the baseline. */
+  readonly auroc: Interval;
+  /** Of the run's release, on the same rows. */
+  readonly federated: Interval;
+  /** Federated less baseline, paired (DeLong). */
+  readonly difference: Interval;
+  /** Why the baseline's figure is null; null when it is not. */
+  readonly reason: string | null;
+  readonly weights: string | null;
+}
+
 export interface RunSummary {
   readonly run: string;
   /** Digest of the plan. */
@@ -58,6 +76,8 @@ export interface RunSummary {
   /** SHA-256 of the weights after the last round: equal for equal plan, data and seed, however the run was carried out. */
   readonly weights: string | null;
   readonly releases: readonly ReleaseSummary[];
+  /** Only where the scenario asks for baselines. */
+  readonly baselines?: readonly BaselineSummary[];
 }
 
 /**
@@ -113,6 +133,22 @@ function releaseSummary(release: ReleaseView): ReleaseSummary {
   return { version: release.version, digest: release.digest, decisions: decisions.map(decisionSummary) };
 }
 
+function baselineSummary(one: BaselineResult): BaselineSummary {
+  const { kind, site, trainingRows, judgedRows, events, weights } = one;
+  return {
+    kind,
+    site,
+    trainingRows,
+    judgedRows,
+    events,
+    auroc: interval(one.auroc),
+    federated: interval(one.federated),
+    difference: interval(one.difference),
+    reason: one.auroc.reason ?? null,
+    weights,
+  };
+}
+
 /** Training rounds of a run, first to last. */
 export function trainingRounds(run: RunOutcome): RoundView[] {
   return run.view.rounds.filter((round) => round.round > 0);
@@ -129,6 +165,7 @@ function runSummary(run: RunOutcome): RunSummary {
     rounds: rounds.map(roundSummary),
     weights: rounds.at(-1)?.weights ?? null,
     releases: run.releases.map(releaseSummary),
+    ...(run.baselines === undefined ? {} : { baselines: run.baselines.map(baselineSummary) }),
   };
 }
 

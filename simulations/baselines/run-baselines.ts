@@ -1,0 +1,111 @@
+import { buildInferenceModel } from '../../shared/graph/inference-model.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
+import { digestOf } from '../../shared/runtime/digest.ts';
+import type { Digest } from '../../shared/runtime/ids.ts';
+import type { Logger } from '../../shared/runtime/logger.ts';
+import { undefinedEstimate } from '../../shared/statistics/estimate.ts';
+import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
+import { designMatrix } from '../../site-agent/training/design-matrix.ts';
+import { openTrainer } from '../../site-agent/training/open-trainer.ts';
+import type { DesignMatrix, EngineName, Trainer } from '../../site-agent/training/trainer.ts';
+import { TrainingError } from '../../site-agent/training/training-error.ts';
+import type { BaselineKind, BaselineResult } from './baseline.ts';
+import { type BaselineSite, comparison, judgedScores } from './baseline-site.ts';
+import { stacked, trainInOnePlace } from './train-baseline.ts';
+
+/** What a run released, and the hospitals that took part. */
+export interface BaselineInput {
+  readonly plan: Plan;
+  readonly kinds: readonly BaselineKind[];
+  readonly engine: EngineName;
+  readonly sites: readonly BaselineSite[];
+  /** `model.onnx` and the preprocessing of the release. */
+  readonly release: { readonly model: Uint8Array; readonly preprocessing: Preprocessing };
+}
+
+interface Trained {
+  readonly rows: number;
+  /** Null when there is no model; then `reason` says why. */
+  readonly model: { readonly onnx: Uint8Array; readonly weights: Digest } | null;
+  readonly reason: string | null;
+}
+
+async function trained(
+  input: BaselineInput,
+  name: string,
+  matrices: readonly DesignMatrix[],
+  trainer: Trainer,
+  signal: AbortSignal,
+): Promise<Trained> {
+  const { plan, release } = input;
+  if (matrices.length === 0) return { rows: 0, model: null, reason: 'no_rows' };
+  const data = stacked(matrices);
+  try {
+    const weights = await trainInOnePlace({ plan, data, name }, trainer, signal);
+    const onnx = buildInferenceModel(plan, release.preprocessing, weights);
+    return { rows: data.rows, model: { onnx, weights: digestOf(encodeSafetensors(weights)) }, reason: null };
+  } catch (error) {
+    // A baseline that diverges is a finding, and no reason to lose the run it is compared with.
+    if (!(error instanceof TrainingError)) throw error;
+    return { rows: data.rows, model: null, reason: error.fullCode };
+  }
+}
+
+async function judged(
+  input: BaselineInput,
+  kind: BaselineKind,
+  { site, data, refusal }: BaselineSite,
+  { rows: trainingRows, model, reason }: Trained,
+  signal: AbortSignal,
+): Promise<BaselineResult> {
+  const { plan, release } = input;
+  const base = { kind, site, trainingRows, weights: model?.weights ?? null };
+  const nothing = (why: string) => ({
+    auroc: undefinedEstimate(why),
+    federated: undefinedEstimate(why),
+    difference: undefinedEstimate(why),
+  });
+  if (data === null) return { ...base, judgedRows: 0, events: null, ...nothing(refusal ?? 'no_rows') };
+  const rows = judgedScores(data, plan, signal);
+  const judgedRows = rows.rows;
+  if (plan.task.kind !== 'binary') return { ...base, judgedRows, events: null, ...nothing('task_not_judged') };
+  const events = rows.labels.reduce((sum, label) => sum + label, 0);
+  const federated = await rows.score(release.model);
+  if (model === null) {
+    const why = reason ?? 'no_rows';
+    const own = comparison(federated, federated, rows.labels).federated;
+    return { ...base, judgedRows, events, ...nothing(why), federated: own };
+  }
+  return { ...base, judgedRows, events, ...comparison(federated, await rows.score(model.onnx), rows.labels) };
+}
+
+/**
+ * Trains and judges the baselines of a run: the release's preprocessing, the run's amount of work a round and number of rounds, its
+ * engine, the rows its gates judged. In the order of kinds, then of site names.
+ *
+ * @throws the signal's reason when aborted
+ */
+export async function runBaselines(input: BaselineInput, log: Logger, signal: AbortSignal): Promise<BaselineResult[]> {
+  const { plan, release } = input;
+  const sites = [...input.sites].sort((a, b) => (a.site < b.site ? -1 : 1));
+  const matrixOf = ({ data, refusal }: BaselineSite): DesignMatrix[] =>
+    data === null || refusal !== null ? [] : [designMatrix(data.table, plan, release.preprocessing, data.trainingRows)];
+  const results: BaselineResult[] = [];
+  const trainer = await openTrainer(input.engine, log);
+  try {
+    for (const kind of input.kinds) {
+      const pooled = kind === 'pooled' ? await trained(input, kind, sites.flatMap(matrixOf), trainer, signal) : null;
+      for (const site of sites) {
+        const one = pooled ?? {
+          ...(await trained(input, site.site, matrixOf(site), trainer, signal)),
+          ...(site.refusal === null ? {} : { reason: site.refusal }),
+        };
+        results.push(await judged(input, kind, site, one, signal));
+      }
+    }
+  } finally {
+    await trainer.dispose();
+  }
+  return results;
+}

@@ -1,0 +1,41 @@
+import type { BaselineKind } from '../baselines/baseline.ts';
+import { estimateText } from './figures.ts';
+import { type Html, html } from './html.ts';
+import type { RunOutcome } from './outcome.ts';
+import { forestPlot } from './plots.ts';
+
+const words: Readonly<Record<BaselineKind, string>> = {
+  pooled: 'pooled: all training rows in one place',
+  alone: "alone: the hospital's own training rows",
+};
+
+/** What the run is compared with; nothing where the scenario asks for no baseline. */
+export function baselinesSection({ plan, view, baselines = [] }: RunOutcome): Html {
+  if (baselines.length === 0) return html``;
+  const sites = [...new Set(baselines.map(({ site }) => site))];
+  const of = (site: string) => baselines.filter((one) => one.site === site);
+  const plot = forestPlot(
+    `AUROC of the federated model and of its baselines, ${view.run}`,
+    sites.map((site) => {
+      const [first] = of(site);
+      const federated = first === undefined ? [] : [{ kind: 'new' as const, estimate: first.federated }];
+      return {
+        name: site,
+        estimates: [...federated, ...of(site).map(({ kind, auroc }) => ({ kind, estimate: auroc }))],
+      };
+    }),
+    { value: plan.gate.auroc.floor, name: `floor ${plan.gate.auroc.floor}` },
+  );
+  const rows = baselines.map(
+    (
+      one,
+    ) => html`<tr><td>${one.site}</td><td>${words[one.kind]}</td><td class="n">${one.trainingRows}</td><td class="n">${one.judgedRows}</td>
+<td class="n">${estimateText(one.auroc)}${one.auroc.reason === undefined ? '' : ` ${one.auroc.reason}`}</td>
+<td class="n">${estimateText(one.federated)}</td><td class="n">${estimateText(one.difference)}</td></tr>`,
+  );
+  return html`<h3>Against baselines</h3>
+<p>The same model with the same preprocessing, engine, rounds and work a round, trained in one place, on the rows the gate judged the release on.</p>
+<div class="plots"><figure>${plot}<figcaption>AUROC with 95% interval (DeLong). Circle: the federated model. Filled square: pooled. Open square: alone.</figcaption></figure></div>
+<div class="wide"><table><thead><tr><th>Site</th><th>Baseline</th><th class="n">Rows trained on</th><th class="n">Rows judged</th>
+<th class="n">AUROC, baseline</th><th class="n">AUROC, federated</th><th class="n">Federated less baseline</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}

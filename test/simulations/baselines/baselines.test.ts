@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../shared/runtime/logger.ts';
+import { comparison } from '../../../simulations/baselines/baseline-site.ts';
+import { baselinesCsv } from '../../../simulations/report/baselines-csv.ts';
+import { reportHtml } from '../../../simulations/report/report-html.ts';
+import { summariseOutcome } from '../../../simulations/report/summary.ts';
+import { runSimulation, type Simulation } from '../../../simulations/run-simulation.ts';
+import { loadScenario } from '../../../simulations/scenario.ts';
+import { writeSmallScenario } from '../small-scenario.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'wardround-baselines-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const both = 'baselines: [pooled, alone]\n';
+const needs = () => ({ signal: AbortSignal.timeout(50_000), log: silentLogger });
+const simulate = (...scenario: Parameters<typeof writeSmallScenario> extends [string, ...infer Rest] ? Rest : never) =>
+  runSimulation(loadScenario(writeSmallScenario(folder, ...scenario)), needs());
+
+function finalWeights(simulation: Simulation): string | null | undefined {
+  return simulation.runs[0]?.view.rounds.at(-1)?.weights;
+}
+
+describe('baselines of a simulation', () => {
+  it('are the federation itself where it has one site: the same weights, to the bit', async () => {
+    const simulation = await simulate(['north'], { minimum: 1, target: 1 }, both);
+    const baselines = simulation.runs[0]?.baselines ?? [];
+    expect(baselines.map(({ kind, site }) => [kind, site])).toEqual([
+      ['pooled', 'north'],
+      ['alone', 'north'],
+    ]);
+    for (const one of baselines) {
+      expect(one.weights).toBe(finalWeights(simulation));
+      expect(one.difference).toMatchObject({ value: 0 });
+    }
+  }, 60_000);
+
+  it('pooled: agrees with federated averaging of one full-batch step a round, which is gradient descent on all rows', async () => {
+    const simulation = await simulate(['east', 'north', 'west'], { steps: 1, rounds: 8 }, both);
+    const baselines = simulation.runs[0]?.baselines ?? [];
+    for (const one of baselines.filter(({ kind }) => kind === 'pooled')) {
+      // 120 rows a hospital, three of five train.
+      expect(one).toMatchObject({ trainingRows: 216, judgedRows: 48 });
+      expect(one.auroc.value).toBeCloseTo(one.federated.value ?? Number.NaN, 9);
+    }
+    const alone = baselines.filter(({ kind }) => kind === 'alone');
+    expect(alone.map(({ trainingRows }) => trainingRows)).toEqual([72, 72, 72]);
+    expect(new Set(alone.map(({ weights }) => weights)).size).toBe(3);
+  }, 60_000);
+
+  it("judge on the gate's rows: the federated figures are those of its evidence", async () => {
+    const simulation = await simulate(['east', 'north', 'west'], {}, both);
+    const [run] = simulation.runs;
+    const decisions = run?.releases.flatMap((release) => release.decisions) ?? [];
+    expect(decisions).toHaveLength(3);
+    for (const { site, judgement } of decisions) {
+      const { auroc, rows, events } = judgement.evidence;
+      const own = run?.baselines?.filter((one) => one.site === site) ?? [];
+      expect(own).toHaveLength(2);
+      for (const one of own) {
+        expect(one.federated).toEqual(auroc.new);
+        expect([one.judgedRows, one.events]).toEqual([rows, events]);
+        expect(one.auroc.low).toBeLessThan(one.auroc.value ?? 0);
+      }
+    }
+  }, 60_000);
+
+  it('are in the summary, the report and a table where they are asked for, and nowhere else', async () => {
+    const asked = await simulate(['east', 'north'], {}, 'baselines: [alone]\n');
+    const [summary] = summariseOutcome(asked).runs;
+    expect(Object.keys(summary?.baselines?.[0] ?? {})).toEqual([
+      'kind',
+      'site',
+      'trainingRows',
+      'judgedRows',
+      'events',
+      'auroc',
+      'federated',
+      'difference',
+      'reason',
+      'weights',
+    ]);
+    const lines = baselinesCsv(asked).trim().split('\n');
+    expect(lines.map((line) => line.split(',').slice(0, 6).join())).toEqual([
+      'seed,run,baseline,site,training_rows,judged_rows',
+      '4,small-1,alone,east,72,48',
+      '4,small-1,alone,north,72,48',
+    ]);
+    expect(reportHtml(asked)).toContain('Against baselines');
+    const plain = await simulate(['east', 'north'], {});
+    expect(finalWeights(plain)).toBe(finalWeights(asked));
+    expect(summariseOutcome(plain).runs[0]).not.toHaveProperty('baselines');
+    expect(reportHtml(plain)).not.toContain('Against baselines');
+  }, 60_000);
+
+  it('have no figure, and a reason, where a model gives a score that is no number', () => {
+    const labels = Float64Array.of(0, 1, 0, 1);
+    const result = comparison(Float32Array.of(0.1, 0.9, 0.2, 0.8), Float32Array.of(0.1, Number.NaN, 0, 1), labels);
+    expect(result.federated.value).toBe(1);
+    expect(result.auroc).toMatchObject({ value: null, reason: 'score_undefined' });
+    expect(result.difference).toMatchObject({ value: null, reason: 'score_undefined' });
+  });
+
+  it('may each be asked for once', () => {
+    const file = writeSmallScenario(folder, ['north'], {}, 'baselines: [alone, alone]\n');
+    expect(() => loadScenario(file)).toThrow(/baselines.*once/s);
+  });
+});

@@ -22,7 +22,7 @@ export interface HandlerTools {
 function explain(error: unknown, context: CallContext, log: Logger): unknown {
   const { method, callId, address } = context;
   const fields = { method, callId, address, ...errorFields(error) };
-  if (error instanceof WardroundError) log.debug(fields, 'call refused');
+  if (error instanceof WardroundError && error.code !== 'internal') log.debug(fields, 'call refused');
   else log.error(fields, 'call failed');
   return error;
 }

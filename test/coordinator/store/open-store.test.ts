@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openStore } from '../../../coordinator/store/open-store.ts';
@@ -61,7 +62,8 @@ test('a second coordinator on the same folder is refused and told who holds it',
 
 test('the lock of a process that was killed is free', async () => {
   await (await openStore(path)).close();
-  const script = `import Libsql from 'libsql';
+  const script = `import { sql } from 'kysely';
+import Libsql from 'libsql';
     const lock = new Libsql(${JSON.stringify(`${path}.lock`)}); lock.exec('begin exclusive');
     process.kill(process.pid, 'SIGKILL');`;
   expect(() =>
@@ -145,4 +147,20 @@ test('a step of the schema that fails leaves the step before it', async () => {
   const tables = await sql<{ name: string }>`select name from sqlite_master where name = 'half'`.execute(store.db);
   expect(tables.rows).toEqual([]);
   await store.close();
+});
+
+test('when SQLite has ended a transaction by itself, as it does on a full disk, the first error is told', async () => {
+  const store = await openStore(path);
+  try {
+    const first = new StoreError('storage_full');
+    const work = store.db.transaction().execute(async (transaction) => {
+      await sql`rollback`.execute(transaction);
+      throw first;
+    });
+    await expect(work).rejects.toBe(first);
+    // The connection is as good as before.
+    expect(await store.db.selectFrom('runs').selectAll().execute()).toEqual([]);
+  } finally {
+    await store.close();
+  }
 });

@@ -15,8 +15,9 @@ export interface JudgedRows {
 /**
  * Chooses the judged rows. With dates: rows predicted at or after the training cut-off of every version compared (rows before it train).
  * Without: the declared holdout, marked retrospective. Of a patient's rows with a known outcome the first counts: the later ones are
- * not independent of it. What is left out is counted: `before_cutoff`, `not_in_holdout`, `time_unknown`, `label_missing`,
- * `repeat_patient`.
+ * not independent of it. A patient who has an earlier row that may have trained a version compared judges none: the model has seen the
+ * patient's outcome. What is left out is counted: `before_cutoff`, `not_in_holdout`, `time_unknown`, `label_missing`,
+ * `trained_patient`, `repeat_patient`.
  *
  * @param cutoffs ISO dates of the training cut-offs of the plan and of every version compared; null for one without.
  */
@@ -28,13 +29,20 @@ export function selectRows(table: SiteTable, contract: DataContract, cutoffs: re
   const exclude = (reason: string): void => {
     excluded[reason] = (excluded[reason] ?? 0) + 1;
   };
+  const dated = contract.trainingCutoff !== null && contract.time !== null;
+  const trains = (row: number): boolean =>
+    dated ? (table.times[row] as number) < ownCutoffMs : table.holdout[row] !== 1;
   const training: number[] = [];
+  const trainedPatients = new Set<string>();
+  for (let row = 0; row < table.rows; row++) {
+    if (Number.isNaN(table.labels[row])) continue;
+    if (trains(row)) training.push(row);
+    const mayHaveTrained = trains(row) || (judgedFromMs !== null && (table.times[row] as number) < judgedFromMs);
+    if (mayHaveTrained) trainedPatients.add(table.patientKeys[row] as string);
+  }
   const firstOf = new Map<string, number>();
   for (let row = 0; row < table.rows; row++) {
     const time = table.times[row] as number;
-    const trains =
-      contract.trainingCutoff !== null && contract.time !== null ? time < ownCutoffMs : table.holdout[row] !== 1;
-    if (trains && !Number.isNaN(table.labels[row])) training.push(row);
     if (judgedFromMs !== null) {
       if (Number.isNaN(time)) {
         exclude('time_unknown');
@@ -44,7 +52,7 @@ export function selectRows(table: SiteTable, contract: DataContract, cutoffs: re
         exclude('before_cutoff');
         continue;
       }
-    } else if (trains || table.holdout[row] !== 1) {
+    } else if (trains(row) || table.holdout[row] !== 1) {
       exclude('not_in_holdout');
       continue;
     }
@@ -53,6 +61,10 @@ export function selectRows(table: SiteTable, contract: DataContract, cutoffs: re
       continue;
     }
     const key = table.patientKeys[row] as string;
+    if (trainedPatients.has(key)) {
+      exclude('trained_patient');
+      continue;
+    }
     const earlier = firstOf.get(key);
     if (earlier === undefined) firstOf.set(key, row);
     else {

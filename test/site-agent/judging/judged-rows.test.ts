@@ -30,11 +30,12 @@ describe('which rows judge', () => {
     { key: 'd', time: at('2024-02-01') },
     { key: 'd', time: at('2024-04-01') },
     { key: 'f', time: at('2023-05-01'), label: Number.NaN },
+    { key: 'g', time: at('2024-03-01') },
   ]);
 
   it('those at or after the cut-off with a known outcome, the first of each patient, in the order of keys', () => {
     const selection = selectRows(table, contract, [contract.trainingCutoff]);
-    expect([...selection.judged]).toEqual([2, 5]);
+    expect([...selection.judged]).toEqual([2, 5, 8]);
     expect([...selection.training]).toEqual([1]);
     expect(selection.excluded).toEqual({ before_cutoff: 2, time_unknown: 1, label_missing: 1, repeat_patient: 2 });
     expect(selection.kind).toBe('prospective');
@@ -43,10 +44,27 @@ describe('which rows judge', () => {
 
   it('those after the cut-off of every version compared', () => {
     const selection = selectRows(table, contract, ['2024-01-01', '2024-02-15']);
-    expect([...selection.judged]).toEqual([0]);
+    expect([...selection.judged]).toEqual([8]);
     expect(selection.judgedFromMs).toBe(at('2024-02-15'));
     // What trained at this site is still what lies before the plan's own cut-off.
     expect([...selection.training]).toEqual([1]);
+  });
+
+  it('no later row of a patient whose earlier outcome may have trained a version compared', () => {
+    const returning = tableOf([
+      { key: 'trained', time: at('2023-06-01') },
+      { key: 'trained', time: at('2024-06-01') },
+      // Between the plan's cut-off and that of the other version: this row may have trained that one.
+      { key: 'trained another', time: at('2024-02-01') },
+      { key: 'trained another', time: at('2024-06-01') },
+      // Its outcome was never known, so it trained nothing.
+      { key: 'waited', time: at('2023-06-01'), label: Number.NaN },
+      { key: 'waited', time: at('2024-06-01') },
+      { key: 'new', time: at('2024-06-01') },
+    ]);
+    const selection = selectRows(returning, contract, ['2024-01-01', '2024-02-15']);
+    expect([...selection.judged]).toEqual([6, 5]);
+    expect(selection.excluded).toEqual({ before_cutoff: 3, trained_patient: 2 });
   });
 
   it('the declared holdout where there are no dates', () => {

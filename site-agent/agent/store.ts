@@ -64,7 +64,8 @@ function migrate(database: Libsql.Database, path: string): void {
     database.exec(`pragma user_version = ${migrations.length}`);
     database.exec('commit');
   } catch (cause) {
-    database.exec('rollback');
+    // A full disk has SQLite roll back by itself; the cause is what counts.
+    if (database.inTransaction) database.exec('rollback');
     throw cause;
   }
 }

@@ -14,6 +14,7 @@ const modulesByWord: Readonly<Record<string, readonly (() => Promise<CommandModu
   run: [() => import('../coordinator/cli/run.ts')],
   release: [() => import('../coordinator/cli/release.ts')],
   sites: [() => import('../coordinator/cli/sites.ts')],
+  audit: [() => import('../coordinator/cli/audit.ts')],
   site: [
     () => import('../coordinator/cli/invite.ts'),
     () => import('../site-agent/cli/enrol.ts'),

@@ -23,10 +23,10 @@ function releaseText(release: ReleaseView): string {
     `${release.version}  ${release.digest}`,
     `run ${release.run}, plan ${release.plan}, released ${new Date(release.createdMs).toISOString()}`,
     ...release.files.map(({ name, digest, bytes }) => `  ${name}  ${bytes} bytes  ${digest}`),
-    ...release.decisions.map(({ site, decision, judgement }) => {
-      const reasons = judgement.decision.reasons.map(({ code, text }) => `${code}: ${text}`).join(' ');
-      return `  ${site}: ${decision} (${judgement.evidence.kind}, ${judgement.evidence.rows} rows). ${reasons}`;
-    }),
+    ...release.decisions.flatMap(({ site, decision, judgement }) => [
+      `  ${site}: ${decision} (${judgement.evidence.kind}, ${judgement.evidence.rows} rows)`,
+      ...judgement.decision.reasons.map(({ code, text }) => `    ${code}: ${text}`),
+    ]),
     ...release.awaited.map((site) => `  ${site}: awaited`),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { commandGroup } from '../../shared/runtime/command-group.ts';
+import { tableText } from '../../shared/runtime/table-text.ts';
 import type { SiteView } from '../../shared/wire/operator-port.ts';
 import { consortiumOption, withOperator } from './operator-directory.ts';
 
@@ -11,19 +12,6 @@ interface CommonOptions {
 const timeText = (timeMs: number | null): string =>
   timeMs === null ? '-' : `${new Date(timeMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
-/** Aligned columns, two spaces apart. */
-function tableText(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 function sitesText(sites: readonly SiteView[]): string {
   if (sites.length === 0) return 'No site is invited yet: wardround site invite NAME';
   const rows = sites.map((site) => [
@@ -32,13 +20,13 @@ function sitesText(sites: readonly SiteView[]): string {
     site.connected ? 'yes' : 'no',
     timeText(site.lastSeenMs),
     timeText(site.certificateExpiresMs),
-    String(site.approvedPlans.length),
+    site.approvedPlans.length,
     site.software ?? '-',
   ]);
-  return tableText([
+  return tableText(
     ['site', 'status', 'connected', 'last seen', 'certificate ends', 'plans approved', 'software'],
-    ...rows,
-  ]);
+    rows,
+  );
 }
 
 function print(view: SiteView, json: boolean | undefined, text: string): void {

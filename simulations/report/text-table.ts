@@ -1,3 +1,4 @@
+import { tableText } from '../../shared/runtime/table-text.ts';
 import { estimateText } from './figures.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -26,12 +27,5 @@ export function decisionTable(outcome: Outcome): string {
         ]),
     ),
   );
-  const table = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...table.map((row) => (row[column] as string).length)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] as number))
-      .join('  ')
-      .trimEnd();
-  return [line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+  return tableText(header, rows);
 }

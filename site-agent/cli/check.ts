@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type LoadedPlan, loadPlan } from '../../shared/plan/load-plan.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { tableText } from '../../shared/runtime/table-text.ts';
 import { AgentError } from '../agent/agent-error.ts';
 import { policyInForce } from '../agent/plans.ts';
 import { readSiteConfig } from '../config.ts';
@@ -11,7 +12,6 @@ import { DataError } from '../data/data-error.ts';
 import { problemMeanings } from '../data/problems.ts';
 import { withSite } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
-import { tableText } from './table.ts';
 
 interface CheckOptions extends SiteOptions {
   readonly plan: string;

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { TaskId } from '../../shared/runtime/ids.ts';
+import { tableText } from '../../shared/runtime/table-text.ts';
 import { AgentError } from '../agent/agent-error.ts';
 import type { AgentStore } from '../agent/store.ts';
 import { createTaskStore } from '../agent/task-store.ts';
 import { createLedger, type LedgerEntry } from '../egress/ledger.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
-import { tableText } from './table.ts';
 
 interface LedgerOptions extends SiteOptions {
   readonly task?: string;

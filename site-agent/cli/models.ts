@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { tableText } from '../../shared/runtime/table-text.ts';
 import { AgentError } from '../agent/agent-error.ts';
 import { endedHold, holdEndsMs, waits } from '../agent/hold-deadlines.ts';
 import { approvedPolicy } from '../agent/plans.ts';
@@ -7,7 +8,6 @@ import type { AgentStore } from '../agent/store.ts';
 import { createModelRegistry, type ModelRegistry, type RegisteredRelease } from '../models/registry.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
-import { tableText } from './table.ts';
 
 interface ModelOptions extends SiteOptions {
   readonly model?: string;

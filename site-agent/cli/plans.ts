@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { tableText } from '../../shared/runtime/table-text.ts';
 import { withSite } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
-import { tableText } from './table.ts';
 
 async function list(options: SiteOptions): Promise<void> {
   const entries = await withSite(siteDirectory(options), ({ plans }) => plans.list());

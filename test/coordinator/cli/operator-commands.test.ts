@@ -12,7 +12,7 @@ import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import { exitCodes } from '../../../shared/runtime/exit-codes.ts';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
-import type { ReleaseView, RunView, SiteView } from '../../../shared/wire/operator-port.ts';
+import type { AuditEntry, ReleaseView, RunView, SiteView } from '../../../shared/wire/operator-port.ts';
 import { freePort } from '../../../simulations/demo/free-port.ts';
 import { enrolledWith, makeConsortium, siteOverTls } from '../../support/consortium.ts';
 import { type FakeSite, viewWhere } from '../../support/coordinator-core.ts';
@@ -103,6 +103,23 @@ afterAll(async () => {
   stop.abort();
   await coordinator?.ended;
   rmSync(base, { recursive: true, force: true });
+});
+
+describe('audit list', () => {
+  test('gives every entry in order, also in pages, and says who did what', async () => {
+    const all = json<AuditEntry[]>(await here('audit', 'list', '--json'));
+    expect(all.map(({ sequence }) => sequence)).toEqual(all.map((_, index) => index + 1));
+    const some = json<AuditEntry[]>(await here('audit', 'list', '--json', '--after', '1', '--limit', '2'));
+    expect(some).toEqual(all.slice(1, 3));
+    const text = await here('audit', 'list');
+    expect(text.code).toBe(exitCodes.ok);
+    expect(text.out).toMatch(/^ +\d+ +\S+ \S+ +enrolment\.invited +operator +.*site=aachen/m);
+    expect(text.out.trim().split('\n').length).toBeGreaterThanOrEqual(all.length + 2);
+  });
+
+  test('a limit that is no number ends with 2', async () => {
+    expect((await here('audit', 'list', '--limit', 'many')).code).toBe(exitCodes.badInput);
+  });
 });
 
 describe('consortium init', () => {

@@ -16,6 +16,11 @@ import { readBaselineSite } from './baselines/baseline-site.ts';
 import { runBaselines } from './baselines/run-baselines.ts';
 import { type Cohort, scenarioCohort } from './cohorts/scenario-cohort.ts';
 import type { SiteRows } from './cohorts/site-rows.ts';
+import { type FaultCalendar, faultCalendar } from './faults/fault-calendar.ts';
+import type { Fault } from './faults/fault-schema.ts';
+import { faultSentence } from './faults/fault-sentence.ts';
+import { createFaultStage, type FaultStage } from './faults/fault-stage.ts';
+import { steppedClock } from './faults/stepped-clock.ts';
 import { type MemoryConsortium, openMemoryConsortium } from './memory-consortium.ts';
 import { type PlanText, planWith } from './plan-text.ts';
 import type { Outcome, RunOutcome } from './report/outcome.ts';
@@ -24,7 +29,7 @@ import { type LoadedScenario, scenarioPath } from './scenario.ts';
 import { shiftSentence } from './shifts/shift-sentence.ts';
 import { SimulationError } from './simulation-error.ts';
 import { simulatedEngine, writePatients, writeSiteConfig } from './site-setup.ts';
-import { type StandingClock, standingClock } from './standing-clock.ts';
+import { standingClock } from './standing-clock.ts';
 
 /** Where simulated time stands: certificates are made and checked at this moment. */
 const simulatedNowMs = Date.UTC(2026, 0, 1);
@@ -50,14 +55,14 @@ async function openAgent(
   consortium: MemoryConsortium,
   table: SiteRows,
   directory: string,
-  clock: Clock,
+  time: SimulatedTime,
   needs: SimulationNeeds,
   seed: number,
   seen: (update: SentUpdate) => void,
 ): Promise<SiteAgent> {
   const member = await consortium.enrol(table.site);
   const jitter = randomStream(seed, 'jitter', table.site);
-  const port = probeUpdates(table.site, member.port, seen);
+  const port = probeUpdates(table.site, time.stage?.wrap(table.site, member.port) ?? member.port, seen);
   return createSiteAgent({
     directory,
     site: table.site,
@@ -68,11 +73,21 @@ async function openAgent(
     outbound: port,
     rootPem: member.rootPem,
     signer: certificateSigner(table.site, () => member),
-    clock,
+    clock: time.clock,
     log: needs.log,
     random: () => jitter.uniform(),
     software: 'wardround simulation',
+    // Plans are approved automatically: nobody writes an approval past the agent.
+    approvalPollMs: 60_000,
   });
+}
+
+interface SimulatedTime {
+  readonly clock: Clock;
+  /** Null where no fault is asked for. */
+  readonly stage: FaultStage | null;
+  /** A round failed: its next try waits for the clock. */
+  afterFailure(): void;
 }
 
 /** Longer than any wait of the coordinator between two tries of a round. */
@@ -82,7 +97,7 @@ async function watchToEnd(
   consortium: MemoryConsortium,
   started: RunView,
   seed: number,
-  clock: StandingClock,
+  time: SimulatedTime,
   needs: SimulationNeeds,
 ): Promise<RunView> {
   let last = started;
@@ -90,9 +105,9 @@ async function watchToEnd(
   for await (const view of consortium.operator.watchRun(started.run, needs.signal)) {
     last = view;
     needs.onRound?.(seed, view);
+    time.stage?.onView(view);
     const failures = view.rounds.filter((round) => round.phase === 'failed').length;
-    // The next try waits for the clock.
-    if (failures > failed) clock.advance(retryStepMs);
+    if (failures > failed) time.afterFailure();
     failed = failures;
     if (view.status === 'paused') break;
   }
@@ -105,6 +120,16 @@ async function watchToEnd(
     );
   }
   return last;
+}
+
+function simulatedTime(calendar: FaultCalendar | null, signal: AbortSignal): SimulatedTime {
+  if (calendar === null) {
+    const clock = standingClock(simulatedNowMs);
+    return { clock, stage: null, afterFailure: () => clock.advance(retryStepMs) };
+  }
+  // The stage sees by itself that a run waits.
+  const clock = steppedClock(simulatedNowMs);
+  return { clock, stage: createFaultStage(calendar, clock, signal), afterFailure: () => undefined };
 }
 
 async function bytesOf(operator: OperatorPort, object: Digest, signal: AbortSignal): Promise<Uint8Array> {
@@ -144,19 +169,22 @@ export async function simulateCohort(
     readonly seed: number;
     readonly plan: PlanText;
     readonly baselines?: readonly BaselineKind[];
+    readonly faults?: readonly Fault[];
   },
   cohort: Cohort,
   needs: SimulationNeeds,
 ): Promise<SimulatedRun> {
   const { title, seed } = what;
   const { plan } = what.plan.loaded;
+  const { faults = [] } = what;
+  const names = cohort.sites.map(({ site }) => site);
+  const time = simulatedTime(faults.length === 0 ? null : faultCalendar(faults, plan, names), needs.signal);
   const directory = await mkdtemp(join(tmpdir(), 'wardround-simulation-'));
-  const clock = standingClock(simulatedNowMs);
   const updates: SentUpdate[] = [];
   const agents: SiteAgent[] = [];
   let consortium: MemoryConsortium | null = null;
   try {
-    consortium = await openMemoryConsortium(join(directory, 'consortium'), clock, needs.log);
+    consortium = await openMemoryConsortium(join(directory, 'consortium'), time.clock, needs.log);
     for (const table of cohort.sites) {
       const siteDirectory = join(directory, table.site);
       await mkdir(siteDirectory);
@@ -167,12 +195,12 @@ export async function simulateCohort(
         approval: 'automatic',
       });
       agents.push(
-        await openAgent(consortium, table, siteDirectory, clock, needs, seed, (update) => updates.push(update)),
+        await openAgent(consortium, table, siteDirectory, time, needs, seed, (update) => updates.push(update)),
       );
     }
     for (const agent of agents) await agent.start();
     const started = await consortium.operator.startRun(what.plan.text, {});
-    const view = await watchToEnd(consortium, started, seed, clock, needs);
+    const view = await watchToEnd(consortium, started, seed, time, needs);
     const releases = view.release === null ? [] : [await consortium.operator.showRelease(view.release)];
     const run = { title, seed, plan, view, releases, updates: inOrder(updates) };
     const kinds = what.baselines ?? [];
@@ -203,14 +231,14 @@ export async function runSimulation(loaded: LoadedScenario, needs: SimulationNee
     needs.signal.throwIfAborted();
     const plan = planWith(scenarioPath(loaded, scenario.plan), { 'training.seed': seed });
     const cohort = scenarioCohort(loaded, plan.loaded.plan, seed);
-    const { baselines } = scenario;
-    runs.push(await simulateCohort({ title: `Seed ${seed}`, seed, plan, baselines }, cohort, needs));
+    const { baselines, faults } = scenario;
+    runs.push(await simulateCohort({ title: `Seed ${seed}`, seed, plan, baselines, faults }, cohort, needs));
   }
   return {
     kind: 'simulation',
     title: `Simulation: ${scenario.name}`,
     description: scenario.description,
-    remarks: scenario.shifts.map(shiftSentence),
+    remarks: [...scenario.shifts.map(shiftSentence), ...scenario.faults.map(faultSentence)],
     runs,
   };
 }

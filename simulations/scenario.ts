@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYamlFile } from '../shared/runtime/config-file.ts';
 import { baselineKinds } from './baselines/baseline.ts';
+import { faultSchema } from './faults/fault-schema.ts';
 import { shiftSchema } from './shifts/shift-schema.ts';
 import { SimulationError } from './simulation-error.ts';
 
@@ -52,6 +53,8 @@ export const scenarioSchema = z.strictObject({
   seeds: z.array(z.int().min(0).max(0xffff_ffff)).min(1).max(100),
   cohort,
   shifts: z.array(shiftSchema).max(100).default([]),
+  /** What goes wrong at whom in which rounds. A site has at most one fault in a round. */
+  faults: z.array(faultSchema).max(1000).default([]),
   /**
    * Models each run is compared with, on the rows its gates judge: `pooled` has all hospitals' training rows in one place, `alone` is
    * one of each hospital's own. Same preprocessing, work, rounds and engine as the run.

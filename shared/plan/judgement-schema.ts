@@ -88,6 +88,7 @@ const reason = z.strictObject({
     'noted.shift',
     'noted.unit_change',
     'noted.prevalence',
+    'noted.prevalence_change',
     'noted.missing_rate',
     'noted.first_model',
   ]),

@@ -99,6 +99,7 @@ export type ReasonCode =
   | 'noted.shift'
   | 'noted.unit_change'
   | 'noted.prevalence'
+  | 'noted.prevalence_change'
   | 'noted.missing_rate'
   | 'noted.first_model';
 

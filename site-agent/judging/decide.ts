@@ -204,7 +204,12 @@ function shifts(policy: Policy, { shift }: Evidence): Finding[] {
       return [
         large && hold
           ? finding('hold', 'data.shift', text, row.column)
-          : finding('accept', 'noted.prevalence', text, row.column),
+          : finding(
+              'accept',
+              row.against === 'consortium' ? 'noted.prevalence' : 'noted.prevalence_change',
+              text,
+              row.column,
+            ),
       ];
     }
     if (!large) return [];

@@ -45,8 +45,9 @@ describe('the ready scenarios', () => {
       expect(found[0]?.explanation).toMatch(
         /disease is more frequent than in this hospital's earlier rows: prevalence 66\.\d% against 3\d\.\d%/,
       );
-      const noted = decision.judgement.decision.reasons.filter(({ code }) => code === 'noted.prevalence');
-      expect(noted.map(({ text }) => text).join()).toContain("this hospital's earlier rows");
+      const noted = decision.judgement.decision.reasons.filter(({ code }) => code === 'noted.prevalence_change');
+      expect(noted).toHaveLength(1);
+      expect(noted[0]?.text).toContain("this hospital's earlier rows");
     }
   }, 120_000);
 

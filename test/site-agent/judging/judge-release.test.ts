@@ -130,9 +130,10 @@ describe('judging a release', () => {
     );
 
     const shocked = await judgeRelease(input(cohort({ ...usual, judgedLogOdds: 1.5 })));
-    const noted = shocked.decision.reasons.filter(({ code }) => code === 'noted.prevalence');
-    expect(noted).toHaveLength(2);
+    const noted = shocked.decision.reasons.filter(({ code }) => code.startsWith('noted.prevalence'));
+    expect(noted.map(({ code }) => code)).toEqual(['noted.prevalence', 'noted.prevalence_change']);
     expect(noted[0]?.text).toContain('more frequent than in the consortium');
+    expect(noted[1]?.text).toContain("more frequent than in this hospital's earlier rows");
     expect(shocked.evidence.prevalence.site.low).toBeGreaterThan(shocked.evidence.prevalence.consortium as number);
   });
 

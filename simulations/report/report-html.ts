@@ -93,8 +93,8 @@ function aurocTable(decisions: readonly ReleaseDecision[]): Html {
 <td class="n">${estimateText(evidence.calibration.intercept)}</td><td class="n">${figure(evidence.resolvableMargin)}</td></tr>`,
   );
   return html`<details><summary>All figures, with 95% intervals</summary><div class="wide"><table><thead><tr><th>Site</th><th class="n">AUROC, new</th>
-<th class="n">AUROC, current</th><th class="n">Difference</th><th class="n">Brier score, new</th><th class="n">Calibration slope</th><th class="n">Calibration intercept</th>
-<th class="n">Loss of AUROC these rows could show</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+<th class="n">AUROC, current</th><th class="n">Difference</th><th class="n">Brier score, new</th><th class="n">Calibration slope</th><th class="n">Calibration in the large (log odds)</th>
+<th class="n">Loss of AUROC these rows can rule out, at 80% power</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
 }
 
 function shiftCell(row: ColumnShift | undefined): Html {
@@ -161,7 +161,7 @@ function releaseSection(run: RunOutcome, release: ReleaseView): Html {
             estimates: [{ kind: 'difference', estimate: judgement.evidence.auroc.difference }],
           })),
           { value: -gate.auroc.margin, name: `margin −${gate.auroc.margin}` },
-        )}<figcaption>New less current on the same patients (DeLong, paired). Wholly left of the margin is harm shown; wholly right of it is no worse.</figcaption></figure>`;
+        )}<figcaption>New less current on the same patients (DeLong, paired). Wholly left of the margin: harm is shown. Wholly right of it: a loss as large as the margin is ruled out; the gate asks this of the one-sided 95% bound.</figcaption></figure>`;
   return html`<h3>Release ${release.version}</h3><p class="faint">digest <code>${release.digest}</code></p>
 <div class="cards">${decisions.map(decisionCard)}</div>
 <div class="plots"><figure>${forest}<figcaption>AUROC with 95% interval (DeLong). Filled: the new model. Open: the model the hospital uses now.</figcaption></figure>${differences}</div>

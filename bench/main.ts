@@ -54,9 +54,12 @@ async function main(): Promise<number> {
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
   };
-  console.log(`${bench.title}\n${machine.processor}, ${machine.cores} cores, Node ${machine.node}\n`);
-  console.log(tableOf(rows));
-  if (parsed.values.json === true) console.log(JSON.stringify({ bench: name, machine, rows }));
+  const json = parsed.values.json === true;
+  // A program reads what is on stdout: with --json that is the figures alone, and the table goes to the terminal.
+  const print = json ? console.error : console.log;
+  print(`${bench.title}\n${machine.processor}, ${machine.cores} cores, Node ${machine.node}\n`);
+  print(tableOf(rows));
+  if (json) console.log(JSON.stringify({ bench: name, machine, rows }));
   return 0;
 }
 

@@ -1,13 +1,7 @@
-import type { BaselineKind } from '../baselines/baseline.ts';
 import { estimateText } from './figures.ts';
 import { type Html, html } from './html.ts';
 import type { RunOutcome } from './outcome.ts';
 import { forestPlot } from './plots.ts';
-
-const words: Readonly<Record<BaselineKind, string>> = {
-  pooled: 'pooled: all training rows in one place',
-  alone: "alone: the hospital's own training rows",
-};
 
 /** What the run is compared with; nothing where the scenario asks for no baseline. */
 export function baselinesSection({ plan, view, baselines = [] }: RunOutcome): Html {
@@ -26,15 +20,15 @@ export function baselinesSection({ plan, view, baselines = [] }: RunOutcome): Ht
     }),
     { value: plan.gate.auroc.floor, name: `floor ${plan.gate.auroc.floor}` },
   );
-  const rows = baselines.map(
+  const rows = sites.flatMap(of).map(
     (
       one,
-    ) => html`<tr><td>${one.site}</td><td>${words[one.kind]}</td><td class="n">${one.trainingRows}</td><td class="n">${one.judgedRows}</td>
+    ) => html`<tr><td>${one.site}</td><td>${one.kind}</td><td class="n">${one.trainingRows}</td><td class="n">${one.judgedRows}</td>
 <td class="n">${estimateText(one.auroc)}${one.auroc.reason === undefined ? '' : ` ${one.auroc.reason}`}</td>
 <td class="n">${estimateText(one.federated)}</td><td class="n">${estimateText(one.difference)}</td></tr>`,
   );
   return html`<h3>Against baselines</h3>
-<p>The same model with the same preprocessing, engine, rounds and work a round, trained in one place, on the rows the gate judged the release on.</p>
+<p>The plan's model trained in one place, with the run's preprocessing, engine, rounds and work a round: <b>pooled</b> on the training rows of all hospitals, <b>alone</b> on the hospital's own. All are judged on the rows the gate judged the release on.</p>
 <div class="plots"><figure>${plot}<figcaption>AUROC with 95% interval (DeLong). Circle: the federated model. Filled square: pooled. Open square: alone.</figcaption></figure></div>
 <div class="wide"><table><thead><tr><th>Site</th><th>Baseline</th><th class="n">Rows trained on</th><th class="n">Rows judged</th>
 <th class="n">AUROC, baseline</th><th class="n">AUROC, federated</th><th class="n">Federated less baseline</th></tr></thead><tbody>${rows}</tbody></table></div>`;

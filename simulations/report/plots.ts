@@ -122,7 +122,8 @@ export function forestPlot(
   const padding = Math.max(0.01, (high - low) * 0.06);
   const bound = (value: number, up: boolean): number => (up ? Math.ceil(value * 20) : Math.floor(value * 20)) / 20;
 
-  return draw(70 + rows.length * 44, label, {
+  const most = Math.max(...rows.map(({ estimates }) => estimates.length));
+  return draw(70 + rows.length * Math.max(44, most * 16 + 12), label, {
     grid: { left: 92, right: 18, top: 26, bottom: 32 },
     yAxis: {
       type: 'category',

@@ -13,6 +13,9 @@ export interface FaultStage {
   onView(view: RunView): void;
 }
 
+/** A site that does not approve the plan in so many turns does not take part; the round says so. */
+const turnsToApprove = 10_000;
+
 /**
  * Lines are cut and mended just before the last answer of a round reaches the coordinator: at that moment nobody waits for the next
  * round yet, so who takes part in it does not depend on how fast the machine is.
@@ -39,6 +42,8 @@ export function createFaultStage(calendar: FaultCalendar, clock: SteppedClock, s
   const every = (round: number, holds: (site: SiteName) => boolean): boolean =>
     [...(offered.get(round) ?? [])].every(holds);
 
+  const approves = (line: FaultyLine): boolean => view !== null && line.approvedPlans.includes(view.plan);
+
   const changeTo = async (next: number): Promise<void> => {
     scene = next;
     const isAway = ({ site }: FaultyLine): boolean => calendar.of(site, next) === 'offline';
@@ -52,11 +57,15 @@ export function createFaultStage(calendar: FaultCalendar, clock: SteppedClock, s
       signal.throwIfAborted();
       await clock.step();
     }
+    // Whoever was away at the start reads the plan now; that takes a file, and no simulated time.
+    for (let turn = 0; turn < turnsToApprove && !back.every(approves); turn++) {
+      signal.throwIfAborted();
+      await clock.settled();
+    }
   };
 
   const waitsForSites = (run: RunView): boolean =>
-    run.status === 'waiting' &&
-    [...lines.values()].every((line) => line.isCut || (line.isHeard && line.approvedPlans.includes(run.plan)));
+    run.status === 'waiting' && [...lines.values()].every((line) => line.isCut || (line.isHeard && approves(line)));
 
   const waitsForSlow = (run: RunView): boolean => {
     const round = run.rounds.at(-1);

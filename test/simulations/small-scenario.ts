@@ -20,7 +20,7 @@ federation:
   rounds: ${changes.rounds}
   sites: { minimum: ${changes.minimum}, target: ${changes.target} }
   roundDeadlineSeconds: 30
-  graceSeconds: 5
+  graceSeconds: ${changes.grace}
   weightCap: 1000
   maximumDeltaNorm: 50
   judgementDeadlineSeconds: 30
@@ -32,6 +32,7 @@ interface PlanChanges {
   readonly rounds: number;
   readonly minimum: number;
   readonly target: number;
+  readonly grace: number;
 }
 
 /**
@@ -54,7 +55,7 @@ export function writeSmallScenario(
   writeFileSync(join(folder, 'all.csv'), `hospital,id,dose,ward,outcome,judging\n${rows.join('\n')}\n`);
   writeFileSync(
     join(folder, 'small.plan.yaml'),
-    plan({ steps: 5, rounds: 4, minimum: 2, target: sites.length, ...changes }),
+    plan({ steps: 5, rounds: 4, minimum: 2, target: sites.length, grace: 5, ...changes }),
   );
   const file = join(folder, 'small.yaml');
   writeFileSync(

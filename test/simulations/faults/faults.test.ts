@@ -56,6 +56,59 @@ describe('faults of a simulation', () => {
     expect(judges(simulation)).toEqual(hospitals);
   }, 60_000);
 
+  it.each([
+    [
+      'slow in the last round',
+      '{ site: east, rounds: [4, 4], kind: slow }',
+      {},
+      [[0], [1], [2], [3], [4, 'east late']],
+    ],
+    [
+      'slow with no grace time',
+      '{ site: east, rounds: [4, 4], kind: slow }',
+      { grace: 0 },
+      [[0], [1], [2], [3], [4, 'east no_answer']],
+    ],
+    [
+      'offline to the last round',
+      '{ site: east, rounds: [4, 4], kind: offline }',
+      {},
+      [[0], [1], [2], [3], [4, 'east not_connected']],
+    ],
+    [
+      'offline at the start, where the others are enough',
+      '{ site: west, rounds: [0, 2], kind: offline }',
+      { target: 2 },
+      [[0, 'west not_connected'], [1, 'west not_connected'], [2, 'west not_connected'], [3], [4]],
+    ],
+    [
+      'all but one together',
+      '{ site: west, rounds: [2, 2], kind: slow }, { site: east, rounds: [2, 2], kind: corrupt-update }',
+      { minimum: 1 },
+      [[0], [1], [2, 'east refused', 'west late'], [3], [4]],
+    ],
+  ])(
+    '%s',
+    async (_, faults, changes, expected) => {
+      const simulation = await simulate(`faults: [${faults}]\n`, changes);
+      expect(excluded(simulation)).toEqual(expected);
+      expect(judges(simulation)).toEqual(hospitals);
+    },
+    60_000,
+  );
+
+  it('end at once when they are told to', async () => {
+    const controller = new AbortController();
+    const attempt = runSimulation(loadScenario(scenario('faults: [{ site: west, rounds: [2, 3], kind: offline }]\n')), {
+      signal: controller.signal,
+      log: silentLogger,
+      onRound: (_, view) => {
+        if (view.status === 'waiting' && view.rounds.length > 2) controller.abort(new Error('enough'));
+      },
+    });
+    await expect(attempt).rejects.toThrow('enough');
+  }, 60_000);
+
   it('corrupt-update: admission refuses the value, and says which', async () => {
     const simulation = await simulate('faults: [{ site: north, rounds: [3, 4], kind: corrupt-update }]\n');
     expect(excluded(simulation)).toEqual([[0], [1], [2], [3, 'north refused'], [4, 'north refused']]);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -96,6 +96,49 @@ describe('baselines of a simulation', () => {
     expect(finalWeights(plain)).toBe(finalWeights(asked));
     expect(summariseOutcome(plain).runs[0]).not.toHaveProperty('baselines');
     expect(reportHtml(plain)).not.toContain('Against baselines');
+  }, 60_000);
+
+  it('train on no rows its hospital would not train on: such a hospital has no baseline of its own, and is not in the pool', async () => {
+    const file = writeSmallScenario(folder, ['east', 'north', 'west'], {}, both);
+    const table = join(folder, 'all.csv');
+    // 25 rows of the west, of which 15 train; its agent takes part with 20 or more.
+    const kept = readFileSync(table, 'utf8')
+      .split('\n')
+      .filter((line) => !line.startsWith('west,') || Number(line.split(',')[1]) < 2025);
+    writeFileSync(table, kept.join('\n'));
+    const simulation = await runSimulation(loadScenario(file), needs());
+    expect(simulation.runs[0]?.view.rounds[1]?.sites).toEqual(['east', 'north']);
+    const figures = simulation.runs[0]?.baselines?.map(({ kind, site, trainingRows, judgedRows, auroc }) => [
+      kind,
+      site,
+      trainingRows,
+      judgedRows,
+      auroc.reason ?? typeof auroc.value,
+    ]);
+    expect(figures).toEqual([
+      ['pooled', 'east', 144, 48, 'number'],
+      ['pooled', 'north', 144, 48, 'number'],
+      ['pooled', 'west', 144, 10, 'number'],
+      ['alone', 'east', 72, 48, 'number'],
+      ['alone', 'north', 72, 48, 'number'],
+      ['alone', 'west', 0, 10, 'data.too_few_rows'],
+    ]);
+    expect(baselinesCsv(simulation)).toMatch(/alone,west,0,10,.*,data\.too_few_rows,$/m);
+  }, 60_000);
+
+  it('give the same bits again, also with epochs of batches', async () => {
+    const file = writeSmallScenario(folder, ['east', 'north'], {}, both);
+    const planFile = join(folder, 'small.plan.yaml');
+    const text = readFileSync(planFile, 'utf8').replace(
+      'batch: full, work: { steps: 5 }',
+      'batch: 16, work: { epochs: 2 }',
+    );
+    writeFileSync(planFile, text);
+    expect(text).toContain('epochs: 2');
+    const once = (await runSimulation(loadScenario(file), needs())).runs[0]?.baselines;
+    const again = (await runSimulation(loadScenario(file), needs())).runs[0]?.baselines;
+    expect(again).toEqual(once);
+    expect(new Set(once?.map(({ weights }) => weights)).size).toBe(3);
   }, 60_000);
 
   it('have no figure, and a reason, where a model gives a score that is no number', () => {

@@ -31,27 +31,22 @@ export function tfjsForward(tf: TfjsLibrary, plan: Plan, features: Tensor2D, sta
   return hidden;
 }
 
-/** The losses of `shared/graph/losses.ts`, in this library's words. */
-export function tfjsObjective(
-  tf: TfjsLibrary,
-  plan: Plan,
-  features: Tensor2D,
-  labels: Tensor1D,
-  state: TfjsState,
-): Scalar {
+/** Mean loss over the rows: the losses of `shared/graph/losses.ts`, in this library's words. */
+function meanLoss(tf: TfjsLibrary, plan: Plan, features: Tensor2D, labels: Tensor1D, state: TfjsState): Scalar {
   const outputs = tfjsForward(tf, plan, features, state);
-  let objective: Scalar;
   if (plan.task.kind === 'multiclass') {
     const classes = tf.range(0, outputWidth(plan), 1, 'float32');
     const chosen = tf.cast(tf.equal(tf.reshape(labels, [-1, 1]), classes), 'float32');
-    objective = tf.neg(tf.mean(tf.sum(tf.mul(chosen, tf.logSoftmax(outputs)), 1)));
-  } else {
-    const column = tf.reshape(outputs, [-1]);
-    objective =
-      plan.task.kind === 'binary'
-        ? tf.mean(tf.sub(tf.softplus(column), tf.mul(labels, column)))
-        : tf.mean(tf.square(tf.sub(column, labels)));
+    return tf.neg(tf.mean(tf.sum(tf.mul(chosen, tf.logSoftmax(outputs)), 1)));
   }
+  const column = tf.reshape(outputs, [-1]);
+  return plan.task.kind === 'binary'
+    ? tf.mean(tf.sub(tf.softplus(column), tf.mul(labels, column)))
+    : tf.mean(tf.square(tf.sub(column, labels)));
+}
+
+function penalised(tf: TfjsLibrary, plan: Plan, loss: Scalar, state: TfjsState): Scalar {
+  let objective = loss;
   const { l2 } = plan.training;
   if (l2 === 0) return objective;
   for (const [name, weight] of state) {
@@ -69,13 +64,70 @@ export function tfjsSlots(tf: TfjsLibrary, plan: Plan, weights: TfjsState): Map<
   return slots;
 }
 
+/** Rows whose gradient is computed in one go. A larger batch is cut, so that the event loop turns and memory stays bounded. */
+export const rowsPerPart = 8192;
+
+/**
+ * Objective and its gradient for each weight, in the order of `weights`. The gradient of a mean is the mean of the parts'
+ * gradients weighted by their rows, so a cut batch differs from a whole one by rounding alone. The caller owns the tensors.
+ */
+async function gradientsOf(
+  tf: TfjsLibrary,
+  plan: Plan,
+  features: Tensor2D,
+  labels: Tensor1D,
+  weights: TfjsState,
+  betweenParts: () => Promise<void>,
+): Promise<readonly [Scalar, ...Tensor[]]> {
+  const names = [...weights.keys()];
+  const stateOf = (values: Tensor[]): TfjsState =>
+    new Map(names.map((name, index) => [name, values[index] as Tensor] as const));
+  const differentiate = (objective: (state: TfjsState) => Scalar): [Scalar, ...Tensor[]] => {
+    const { value, grads } = tf.valueAndGrads((...values: Tensor[]) => objective(stateOf(values)))([
+      ...weights.values(),
+    ]);
+    return [value as Scalar, ...grads];
+  };
+  const [rows, width] = features.shape;
+  if (rows <= rowsPerPart) {
+    return tf.tidy(() =>
+      differentiate((state) => penalised(tf, plan, meanLoss(tf, plan, features, labels, state), state)),
+    );
+  }
+  let sums: [Scalar, ...Tensor[]] | undefined;
+  try {
+    for (let begin = 0; begin < rows; begin += rowsPerPart) {
+      const size = Math.min(rowsPerPart, rows - begin);
+      const before = sums;
+      sums = tf.tidy(() => {
+        const x = tf.slice(features, [begin, 0], [size, width]);
+        const y = tf.slice(labels, [begin], [size]);
+        const part = differentiate((state) => {
+          const share = tf.mul(meanLoss(tf, plan, x, y, state), size / rows) as Scalar;
+          return begin === 0 ? penalised(tf, plan, share, state) : share;
+        });
+        return before === undefined
+          ? part
+          : (part.map((tensor, index) => tf.add(before[index] as Tensor, tensor)) as typeof part);
+      });
+      tf.dispose(before ?? []);
+      await betweenParts();
+    }
+    return sums as [Scalar, ...Tensor[]];
+  } catch (error) {
+    tf.dispose(sums ?? []);
+    throw error;
+  }
+}
+
 /**
  * One training step: the library's own differentiation, then the update rule of `shared/graph/optimiser-update.ts`.
  * Neither disposes of nor keeps what it is given; the caller owns what comes back.
  *
  * @param step 1, 2, ...
+ * @param betweenParts called between the parts of a batch of more than `rowsPerPart` rows; what it throws ends the step
  */
-export function tfjsStep(
+export async function tfjsStep(
   tf: TfjsLibrary,
   plan: Plan,
   step: number,
@@ -83,13 +135,12 @@ export function tfjsStep(
   labels: Tensor1D,
   weights: TfjsState,
   slots: TfjsState,
-): { readonly loss: Scalar; readonly weights: Map<string, Tensor>; readonly slots: Map<string, Tensor> } {
+  betweenParts: () => Promise<void>,
+): Promise<{ readonly loss: Scalar; readonly weights: Map<string, Tensor>; readonly slots: Map<string, Tensor> }> {
   const names = [...weights.keys()];
+  const [value, ...grads] = await gradientsOf(tf, plan, features, labels, weights, betweenParts);
   const next = tf.tidy(() => {
-    const objective = (...values: Tensor[]): Scalar =>
-      tfjsObjective(tf, plan, features, labels, new Map(names.map((name, index) => [name, values[index] as Tensor])));
-    const { value, grads } = tf.valueAndGrads(objective)([...weights.values()]);
-    const result: Record<string, Tensor> = { loss: value };
+    const result: Record<string, Tensor> = {};
     for (const [index, name] of names.entries()) {
       const updated = update(tf, plan, step, weights.get(name) as Tensor, grads[index] as Tensor, (slot) =>
         slots.get(`${slot}/${name}`),
@@ -99,14 +150,14 @@ export function tfjsStep(
     }
     return result;
   });
-  const { loss, ...rest } = next;
+  tf.dispose(grads);
   const part = (prefix: string): Map<string, Tensor> =>
     new Map(
-      Object.entries(rest).flatMap(([key, tensor]) =>
+      Object.entries(next).flatMap(([key, tensor]) =>
         key.startsWith(prefix) ? [[key.slice(prefix.length), tensor] as const] : [],
       ),
     );
-  return { loss: loss as Scalar, weights: part('weight:'), slots: part('slot:') };
+  return { loss: value, weights: part('weight:'), slots: part('slot:') };
 }
 
 function update(

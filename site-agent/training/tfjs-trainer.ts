@@ -57,11 +57,14 @@ export class TfjsTrainer implements Trainer {
       for (const tensor of slots.values()) hold(tensor);
 
       let batch: { features: Tensor2D; labels: Tensor1D } | undefined;
-      for (let step = 0; step < schedule.steps; step++) {
-        // The loop would otherwise keep the process from its heartbeats and from hearing of an abort.
+      // The loop would otherwise keep the process from its heartbeats and from hearing of an abort.
+      const turn = async (): Promise<void> => {
         await nextTurn();
         signal.throwIfAborted();
         this.#backend.activate();
+      };
+      for (let step = 0; step < schedule.steps; step++) {
+        await turn();
         const rows = schedule.rowsOf(step);
         if (batch === undefined) {
           const gathered = gatherBatch(data, rows);
@@ -70,7 +73,7 @@ export class TfjsTrainer implements Trainer {
             labels: hold(tf.tensor1d(gathered.labels)),
           };
         }
-        const next = tfjsStep(tf, plan, step + 1, batch.features, batch.labels, weights, slots);
+        const next = await tfjsStep(tf, plan, step + 1, batch.features, batch.labels, weights, slots, turn);
         hold(next.loss);
         for (const tensor of [...next.weights.values(), ...next.slots.values()]) hold(tensor);
         release([...weights.values(), ...slots.values()]);

@@ -4,6 +4,7 @@ import { silentLogger } from '../../../shared/runtime/logger.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import { OnnxTrainer, threadsFor } from '../../../site-agent/training/onnx-trainer.ts';
 import { openTfjsBackend, type TfjsBackend } from '../../../site-agent/training/tfjs-backends.ts';
+import { rowsPerPart } from '../../../site-agent/training/tfjs-step.ts';
 import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
@@ -183,6 +184,42 @@ describe('tfjs', () => {
     const wild = withTraining(regressionPlan(), { optimiser: { kind: 'sgd', rate: 1e30, momentum: 0 } });
     await expect(trainer.train(trainingTask(wild, 50), never)).rejects.toThrow(TrainingError);
     expect(count()).toBe(before);
+  });
+
+  it.each([...backends.keys()])('cuts a batch of many rows without another result on %s', async (name) => {
+    const backend = backends.get(name) as TfjsBackend;
+    const plan = withTraining(heartPlan({ model: { family: 'mlp', hidden: [3], activation: 'tanh' } }), {
+      optimiser: { kind: 'sgd', rate: 0.5, momentum: 0.9 },
+      batch: 'full',
+      work: { steps: 2 },
+      l2: 0.05,
+    });
+    // Three parts, the last of them small: parts must count by their rows, and the penalty once.
+    const task = trainingTask(plan, 2 * rowsPerPart + 100);
+    const before = backend.library.memory().numTensors;
+    const whole = await (trainers.get('onnx') as Trainer).train(task, never);
+    let turns = 0;
+    let done = false;
+    const turning = (async () => {
+      for (; !done; turns++) await new Promise((resolve) => setImmediate(resolve));
+    })();
+    const cut = await (trainers.get(`tfjs ${name}`) as Trainer).train(task, never);
+    done = true;
+    await turning;
+    expect(turns).toBeGreaterThanOrEqual(2 * 3);
+    for (const [tensor, { data }] of whole.delta) {
+      const found = cut.delta.get(tensor)?.data as Float32Array;
+      for (const [index, value] of data.entries()) {
+        expect(Math.abs((found[index] as number) - value), `${tensor}[${index}]`).toBeLessThan(1e-5);
+      }
+    }
+    expect(cut.metrics.lossLast).toBeCloseTo(whole.metrics.lossLast, 5);
+    expect(backend.library.memory().numTensors).toBe(before);
+
+    const controller = new AbortController();
+    setImmediate(() => controller.abort(new Error('stop')));
+    await expect((trainers.get(`tfjs ${name}`) as Trainer).train(task, controller.signal)).rejects.toThrow('stop');
+    expect(backend.library.memory().numTensors).toBe(before);
   });
 
   it('leaves the process’s handlers of uncaught errors as they were', async () => {

@@ -20,7 +20,7 @@ interface SitePart {
  * Withheld cells. A site that withholds cells of a column still tells their total (rows minus the cells shown). Such cells are merged
  * into one group, whose total is exact; where a site would leave fewer groups than half the bins, its counts of that column are left out
  * instead, and `referenceSites` names those that are in. `labelCounts` (one a class, in the label's order) adds up the sites that
- * could share every class.
+ * could share every class; `labelSites` names them when they are not all.
  *
  * @throws ScalingError when no summary is given or one does not fit the plan (see `summaryProblem`).
  */
@@ -51,17 +51,24 @@ export function poolSummaries(
     ),
     rows: ordered.reduce((total, { summary }) => total + (summary.rows ?? 0), 0),
     sites,
-    labelCounts: poolLabels(ordered.map(({ summary }) => summary.labelCounts)),
+    ...poolLabels(ordered.map(({ site, summary }) => ({ site, counts: summary.labelCounts }))),
   };
 }
 
-function poolLabels(counts: readonly (readonly (number | null)[] | null)[]): number[] | null {
+function poolLabels(
+  parts: readonly { readonly site: string; readonly counts: SiteSummary['labelCounts'] }[],
+): Pick<Preprocessing, 'labelCounts' | 'labelSites'> {
   let pooled: number[] | null = null;
-  for (const site of counts) {
-    if (site === null || site.includes(null)) continue;
-    pooled = site.map((count, index) => (count ?? 0) + (pooled?.[index] ?? 0));
+  const taken: string[] = [];
+  for (const { site, counts } of parts) {
+    if (counts === null || counts.includes(null)) continue;
+    pooled = counts.map((count, index) => (count ?? 0) + (pooled?.[index] ?? 0));
+    taken.push(site);
   }
-  return pooled;
+  return {
+    labelCounts: pooled,
+    ...(pooled === null || taken.length === parts.length ? {} : { labelSites: taken }),
+  };
 }
 
 function poolColumn(column: ContractColumn, parts: readonly SitePart[]): ColumnReference {

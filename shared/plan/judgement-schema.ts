@@ -24,6 +24,7 @@ const estimate = z.strictObject({
 const columnShift = z.strictObject({
   column: shortText,
   against: z.enum(['consortium', 'own-training']),
+  referenceSites: z.strictObject({ known: rowCount, of: rowCount }).exactOptional(),
   statistic: z.number().min(0).nullable(),
   degreesOfFreedom: z.int().min(1).nullable(),
   p: share.nullable(),

@@ -15,6 +15,11 @@ export interface ColumnShift {
   readonly column: string;
   /** What it is compared with: the consortium's training rows, or this site's own. */
   readonly against: 'consortium' | 'own-training';
+  /**
+   * Of how many of the consortium's sites the reference counts are: those that could share them without showing a small cell, often not
+   * those with a rare value. Absent when of all.
+   */
+  readonly referenceSites?: { readonly known: number; readonly of: number };
   /** Two-sample chi-square; null with a reason when undefined. */
   readonly statistic: number | null;
   readonly degreesOfFreedom: number | null;
@@ -64,6 +69,7 @@ export interface Evidence {
   readonly calibration: { readonly slope: Estimate; readonly intercept: Estimate };
   readonly prevalence: {
     readonly site: Estimate;
+    /** Over the sites that could share the counts of every class; the label's row of `shift` says of how many. */
     readonly consortium: number | null;
     readonly ownTraining: number | null;
   };

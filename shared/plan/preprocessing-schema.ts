@@ -38,4 +38,5 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z.strictObject({
   rows: rowCount,
   sites: z.array(siteNameText).max(10_000),
   labelCounts: z.array(rowCount).max(maximumBins).nullable(),
+  labelSites: z.array(siteNameText).max(10_000).exactOptional(),
 });

@@ -13,6 +13,8 @@ export interface Preprocessing {
   readonly sites: readonly string[];
   /** Events (binary), count a class (multiclass) over the sites that could share them; null where withheld everywhere. */
   readonly labelCounts: readonly number[] | null;
+  /** Names of the sites behind `labelCounts`, sorted; absent when they are all of `sites`, or when there are no counts. */
+  readonly labelSites?: readonly string[];
 }
 
 export interface ColumnReference {

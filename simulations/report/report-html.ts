@@ -110,7 +110,7 @@ function shiftTable(decisions: readonly ReleaseDecision[], against: ColumnShift[
   if (columns.length === 0) return html``;
   const caption =
     against === 'consortium'
-      ? "Judged rows against the consortium's training rows"
+      ? "Judged rows against the consortium's training rows, at the hospitals whose counts of a column hold no small cell that must be hidden"
       : "Judged rows against the same hospital's own training rows";
   const body = columns.map(
     (column) =>

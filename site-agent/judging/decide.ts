@@ -9,6 +9,7 @@ import type {
 } from '../../shared/plan/judgement.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import { canonicalDigest } from '../../shared/runtime/canonical.ts';
+import { referenceName } from './reference-name.ts';
 
 /** A rule of the decision table that applies, and what it asks for by itself. */
 interface Finding extends Reason {
@@ -161,8 +162,8 @@ function missingRates(policy: Policy, { shift, rows }: Evidence): Finding[] {
       if (rate <= allowed) return [];
       const reference =
         row.referenceMissingRate === null
-          ? 'unknown in the consortium'
-          : `${percent(row.referenceMissingRate)} in the consortium`;
+          ? `unknown in ${referenceName(row)}`
+          : `${percent(row.referenceMissingRate)} in ${referenceName(row)}`;
       return [
         finding(
           hold ? 'hold' : 'accept',
@@ -197,7 +198,7 @@ function shifts(policy: Policy, { shift }: Evidence): Finding[] {
   return shift.flatMap((row) => {
     if (isCodingChange(row) || row.adjustedP === null || row.adjustedP > policy.shift.falseDiscoveryRate) return [];
     const large = row.psi !== null && row.psi >= policy.shift.psi;
-    const reference = row.against === 'consortium' ? 'the consortium' : "this hospital's earlier rows";
+    const reference = referenceName(row);
     const figures = `(PSI ${figure(row.psi)}, adjusted p ${pText(row.adjustedP)})`;
     if (row.kind === 'prevalence') {
       const text = cut(`${row.explanation ?? `The outcome is not as frequent as in ${reference}.`} ${figures}`);

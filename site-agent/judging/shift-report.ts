@@ -8,6 +8,7 @@ import { benjaminiHochberg } from '../../shared/statistics/multiplicity.ts';
 import { poolSparseBins, populationStability, twoSampleChiSquare } from '../../shared/statistics/shift.ts';
 import type { SiteTable } from '../data/site-table.ts';
 import { type CodingChange, codingChange, unitAgainstCounts } from './coding-change.ts';
+import { referenceName } from './reference-name.ts';
 
 /** Cochran's bound: below it the chi-square distribution does not hold, and bins are pooled. */
 const minimumExpected = 5;
@@ -15,12 +16,11 @@ const minimumExpected = 5;
 /** So many values outside the plan's range that another unit brings back are no slip of the pen. */
 const fewestOutOfRange = 10;
 
-type Against = ColumnShift['against'];
-
 /** One comparison before p values are adjusted. */
 interface Comparison {
   readonly column: string;
-  readonly against: Against;
+  readonly against: ColumnShift['against'];
+  readonly referenceSites: ColumnShift['referenceSites'];
   readonly isLabel: boolean;
   readonly reference: readonly number[];
   readonly current: readonly number[];
@@ -75,6 +75,7 @@ export function shiftReport(input: ShiftInput): ColumnShift[] {
     return {
       column: comparison.column,
       against: comparison.against,
+      ...(comparison.referenceSites === undefined ? {} : { referenceSites: comparison.referenceSites }),
       statistic: comparison.statistic,
       degreesOfFreedom: comparison.degreesOfFreedom,
       p: comparison.p,
@@ -123,22 +124,26 @@ function compareColumn(input: ShiftInput, column: ContractColumn, index: number)
     return total === 0 ? null : (counts[counts.length - 1] as number) / total;
   };
   const common = { column: column.name, isLabel: false, missingRate: rateOf(current) };
+  const consortium = {
+    against: 'consortium',
+    referenceSites: partial(reference?.referenceSites, preprocessing),
+  } as const;
   return [
     {
       ...common,
       ...test(reference?.referenceCounts ?? null, current, merge),
-      against: 'consortium',
+      ...consortium,
       referenceMissingRate: reference === undefined || missingGroup ? null : rateOf(reference.referenceCounts),
-      look: () => lookOf(column, 'consortium', reference?.referenceCounts ?? [], current, merge),
+      look: () => lookOf(column, referenceName(consortium), reference?.referenceCounts ?? [], current, merge),
       change: consortiumUnit,
       certain: false,
     },
     {
       ...common,
       ...test(own, current, (counts) => [...counts]),
-      against: 'own-training',
+      ...ownRows,
       referenceMissingRate: rateOf(own),
-      look: () => lookOf(column, 'own-training', own, current, (counts) => [...counts]),
+      look: () => lookOf(column, referenceName(ownRows), own, current, (counts) => [...counts]),
       change,
       certain: change?.kind === 'unit' && outOfRange.length >= fewestOutOfRange,
     },
@@ -158,21 +163,28 @@ function compareLabel(input: ShiftInput): Comparison[] {
     return counts;
   };
   const current = countOf(judged);
-  const row = (against: Against, reference: readonly number[] | null): Comparison => ({
+  const row = (
+    against: Pick<Comparison, 'against' | 'referenceSites'>,
+    reference: readonly number[] | null,
+  ): Comparison => ({
     column: label.name,
-    against,
+    ...against,
     isLabel: true,
     ...test(reference, current, (counts) => [...counts]),
     missingRate: null,
     referenceMissingRate: null,
     look: () => ({
       kind: 'prevalence',
-      explanation: prevalenceSentence(label.name, against, reference ?? [], current),
+      explanation: prevalenceSentence(label.name, referenceName(against), reference ?? [], current),
     }),
     change: null,
     certain: false,
   });
-  return [row('consortium', preprocessing?.labelCounts ?? null), row('own-training', countOf(training))];
+  const consortium = {
+    against: 'consortium',
+    referenceSites: partial(preprocessing?.labelSites, preprocessing),
+  } as const;
+  return [row(consortium, preprocessing?.labelCounts ?? null), row(ownRows, countOf(training))];
 }
 
 function test(
@@ -210,13 +222,12 @@ function mergerOf(reference: ColumnReference | undefined): (counts: readonly num
 
 function lookOf(
   column: ContractColumn,
-  against: Against,
+  there: string,
   reference: readonly number[],
   current: readonly number[],
   merge: (counts: readonly number[]) => number[],
 ): { readonly kind: ShiftKind; readonly explanation: string } {
   const name = column.name;
-  const there = placeOf(against);
   const missingBin = current.length - 1;
   const shares = (counts: readonly number[]): number[] => counts.map((count) => count / sum(counts));
   const merged = merge(current);
@@ -266,19 +277,26 @@ function direction(column: ContractColumn, difference: readonly number[], whole:
 
 function prevalenceSentence(
   name: string,
-  against: Against,
+  there: string,
   reference: readonly number[],
   current: readonly number[],
 ): string {
-  const there = placeOf(against);
   if (current.length !== 2) return `The classes of ${name} are not as frequent as in ${there}.`;
   const share = (counts: readonly number[]): number => (counts[1] as number) / sum(counts);
   const [now, then] = [share(current), share(reference)];
   return `The outcome ${name} is ${now > then ? 'more' : 'less'} frequent than in ${there}: prevalence ${percent(now)} against ${percent(then)}.`;
 }
 
-function placeOf(against: Against): string {
-  return against === 'consortium' ? 'the consortium' : "this hospital's earlier rows";
+const ownRows = { against: 'own-training', referenceSites: undefined } as const;
+
+/** How many sites are behind counts; undefined when all are. */
+function partial(
+  known: readonly string[] | undefined,
+  preprocessing: Preprocessing | null,
+): ColumnShift['referenceSites'] {
+  return known === undefined || preprocessing === null
+    ? undefined
+    : { known: known.length, of: preprocessing.sites.length };
 }
 
 function percent(share: number): string {

@@ -271,6 +271,18 @@ describe('pooling summaries', () => {
     expect(x).toMatchObject({ count: 0, mean: 0, scale: 1 });
   });
 
+  it('names the sites behind the counts of the outcome when they are not all', () => {
+    const north = { ...summary([20, 30, 40, 0, 15], 105), labelCounts: [60, 45] };
+    const south = { ...summary([20, 30, 40, 0, 15], 105), labelCounts: [null, 100] };
+    const some = poolSummaries(plan, digest, summariesOf({ north, south }));
+    expect(some).toMatchObject({ labelCounts: [60, 45], labelSites: ['north'] });
+    expect(preprocessingSchema.parse(some)).toEqual(some);
+    const all = poolSummaries(plan, digest, summariesOf({ north, south: { ...south, labelCounts: [15, 90] } }));
+    expect(all.labelCounts).toEqual([75, 135]);
+    expect(all.labelSites).toBeUndefined();
+    expect(poolSummaries(plan, digest, summariesOf({ south })).labelSites).toBeUndefined();
+  });
+
   it("leaves a site's counts out where they would leave too few groups", () => {
     const pooled = poolSummaries(
       plan,

@@ -67,6 +67,29 @@ describe('the shift report', () => {
     expect(rowOf(report, 'cholesterol', 'own-training').found).toBe(false);
   });
 
+  it('says so when not every hospital of the consortium is in the counts compared with', () => {
+    const sites = ['a', 'b', 'c'];
+    const some: Preprocessing = {
+      ...reference,
+      sites,
+      labelSites: ['a', 'c'],
+      columns: reference.columns.map((column) =>
+        column.name === 'age' ? { ...column, referenceSites: ['b'] } : column,
+      ),
+    };
+    const report = reportOf(cohort({ ...usual, age: (years) => years + 12, judgedLogOdds: 2 }), usual.training, some);
+    const age = rowOf(report, 'age', 'consortium');
+    expect(age.referenceSites).toEqual({ known: 1, of: 3 });
+    expect(age.explanation).toContain("than in the 1 of the consortium's 3 hospitals that could share these counts");
+    expect(rowOf(report, 'age', 'own-training').explanation).toContain("than in this hospital's earlier rows");
+    const outcome = rowOf(report, plan.data.label.name, 'consortium');
+    expect(outcome.referenceSites).toEqual({ known: 2, of: 3 });
+    expect(outcome.explanation).toContain(
+      "than in the 2 of the consortium's 3 hospitals that could share these counts",
+    );
+    expect(rowOf(report, 'cholesterol', 'consortium')).not.toHaveProperty('referenceSites');
+  });
+
   it('compares merged bins where the reference has groups, and does not know a missing rate that was withheld', () => {
     const merged = {
       ...reference,

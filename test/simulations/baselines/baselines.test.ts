@@ -126,15 +126,23 @@ describe('baselines of a simulation', () => {
     expect(baselinesCsv(simulation)).toMatch(/alone,west,0,10,.*,data\.too_few_rows,$/m);
   }, 60_000);
 
-  it('give the same bits again, also with epochs of batches', async () => {
-    const file = writeSmallScenario(folder, ['east', 'north'], {}, both);
-    const planFile = join(folder, 'small.plan.yaml');
-    const text = readFileSync(planFile, 'utf8').replace(
-      'batch: full, work: { steps: 5 }',
-      'batch: 16, work: { epochs: 2 }',
+  it('follow the batch order of the run round by round, and give the same bits again', async () => {
+    const inBatches = (file: string): string => {
+      const planFile = join(folder, 'small.plan.yaml');
+      const text = readFileSync(planFile, 'utf8').replace(
+        'batch: full, work: { steps: 5 }',
+        'batch: 16, work: { epochs: 2 }',
+      );
+      expect(text).toContain('epochs: 2');
+      writeFileSync(planFile, text);
+      return file;
+    };
+    const single = await runSimulation(
+      loadScenario(inBatches(writeSmallScenario(folder, ['north'], { minimum: 1, target: 1 }, 'baselines: [alone]\n'))),
+      needs(),
     );
-    writeFileSync(planFile, text);
-    expect(text).toContain('epochs: 2');
+    expect(single.runs[0]?.baselines?.[0]?.weights).toBe(finalWeights(single));
+    const file = inBatches(writeSmallScenario(folder, ['east', 'north'], {}, both));
     const once = (await runSimulation(loadScenario(file), needs())).runs[0]?.baselines;
     const again = (await runSimulation(loadScenario(file), needs())).runs[0]?.baselines;
     expect(again).toEqual(once);

@@ -5,12 +5,12 @@ export function figure(value: number | null, decimals = 3): string {
   return value === null ? '–' : value.toFixed(decimals);
 }
 
-/** `0.842 (0.801 to 0.883)`. */
+/** `0.842 (0.801 to 0.883)`; an estimate without an interval says so. */
 export function estimateText(estimate: Estimate): string {
   if (estimate.value === null) return '–';
   const text = figure(estimate.value);
   return estimate.low === null || estimate.high === null
-    ? text
+    ? `${text} (no interval)`
     : `${text} (${figure(estimate.low)} to ${figure(estimate.high)})`;
 }
 

@@ -67,7 +67,7 @@ function pauseReason(state: Tagged<'round'>, failure: FailedAttempt, tries: numb
   return (
     `${round === 0 ? 'The summaries' : `Round ${round}`}: ${failure.received.length} of at least ${state.spec.minimumSites} ` +
     `sites answered in time, in ${tries} ${tries === 1 ? 'try' : 'tries'}. Left out: ${namesOf(failure.excluded)}. ` +
-    `Resume the run when they are back.`
+    `Resume the run when the cause is gone.`
   );
 }
 

@@ -63,7 +63,8 @@ const migrationRemark =
   'Before the second run every hospital but Cleveland gets a new record system, which exports all its patients anew: chest pain codes are ' +
   'renumbered (asymptomatic is 1), angina on exercise and sex have their two codes exchanged, and ST depression is negative. Every value passes the contract.';
 const outcomeRemark =
-  'The second model learns the new codes, as most hospitals use them. At Cleveland they are wrong, and its gate has to find out from its own patients.';
+  'The second model learns the new codes, as most hospitals use them. At Cleveland they are wrong, and its gate has to find out from its own patients. ' +
+  'Elsewhere the model in use reads data in a coding it was not made for, so the new one gains far more there than a better model would.';
 
 /**
  * Writes the demo's two acts.

@@ -273,7 +273,7 @@ test('the reason of a pause names who was missing', () => {
   expect(state).toMatchObject({
     tag: 'paused',
     reason:
-      'Round 1: 0 of at least 2 sites answered in time, in 2 tries. Left out: aachen (no_answer), bern (declined: busy), cork (no_answer). Resume the run when they are back.',
+      'Round 1: 0 of at least 2 sites answered in time, in 2 tries. Left out: aachen (no_answer), bern (declined: busy), cork (no_answer). Resume the run when the cause is gone.',
   });
 });
 

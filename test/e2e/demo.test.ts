@@ -170,7 +170,7 @@ describe('wardround demo', () => {
   );
 
   it.skipIf(!existsSync(published))(
-    'does so on the published files, where every judgement is marked as retrospective',
+    'does so on the published files, where every judgement is marked as retrospective (needs ../shared/data/heart-disease)',
     async () => {
       const demo = startDemo('--data', published, '--json');
       const { code, stdout, stderr } = await demo.ended;
@@ -187,7 +187,7 @@ describe('wardround demo', () => {
   );
 
   it.skipIf(!existsSync('/proc'))(
-    'leaves no process, port or directory when it is interrupted',
+    'leaves no process, port or directory when it is interrupted (needs /proc)',
     async () => {
       const demo = startDemo('--rows', '300');
       const port = Number(await demo.saysOnStderr(/listens on 127\.0\.0\.1:(\d+)/));
@@ -205,7 +205,7 @@ describe('wardround demo', () => {
   );
 
   it.skipIf(!existsSync('/proc'))(
-    'says who died and with which words, and leaves nothing, when a process ends by itself',
+    'says who died and with which words, and leaves nothing, when a process ends by itself (needs /proc)',
     async () => {
       const demo = startDemo('--rows', '300', '--rounds', '500');
       const port = Number(await demo.saysOnStderr(/listens on 127\.0\.0\.1:(\d+)/));

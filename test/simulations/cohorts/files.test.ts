@@ -25,37 +25,40 @@ function codeOf(action: () => unknown): string {
 }
 
 describe('the published heart-disease files', () => {
-  it.skipIf(!existsSync(published))('are read whole, with the split where it speaks and its share elsewhere', () => {
-    const sites = readHeartFiles(published);
-    // wc -l processed.{cleveland,hungarian,switzerland,va}.data  →  303, 294, 123, 200
-    expect(sites.map(({ site, rows }) => [site, rows.length])).toEqual([
-      ['cleveland', 303],
-      ['hungarian', 294],
-      ['switzerland', 123],
-      ['long-beach', 200],
-    ]);
-    const judging = sites.map(({ rows }) => rows.filter((row) => row.at(-1) === '1').length);
-    // grep -c 'cleveland,.*,test' flamby-split.csv  →  104; all its rows are complete, so the split alone decides there.
-    expect(judging[0]).toBe(104);
-    for (const [index, { rows }] of sites.entries()) {
-      expect(Math.abs((judging[index] as number) / rows.length - 0.34)).toBeLessThan(0.06);
-    }
-    // First line of processed.hungarian.data: 28,1,2,130,132,0,2,185,0,0,?,?,?,0
-    expect(sites[1]?.rows[0]?.slice(0, 12)).toEqual([
-      'hungarian-000',
-      '28',
-      '1',
-      '2',
-      '130',
-      '132',
-      '0',
-      '2',
-      '185',
-      '0',
-      '0',
-      '0',
-    ]);
-  });
+  it.skipIf(!existsSync(published))(
+    'are read whole, with the split where it speaks and its share elsewhere (needs ../shared/data/heart-disease)',
+    () => {
+      const sites = readHeartFiles(published);
+      // wc -l processed.{cleveland,hungarian,switzerland,va}.data  →  303, 294, 123, 200
+      expect(sites.map(({ site, rows }) => [site, rows.length])).toEqual([
+        ['cleveland', 303],
+        ['hungarian', 294],
+        ['switzerland', 123],
+        ['long-beach', 200],
+      ]);
+      const judging = sites.map(({ rows }) => rows.filter((row) => row.at(-1) === '1').length);
+      // grep -c 'cleveland,.*,test' flamby-split.csv  →  104; all its rows are complete, so the split alone decides there.
+      expect(judging[0]).toBe(104);
+      for (const [index, { rows }] of sites.entries()) {
+        expect(Math.abs((judging[index] as number) / rows.length - 0.34)).toBeLessThan(0.06);
+      }
+      // First line of processed.hungarian.data: 28,1,2,130,132,0,2,185,0,0,?,?,?,0
+      expect(sites[1]?.rows[0]?.slice(0, 12)).toEqual([
+        'hungarian-000',
+        '28',
+        '1',
+        '2',
+        '130',
+        '132',
+        '0',
+        '2',
+        '185',
+        '0',
+        '0',
+        '0',
+      ]);
+    },
+  );
 
   it('are refused when one is missing or has another form', () => {
     expect(codeOf(() => readHeartFiles(join(folder, 'nothing')))).toBe('cohort_file_missing');

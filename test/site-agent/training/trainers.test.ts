@@ -229,7 +229,7 @@ describe('tfjs', () => {
   });
 
   it.skipIf(backends.has('node-gpu'))(
-    'says what is missing when a backend is asked for that is not installed',
+    'says what is missing when a backend is asked for that is not installed (needs a machine without tfjs-node-gpu)',
     async () => {
       await expect(openTfjsBackend(silentLogger, 'node-gpu')).rejects.toThrow(
         expect.objectContaining({ code: 'engine_missing', message: expect.stringContaining('node-gpu') }),

@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { StoreError } from '../../../coordinator/store/store-error.ts';
@@ -8,18 +6,7 @@ import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import { chunksOf, fakeSite, memorySiteBook, openCore, refOf, viewWhere } from '../../support/coordinator-core.ts';
 import { heartPlan } from '../../support/plans.ts';
-
-/** A file system of 3 MiB in memory; null where this user may not mount one. */
-function smallDisk(): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'wardround-full-'));
-  try {
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder], { stdio: 'ignore' });
-    return folder;
-  } catch {
-    rmSync(folder, { recursive: true, force: true });
-    return null;
-  }
-}
+import { removeSmallDisk, smallDisk } from '../../support/small-disk.ts';
 
 test('on a full disk nothing that was confirmed is lost, and the run goes on when there is room', async ({ skip }) => {
   const folder = smallDisk();
@@ -89,7 +76,6 @@ test('on a full disk nothing that was confirmed is lost, and the run goes on whe
     expect((await again.operator.showRun(run)).status).toBe('finished');
     await again.stop();
   } finally {
-    execFileSync('/bin/umount', ['-l', folder], { stdio: 'ignore' });
-    rmSync(folder, { recursive: true, force: true });
+    removeSmallDisk(folder);
   }
 });

@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { poolSummaries } from '../../../shared/algorithms/federated-scaling.ts';
@@ -18,18 +16,7 @@ import { createFakeCoordinator } from '../../support/fake-coordinator.ts';
 import { heartRows, writeHeartSite } from '../../support/heart-site.ts';
 import { heartPlan } from '../../support/plans.ts';
 import { agentOn, eventually, testSigner } from '../../support/site-agent.ts';
-
-/** A file system of 3 MiB in memory; null where this user may not mount one. */
-function smallDisk(): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'wardround-site-full-'));
-  try {
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder], { stdio: 'ignore' });
-    return folder;
-  } catch {
-    rmSync(folder, { recursive: true, force: true });
-    return null;
-  }
-}
+import { removeSmallDisk, smallDisk } from '../../support/small-disk.ts';
 
 test('a full disk at a site loses nothing: the task waits, and is done when there is room', {
   timeout: 120_000,
@@ -122,7 +109,6 @@ test('a full disk at a site loses nothing: the task waits, and is done when ther
     expect(sent('update').map(({ value }) => (value as UpdateHeader).task)).toEqual(['train-1']);
   } finally {
     await agent?.stop();
-    execFileSync('/bin/umount', ['-l', folder], { stdio: 'ignore' });
-    rmSync(folder, { recursive: true, force: true });
+    removeSmallDisk(folder);
   }
 });

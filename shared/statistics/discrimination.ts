@@ -1,21 +1,27 @@
 import type { Estimate } from '../plan/judgement.ts';
-import { oneSidedZ, pointEstimate, resolvableZ, twoSidedZ, undefinedEstimate, waldEstimate } from './estimate.ts';
-import { assertFinite, assertSameLength, countEvents } from './inputs.ts';
+import { type Levels, logitEstimate, pointEstimate, singleLook, undefinedEstimate, waldEstimate } from './estimate.ts';
+import { assertFinite, assertSameLength, countEvents, isConstant, isSame } from './inputs.ts';
+import { noDifference, type PairedDifference, unboundedDifference, waldDifference } from './paired-difference.ts';
+import { ascendingOrder } from './sorted-order.ts';
 
-/** Ranks from 1, ties at the mean of the ranks they share. O(n log n). */
+/** Ranks from 1, ties at the mean of the ranks they share. O(n). */
 export function midRanks(values: ArrayLike<number>): Float64Array {
-  const order = Uint32Array.from({ length: values.length }, (_, index) => index);
-  order.sort((a, b) => (values[a] as number) - (values[b] as number));
+  const order = ascendingOrder(values);
   const ranks = new Float64Array(values.length);
   let start = 0;
   while (start < order.length) {
-    const value = values[order[start] as number];
-    let end = start + 1;
-    while (end < order.length && values[order[end] as number] === value) end++;
+    const end = endOfTies(values, order, start);
     for (let place = start; place < end; place++) ranks[order[place] as number] = (start + 1 + end) / 2;
     start = end;
   }
   return ranks;
+}
+
+function endOfTies(values: ArrayLike<number>, order: Uint32Array, start: number): number {
+  const value = values[order[start] as number];
+  let end = start + 1;
+  while (end < order.length && values[order[end] as number] === value) end++;
+  return end;
 }
 
 /** AUROCs of several scores of the same rows, with DeLong's structural components. */
@@ -31,14 +37,56 @@ export interface DeLong {
 }
 
 /**
- * E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988), Biometrics 44:837, computed from mid-ranks:
- * X. Sun, W. Xu (2014), IEEE Signal Processing Letters 21:1389, equations 5 to 8. Exact with ties, O(n log n).
- *
- * @param scores one vector a score, each [rows]; labels [rows] are 0 or 1.
- * @returns null when either class is absent.
- * @throws StatisticsError for lengths that differ, scores that are not finite, labels that are not 0 or 1.
+ * One score's structural components in half pairs, whole numbers so that sums over rows are exact in any order:
+ * of an event, 2·(non-events below it) + ties; of a non-event, 2·(events above it) + ties.
  */
-export function deLong(scores: readonly ArrayLike<number>[], labels: ArrayLike<number>): DeLong | null {
+interface Components {
+  readonly ofEvents: Float64Array;
+  readonly ofNonEvents: Float64Array;
+  /** Over events; twice the pairs in order. */
+  readonly halfPairs: number;
+  readonly ranks: Float64Array;
+}
+
+function components(
+  score: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  events: number,
+  placeOfRow: Uint32Array,
+): Components {
+  const nonEvents = labels.length - events;
+  const order = ascendingOrder(score);
+  const ofEvents = new Float64Array(events);
+  const ofNonEvents = new Float64Array(nonEvents);
+  const ranks = new Float64Array(labels.length);
+  let halfPairs = 0;
+  let eventsBelow = 0;
+  let start = 0;
+  while (start < order.length) {
+    const end = endOfTies(score, order, start);
+    let tiedEvents = 0;
+    for (let place = start; place < end; place++) tiedEvents += labels[order[place] as number] as number;
+    const tiedNonEvents = end - start - tiedEvents;
+    const nonEventsBelow = start - eventsBelow;
+    const ofEvent = 2 * nonEventsBelow + tiedNonEvents;
+    const ofNonEvent = 2 * (events - eventsBelow - tiedEvents) + tiedEvents;
+    halfPairs += tiedEvents * ofEvent;
+    for (let place = start; place < end; place++) {
+      const row = order[place] as number;
+      ranks[row] = (start + 1 + end) / 2;
+      if (labels[row] === 1) ofEvents[placeOfRow[row] as number] = ofEvent;
+      else ofNonEvents[placeOfRow[row] as number] = ofNonEvent;
+    }
+    eventsBelow += tiedEvents;
+    start = end;
+  }
+  return { ofEvents, ofNonEvents, halfPairs, ranks };
+}
+
+function allComponents(
+  scores: readonly ArrayLike<number>[],
+  labels: ArrayLike<number>,
+): { readonly events: number; readonly nonEvents: number; readonly parts: readonly Components[] } | null {
   for (const [index, score] of scores.entries()) {
     assertSameLength(score, labels, 'scores and labels');
     assertFinite(score, `scores[${index}]`);
@@ -46,66 +94,63 @@ export function deLong(scores: readonly ArrayLike<number>[], labels: ArrayLike<n
   const events = countEvents(labels);
   const nonEvents = labels.length - events;
   if (events === 0 || nonEvents === 0) return null;
-
-  const auroc: number[] = [];
-  const ranks: Float64Array[] = [];
-  // Structural components: for each event the share of non-events below it, for each non-event the share of events above it.
-  const ofEvents: Float64Array[] = [];
-  const ofNonEvents: Float64Array[] = [];
-  for (const score of scores) {
-    const ofClass = (wanted: number): Float64Array => {
-      const values: number[] = [];
-      for (let row = 0; row < labels.length; row++) if (labels[row] === wanted) values.push(score[row] as number);
-      return midRanks(Float64Array.from(values));
-    };
-    const all = midRanks(score);
-    const within = [ofClass(0), ofClass(1)] as const;
-    const v10 = new Float64Array(events);
-    const v01 = new Float64Array(nonEvents);
-    const next = [0, 0];
-    let rankSum = 0;
-    for (let row = 0; row < labels.length; row++) {
-      const rank = all[row] as number;
-      if (labels[row] === 1) {
-        const place = next[1] as number;
-        next[1] = place + 1;
-        v10[place] = (rank - (within[1][place] as number)) / nonEvents;
-        rankSum += rank;
-      } else {
-        const place = next[0] as number;
-        next[0] = place + 1;
-        v01[place] = 1 - (rank - (within[0][place] as number)) / events;
-      }
-    }
-    auroc.push((rankSum - (events * (events + 1)) / 2) / (events * nonEvents));
-    ranks.push(all);
-    ofEvents.push(v10);
-    ofNonEvents.push(v01);
+  const placeOfRow = new Uint32Array(labels.length);
+  const next: [number, number] = [0, 0];
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row] as 0 | 1;
+    placeOfRow[row] = next[label]++;
   }
+  return { events, nonEvents, parts: scores.map((score) => components(score, labels, events, placeOfRow)) };
+}
+
+/**
+ * E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988), Biometrics 44:837, computed from ranks:
+ * X. Sun, W. Xu (2014), IEEE Signal Processing Letters 21:1389, equations 5 to 8. Exact with ties, O(n), the same in any order of rows.
+ *
+ * @param scores one vector a score, each [rows]; labels [rows] are 0 or 1.
+ * @returns null when either class is absent.
+ * @throws StatisticsError for lengths that differ, scores that are not finite, labels that are not 0 or 1.
+ */
+export function deLong(scores: readonly ArrayLike<number>[], labels: ArrayLike<number>): DeLong | null {
+  const all = allComponents(scores, labels);
+  if (all === null) return null;
+  const { events, nonEvents, parts } = all;
+  const auroc = parts.map(({ halfPairs }) => halfPairs / (2 * events * nonEvents));
+  const ranks = parts.map((part) => part.ranks);
   if (events < 2 || nonEvents < 2) return { events, nonEvents, auroc, covariance: null, ranks };
-  const covariance = scores.map((_, i) =>
-    scores.map(
-      (_, j) =>
-        sampleCovariance(ofEvents[i] as Float64Array, ofEvents[j] as Float64Array) / events +
-        sampleCovariance(ofNonEvents[i] as Float64Array, ofNonEvents[j] as Float64Array) / nonEvents,
+  const covariance = parts.map((a) =>
+    parts.map(
+      (b) =>
+        sampleCovariance(a.ofEvents, b.ofEvents) / (4 * nonEvents * nonEvents * events) +
+        sampleCovariance(a.ofNonEvents, b.ofNonEvents) / (4 * events * events * nonEvents),
     ),
   );
   return { events, nonEvents, auroc, covariance, ranks };
 }
 
+/** Sample covariance of two vectors of whole numbers, its sums exact: (n·Σab - Σa·Σb) / (n (n - 1)). */
 function sampleCovariance(a: Float64Array, b: Float64Array): number {
-  const n = a.length;
-  let meanA = 0;
-  let meanB = 0;
-  for (let index = 0; index < n; index++) {
-    meanA += a[index] as number;
-    meanB += b[index] as number;
+  const n = BigInt(a.length);
+  const products = exactSumOf(a.length, (index) => (a[index] as number) * (b[index] as number));
+  const sumA = exactSumOf(a.length, (index) => a[index] as number);
+  const sumB = exactSumOf(b.length, (index) => b[index] as number);
+  return Number(n * products - sumA * sumB) / Number(n * (n - 1n));
+}
+
+/** A double holds every whole number up to this, so a running sum is emptied into a BigInt before it gets there. */
+const emptyAt = 2 ** 52;
+
+function exactSumOf(length: number, term: (index: number) => number): bigint {
+  let total = 0n;
+  let running = 0;
+  for (let index = 0; index < length; index++) {
+    running += term(index);
+    if (running > emptyAt || running < -emptyAt) {
+      total += BigInt(running);
+      running = 0;
+    }
   }
-  meanA /= n;
-  meanB /= n;
-  let sum = 0;
-  for (let index = 0; index < n; index++) sum += ((a[index] as number) - meanA) * ((b[index] as number) - meanB);
-  return sum / (n - 1);
+  return total + BigInt(running);
 }
 
 export type AurocInterval = 'plain' | 'logit';
@@ -129,67 +174,36 @@ export function aurocEstimate(
   if (value === 0 || value === 1) return pointEstimate(value, 'perfect_separation');
   if (!(variance > 0)) return pointEstimate(value, 'zero_variance');
   const standardError = Math.sqrt(variance);
-  if (interval === 'plain') return waldEstimate(value, standardError, 0, 1);
-  const logit = Math.log(value / (1 - value));
-  const half = (twoSidedZ * standardError) / (value * (1 - value));
-  return { value, low: logistic(logit - half), high: logistic(logit + half), standardError };
+  return interval === 'plain' ? waldEstimate(value, standardError, 0, 1) : logitEstimate(value, standardError);
 }
 
-function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x));
-}
-
-function isConstant(values: ArrayLike<number>): boolean {
-  for (let index = 1; index < values.length; index++) if (values[index] !== values[0]) return false;
-  return true;
-}
-
-/** AUROC of a first score minus that of a second one on the same rows. */
-export interface AurocDifference {
-  readonly estimate: Estimate;
-  /** One-sided 95% lower bound; null when undefined. */
-  readonly oneSidedLower: number | null;
-  /** Upper end of the two-sided 95% interval; null when undefined. */
-  readonly twoSidedUpper: number | null;
-  /** Smallest loss that would be ruled out with 80% power: 2.486 standard errors; null when undefined. */
-  readonly resolvableMargin: number | null;
-}
+export type AurocDifference = PairedDifference;
 
 /**
- * Paired difference of two AUROCs with DeLong's covariance: variance = V11 + V22 - 2·V12.
+ * Paired difference of two AUROCs, first minus second, with DeLong's covariance: variance = V11 + V22 - 2·V12, taken from the
+ * differences of the structural components so that nothing cancels.
  * Two scores that rank every row alike differ by exactly 0; otherwise a variance of 0 leaves the bounds undefined (`zero_variance`).
+ *
+ * @param levels error levels of the two bounds; those of a look among several come from `spendingBoundaries`.
  */
 export function aurocDifference(
   first: ArrayLike<number>,
   second: ArrayLike<number>,
   labels: ArrayLike<number>,
+  levels: Levels = singleLook,
 ): AurocDifference {
-  const none = { oneSidedLower: null, twoSidedUpper: null, resolvableMargin: null };
-  const result = deLong([first, second], labels);
-  if (result === null) {
-    return { estimate: undefinedEstimate(labels.length === 0 ? 'no_rows' : 'single_class'), ...none };
-  }
-  const value = (result.auroc[0] as number) - (result.auroc[1] as number);
-  if (result.covariance === null) return { estimate: pointEstimate(value, 'too_few_for_interval'), ...none };
-  const ranks = result.ranks as readonly [Float64Array, Float64Array];
-  if (ranks[0].every((rank, row) => rank === ranks[1][row])) {
-    return {
-      estimate: { value: 0, low: 0, high: 0, standardError: 0 },
-      oneSidedLower: 0,
-      twoSidedUpper: 0,
-      resolvableMargin: 0,
-    };
-  }
-  const [[v11, v12], [, v22]] = result.covariance as unknown as [[number, number], [number, number]];
-  const variance = v11 + v22 - 2 * v12;
-  // Rounding alone may leave a remainder of the order of the parts' last digits.
-  if (!(variance > 1e-14 * (v11 + v22))) return { estimate: pointEstimate(value, 'zero_variance'), ...none };
-  const standardError = Math.sqrt(variance);
-  const estimate = waldEstimate(value, standardError, -1, 1);
-  return {
-    estimate,
-    oneSidedLower: Math.max(-1, value - oneSidedZ * standardError),
-    twoSidedUpper: estimate.high,
-    resolvableMargin: resolvableZ * standardError,
-  };
+  const all = allComponents([first, second], labels);
+  if (all === null) return unboundedDifference(null, labels.length === 0 ? 'no_rows' : 'single_class');
+  const { events, nonEvents } = all;
+  const [a, b] = all.parts as readonly [Components, Components];
+  const value = (a.halfPairs - b.halfPairs) / (2 * events * nonEvents);
+  if (events < 2 || nonEvents < 2) return unboundedDifference(value, 'too_few_for_interval');
+  if (isSame(a.ranks, b.ranks)) return noDifference;
+  const ofEvents = a.ofEvents.map((half, index) => half - (b.ofEvents[index] as number));
+  const ofNonEvents = a.ofNonEvents.map((half, index) => half - (b.ofNonEvents[index] as number));
+  const variance =
+    sampleCovariance(ofEvents, ofEvents) / (4 * nonEvents * nonEvents * events) +
+    sampleCovariance(ofNonEvents, ofNonEvents) / (4 * events * events * nonEvents);
+  if (!(variance > 0)) return unboundedDifference(value, 'zero_variance');
+  return waldDifference(value, Math.sqrt(variance), levels, -1, 1);
 }

@@ -11,7 +11,12 @@ export type UndefinedReason =
   | 'perfect_separation'
   | 'separation'
   | 'not_converged'
-  | 'single_bin';
+  | 'single_bin'
+  | 'class_absent'
+  | 'infinite_loss'
+  | 'none_called_positive'
+  | 'none_called_negative'
+  | 'no_events_called';
 
 export const confidence = 0.95;
 
@@ -22,8 +27,37 @@ export const oneSidedZ: number = normalQuantile(confidence);
 /** Standard errors a loss must be away to be ruled out by the one-sided bound at 80% power: 1.644854 + 0.841621 = 2.486475. */
 export const resolvableZ: number = oneSidedZ + normalQuantile(0.8);
 
+/** Share of trials of the size asked for that would rule the margin out, wherever a power is named without its own figure. */
+export const power = 0.8;
+
+/** Error levels of a comparison: of its one-sided lower bound, and of the two-sided interval whose upper end shows harm. */
+export interface Levels {
+  readonly oneSided: number;
+  readonly twoSided: number;
+}
+
+/** Levels of a single look; a look among several takes those of `spendingBoundaries`. */
+export const singleLook: Levels = { oneSided: 0.05, twoSided: 0.05 };
+
+/** Standard normal deviate exceeded with probability `level`. @throws StatisticsError `out_of_range`. */
+export function upperDeviate(level: number): number {
+  return -normalQuantile(level);
+}
+
 export function undefinedEstimate(reason: string): Estimate {
   return { value: null, low: null, high: null, standardError: null, reason };
+}
+
+/** 1 / (1 + e^-x). */
+export function logistic(x: number): number {
+  return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+}
+
+/** Wald interval on log odds, transformed back: stays inside (0, 1), which `value` must lie in. */
+export function logitEstimate(value: number, standardError: number): Estimate {
+  const logit = Math.log(value) - Math.log1p(-value);
+  const half = (twoSidedZ * standardError) / (value * (1 - value));
+  return { value, low: logistic(logit - half), high: logistic(logit + half), standardError };
 }
 
 /** A figure whose interval is undefined. */

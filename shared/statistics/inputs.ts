@@ -53,3 +53,30 @@ export function assertProbabilities(values: ArrayLike<number>): void {
     }
   }
 }
+
+/** True when all entries are equal, also for none or one. */
+export function isConstant(values: ArrayLike<number>): boolean {
+  for (let index = 1; index < values.length; index++) if (values[index] !== values[0]) return false;
+  return true;
+}
+
+/** True when two vectors hold the same numbers. */
+export function isSame(first: ArrayLike<number>, second: ArrayLike<number>): boolean {
+  if (first.length !== second.length) return false;
+  for (let index = 0; index < first.length; index++) if (first[index] !== second[index]) return false;
+  return true;
+}
+
+/** @throws StatisticsError `out_of_range` when a number that must be positive and finite is not. */
+export function assertPositive(value: number, name: string): void {
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new StatisticsError('out_of_range', `${name} is ${value}, not positive`, { name });
+  }
+}
+
+/** @throws StatisticsError `out_of_range` when a share is not strictly between 0 and 1. */
+export function assertOpenShare(value: number, name: string): void {
+  if (!(value > 0 && value < 1)) {
+    throw new StatisticsError('out_of_range', `${name} is ${value}, not strictly between 0 and 1`, { name });
+  }
+}

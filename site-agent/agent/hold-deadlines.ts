@@ -31,10 +31,10 @@ export function endedHold(
   if (nowMs < holdEndsMs(policy, heldSinceMs)) return null;
   const held = { since: new Date(heldSinceMs).toISOString(), judgedAt: new Date(nowMs).toISOString() };
   const evidence = { ...last.evidence, held };
-  const decision = decide(policy, evidence);
+  const decision = decide(policy, last.package, evidence);
   // Under rules approved since then the same evidence may say something else; that is no expiry.
   if (decision.decision !== 'reject' || decision.reasons[0]?.code !== 'hold.expired') return null;
-  return { decision: { ...decision, decision: 'reject' }, evidence };
+  return { decision: { ...decision, decision: 'reject' }, package: last.package, evidence };
 }
 
 /** Rejects every release held for longer than the policy that was signed for it allows. What is to be reported is on disk then. */

@@ -1,4 +1,4 @@
-import type { Estimate, Evidence, Judgement } from '../../shared/plan/judgement.ts';
+import type { Estimate, Evidence, Judgement, PackageRecord } from '../../shared/plan/judgement.ts';
 import { type Plan, planSchema } from '../../shared/plan/plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
@@ -14,7 +14,14 @@ import type { SiteTable } from '../data/site-table.ts';
 import { decide } from './decide.ts';
 import { selectRows } from './judged-rows.ts';
 import { JudgingError } from './judging-error.ts';
-import { modelFile, packageProblems, planFile, preprocessingFile, type ReleasePackage } from './release-package.ts';
+import {
+  modelFile,
+  packageProblems,
+  parentOf,
+  planFile,
+  preprocessingFile,
+  type ReleasePackage,
+} from './release-package.ts';
 import { interfaceProblem, openScorer } from './scorer.ts';
 import { shiftReport } from './shift-report.ts';
 
@@ -45,8 +52,8 @@ export interface JudgeInput {
  * Rejects only when aborted or on a defect: what is wrong with a release is in the judgement.
  */
 export async function judgeRelease(input: JudgeInput, signal?: AbortSignal): Promise<Judgement> {
-  const evidence = await buildEvidence(input, signal);
-  return { decision: decide(input.policy, evidence), evidence };
+  const { package: record, evidence } = await buildEvidence(input, signal);
+  return { decision: decide(input.policy, record, evidence), package: record, evidence };
 }
 
 interface Scores {
@@ -54,7 +61,10 @@ interface Scores {
   readonly values: Float32Array | null;
 }
 
-async function buildEvidence(input: JudgeInput, signal?: AbortSignal): Promise<Evidence> {
+async function buildEvidence(
+  input: JudgeInput,
+  signal?: AbortSignal,
+): Promise<Pick<Judgement, 'package' | 'evidence'>> {
   const { plan, planDigest, policy, table, release, current } = input;
   const selection = selectRows(table, plan.data, [
     plan.data.trainingCutoff,
@@ -68,18 +78,25 @@ async function buildEvidence(input: JudgeInput, signal?: AbortSignal): Promise<E
   let scores: Scores = { problems, values: null };
   if (problems.length === 0) scores = await scoreWith(release, plan, raw, selection.judged.length, signal);
 
+  const record: PackageRecord = {
+    wardround: 'package/1',
+    version: release.ref.version,
+    digest: release.ref.digest,
+    plan: planDigest,
+    parent: parentOf(release),
+    trainingCutoff: release.trainingCutoff,
+    valid: scores.problems.length === 0,
+    problems: scores.problems.slice(0, 100).map((text) => text.slice(0, 500)),
+  };
   const base = {
-    wardround: 'evidence/1',
+    wardround: 'evidence/2',
     site: input.site,
     plan: planDigest,
     release: { version: release.ref.version, digest: release.ref.digest },
     current: current === null ? null : { version: current.ref.version, digest: current.ref.digest },
-    package: {
-      valid: scores.problems.length === 0,
-      problems: scores.problems.slice(0, 100).map((text) => text.slice(0, 500)),
-    },
     kind: selection.kind,
     judgedFrom: selection.judgedFromMs === null ? null : new Date(selection.judgedFromMs).toISOString(),
+    judgedAt: new Date(input.nowMs).toISOString(),
     task: plan.task.kind,
     ...(input.heldSinceMs === null
       ? {}
@@ -93,13 +110,16 @@ async function buildEvidence(input: JudgeInput, signal?: AbortSignal): Promise<E
   };
   if (scores.values === null || typeof reference === 'string') {
     return {
-      ...base,
-      ...nothingComputed('package_invalid'),
-      rows: 0,
-      events: null,
-      nonEvents: null,
-      excluded,
-      shift: [],
+      package: record,
+      evidence: {
+        ...base,
+        ...nothingComputed('package_invalid'),
+        rows: 0,
+        events: null,
+        nonEvents: null,
+        excluded,
+        shift: [],
+      },
     };
   }
 
@@ -123,13 +143,16 @@ async function buildEvidence(input: JudgeInput, signal?: AbortSignal): Promise<E
   });
   if (plan.task.kind !== 'binary') {
     return {
-      ...base,
-      ...nothingComputed('task_not_judged'),
-      rows: judged.length,
-      events: null,
-      nonEvents: null,
-      excluded,
-      shift,
+      package: record,
+      evidence: {
+        ...base,
+        ...nothingComputed('task_not_judged'),
+        rows: judged.length,
+        events: null,
+        nonEvents: null,
+        excluded,
+        shift,
+      },
     };
   }
 
@@ -141,8 +164,9 @@ async function buildEvidence(input: JudgeInput, signal?: AbortSignal): Promise<E
   const noCurrent = undefinedEstimate(current === null ? 'no_current_model' : 'current_model_unusable');
   const difference = before === null ? null : aurocDifference(now, before, labels);
   const { slope, intercept } = calibrate(now, labels);
-  return {
+  const evidence: Evidence = {
     ...base,
+    ...nothingComputed('no_rows'),
     rows: judged.length,
     events,
     nonEvents: judged.length - events,
@@ -166,6 +190,7 @@ async function buildEvidence(input: JudgeInput, signal?: AbortSignal): Promise<E
     shift,
     resolvableMargin: difference?.resolvableMargin ?? null,
   };
+  return { package: record, evidence };
 }
 
 /** The consortium's reference, null when there is none, or what is wrong with the one the release carries. */
@@ -272,17 +297,48 @@ function takesSameRows(current: ReleasePackage, plan: Plan): boolean {
   }
 }
 
-function nothingComputed(
-  reason: string,
-): Pick<Evidence, 'auroc' | 'difference' | 'brier' | 'calibration' | 'prevalence' | 'resolvableMargin'> {
+type Computed = Omit<
+  Evidence,
+  | 'wardround'
+  | 'site'
+  | 'plan'
+  | 'release'
+  | 'current'
+  | 'kind'
+  | 'judgedFrom'
+  | 'judgedAt'
+  | 'task'
+  | 'rows'
+  | 'events'
+  | 'nonEvents'
+  | 'excluded'
+  | 'shift'
+  | 'held'
+>;
+
+/** Evidence of which no figure is defined, and why. */
+function nothingComputed(reason: string): Computed {
   const none: Estimate = undefinedEstimate(reason);
   return {
     auroc: { new: none, current: none, difference: none },
     difference: { oneSidedLower: null, twoSidedUpper: null },
     brier: { new: none, current: none },
     calibration: { slope: none, intercept: none },
+    performance: null,
+    comparison: null,
+    subgroups: [],
+    slices: [],
+    lossTree: [],
     prevalence: { site: none, consortium: null, ownTraining: null },
+    multivariate: null,
+    labelShift: null,
+    gap: null,
+    unlabelled: null,
+    update: null,
+    data: { unseenLevels: [], pendingShare: null, latestRowAt: null },
     resolvableMargin: null,
+    power: { eventsPerWeek: null, eventsForMargin: null, eventsForNetBenefit: null },
+    look: { number: 1, informationFraction: null, oneSidedLevel: 0.05, twoSidedLevel: 0.05, earlier: [] },
   };
 }
 

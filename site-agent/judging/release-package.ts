@@ -77,6 +77,13 @@ export function packageProblems(release: ReleasePackage, plan: Digest | null): s
   return problems;
 }
 
+/** The version a release was trained from, as its card says; null for a first one, and where no card can be read. */
+export function parentOf(release: ReleasePackage): ReleaseVersion | null {
+  const bytes = release.files.get(cardFile);
+  const card = z.looseObject({ parent: releaseVersionText.nullable() }).safeParse(bytes && parseJson(bytes));
+  return card.success ? card.data.parent : null;
+}
+
 function cardProblems(bytes: Uint8Array, version: ReleaseVersion, plan: Digest): string[] {
   const card = z.looseObject({ version: z.string(), plan: z.string() }).safeParse(parseJson(bytes));
   if (!card.success) return [`${cardFile} is not JSON with version and plan`];

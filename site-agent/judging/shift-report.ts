@@ -81,9 +81,13 @@ export function shiftReport(input: ShiftInput): ColumnShift[] {
       p: comparison.p,
       adjustedP,
       psi: comparison.psi,
+      jensenShannon: null,
+      scaledWasserstein: null,
+      kolmogorov: null,
       missingRate: comparison.missingRate,
       referenceMissingRate: comparison.referenceMissingRate,
       found,
+      large: found,
       kind: look?.kind ?? null,
       // Names of levels have no bound in the contract; sentences on the wire have.
       explanation: look?.explanation.slice(0, 900) ?? null,

@@ -1,10 +1,7 @@
 import type { Estimate } from '../plan/judgement.ts';
-import { undefinedEstimate, waldEstimate } from './estimate.ts';
-import { assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
-
-/** Half the distance from the largest float32 below 1 to 1: probabilities nearer to 0 or 1 are moved there before taking log odds. */
-const probabilityClip = 2 ** -24;
-const maximumSteps = 100;
+import { type BinomialFit, fitBinomial } from './binomial-fit.ts';
+import { type BinomialGroups, groupByProbability, groupLogits } from './binomial-groups.ts';
+import { twoSidedZ, undefinedEstimate, waldEstimate } from './estimate.ts';
 
 export interface Calibration {
   /** Slope of log odds of the outcome on log odds of the prediction; 1 is ideal, below 1 means predictions are too extreme. */
@@ -15,133 +12,134 @@ export interface Calibration {
 
 /**
  * Logistic recalibration. D. R. Cox (1958), Biometrika 45:562; E. W. Steyerberg (2019), Clinical Prediction Models, section 15.3:
- * slope b from logit P(y) = a + b·logit(p), intercept a from logit P(y) = a + logit(p), by maximum likelihood (Newton's method with
- * step halving), Wald intervals from the expected information.
+ * slope b from logit P(y) = a + b·logit(p), intercept a from logit P(y) = a + logit(p), by maximum likelihood, Wald intervals from the
+ * expected information. Predictions nearer to 0 or 1 than 2^-24 are moved there.
  *
  * Undefined: `no_rows`, `single_class`; the slope also for `constant_scores`, and for `separation`, where a threshold divides the
  * classes and the likelihood has no maximum.
  */
 export function calibrate(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Calibration {
-  assertSameLength(probabilities, labels, 'probabilities and labels');
-  assertProbabilities(probabilities);
-  const events = countEvents(labels);
-  const n = labels.length;
-  if (n === 0 || events === 0 || events === n) {
-    const reason = n === 0 ? 'no_rows' : 'single_class';
-    return { slope: undefinedEstimate(reason), intercept: undefinedEstimate(reason) };
-  }
-  const logits = Float64Array.from({ length: n }, (_, row) => {
-    const p = Math.min(1 - probabilityClip, Math.max(probabilityClip, probabilities[row] as number));
-    return Math.log(p / (1 - p));
-  });
-  return { slope: slopeOf(logits, labels), intercept: interceptOf(logits, labels) };
+  return calibrateGroups(groupByProbability(probabilities, labels));
 }
 
-function slopeOf(logits: Float64Array, labels: ArrayLike<number>): Estimate {
-  const range = [
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  ] as [[number, number], [number, number]];
-  for (let row = 0; row < logits.length; row++) {
-    const ofClass = range[labels[row] as 0 | 1];
-    ofClass[0] = Math.min(ofClass[0], logits[row] as number);
-    ofClass[1] = Math.max(ofClass[1], logits[row] as number);
-  }
-  const [[low0, high0], [low1, high1]] = range;
-  if (Math.min(low0, low1) === Math.max(high0, high1)) return undefinedEstimate('constant_scores');
-  // With one predictor the maximum exists exactly when the classes overlap: A. Albert, J. A. Anderson (1984), Biometrika 71:1.
-  if (high0 <= low1 || high1 <= low0) return undefinedEstimate('separation');
-
-  const { mean, scale } = moments(logits);
-  const standard = logits.map((logit) => (logit - mean) / scale);
-  const fit = newton(standard, labels, null);
-  if (fit === null) return undefinedEstimate('not_converged');
-  return waldEstimate(fit.slope / scale, fit.slopeError / scale);
+/** As `calibrate`, from rows grouped by prediction. */
+export function calibrateGroups(groups: BinomialGroups): Calibration {
+  const intercept = fitLogisticIntercept(groups);
+  const line = fitLogisticLine(groups);
+  return {
+    slope: 'reason' in line ? undefinedEstimate(line.reason) : waldEstimate(line.slope, line.slopeError),
+    intercept: 'reason' in intercept ? undefinedEstimate(intercept.reason) : interceptEstimate(intercept),
+  };
 }
 
-function interceptOf(logits: Float64Array, labels: ArrayLike<number>): Estimate {
-  const fit = newton(null, labels, logits);
-  return fit === null ? undefinedEstimate('not_converged') : waldEstimate(fit.intercept, fit.interceptError);
+function interceptEstimate(fit: BinomialFit): Estimate {
+  return waldEstimate(fit.coefficients[0] as number, Math.sqrt(fit.covariance[0]?.[0] as number));
 }
 
-function moments(values: Float64Array): { readonly mean: number; readonly scale: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, scale: Math.sqrt(square) };
+/** Why a likelihood has no maximum here. */
+export interface NoFit {
+  readonly reason: 'no_rows' | 'single_class' | 'constant_scores' | 'separation' | 'not_converged';
 }
 
-interface LogisticFit {
+export interface LogisticLine {
   readonly intercept: number;
   readonly slope: number;
-  readonly interceptError: number;
   readonly slopeError: number;
+  readonly logLikelihood: number;
+}
+
+function missingClass(groups: BinomialGroups): NoFit | null {
+  if (groups.totalRows === 0) return { reason: 'no_rows' };
+  if (groups.totalEvents === 0 || groups.totalEvents === groups.totalRows) return { reason: 'single_class' };
+  return null;
+}
+
+/** Fit of logit P(y) = a + logit(p): one coefficient, a. */
+export function fitLogisticIntercept(groups: BinomialGroups): BinomialFit | NoFit {
+  const missing = missingClass(groups);
+  if (missing !== null) return missing;
+  const ones = new Float64Array(groups.rows.length).fill(1);
+  return (
+    fitBinomial([ones], { events: groups.events, rows: groups.rows, offset: groupLogits(groups) }) ?? {
+      reason: 'not_converged',
+    }
+  );
+}
+
+/** Fit of logit P(y) = a + b·logit(p). */
+export function fitLogisticLine(groups: BinomialGroups): LogisticLine | NoFit {
+  const missing = missingClass(groups);
+  if (missing !== null) return missing;
+  const logits = groupLogits(groups);
+  const refusal = noLine(groups, logits);
+  if (refusal !== null) return refusal;
+
+  let mean = 0;
+  for (let group = 0; group < logits.length; group++) {
+    mean += ((groups.rows[group] as number) * (logits[group] as number)) / groups.totalRows;
+  }
+  let variance = 0;
+  for (let group = 0; group < logits.length; group++) {
+    variance += ((groups.rows[group] as number) * ((logits[group] as number) - mean) ** 2) / groups.totalRows;
+  }
+  const scale = Math.sqrt(variance);
+  const ones = new Float64Array(logits.length).fill(1);
+  const fit = fitBinomial([ones, logits.map((logit) => (logit - mean) / scale)], groups);
+  if (fit === null) return { reason: 'not_converged' };
+  const [a, b] = fit.coefficients as [number, number];
+  return {
+    intercept: a - (b * mean) / scale,
+    slope: b / scale,
+    slopeError: Math.sqrt(fit.covariance[1]?.[1] as number) / scale,
+    logLikelihood: fit.logLikelihood,
+  };
+}
+
+function noLine(groups: BinomialGroups, logits: Float64Array): NoFit | null {
+  const low = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as [number, number];
+  const high = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY] as [number, number];
+  for (let group = 0; group < logits.length; group++) {
+    const logit = logits[group] as number;
+    const events = groups.events[group] as number;
+    for (const label of [0, 1] as const) {
+      if ((label === 1 ? events : (groups.rows[group] as number) - events) <= 0) continue;
+      low[label] = Math.min(low[label], logit);
+      high[label] = Math.max(high[label], logit);
+    }
+  }
+  if (Math.min(...low) === Math.max(...high)) return { reason: 'constant_scores' };
+  // With one predictor the maximum exists exactly when the classes overlap: A. Albert, J. A. Anderson (1984), Biometrika 71:1.
+  if (high[0] <= low[1] || high[1] <= low[0]) return { reason: 'separation' };
+  return null;
 }
 
 /**
- * Maximum likelihood of logit P(y) = offset + a + b·x, with x absent for an intercept alone.
- * @returns null when the gradient has not vanished after 100 steps.
+ * Observed over expected events, O/E = Σy / Σp, with a 95% interval on the log scale: exp(ln(O/E) ± 1.96·se), se² = (1 - O/n) / O, the
+ * expected number taken as known (T. P. A. Debray et al. 2017, BMJ 356:i6460, appendix; R. D. Riley et al. 2021, Stat. Med. 40:4230).
+ * `standardError` is that of ln(O/E). Undefined: `no_rows`, `nothing_expected` (all p are 0); no interval for `single_class`.
  */
-function newton(
-  predictor: Float64Array | null,
-  labels: ArrayLike<number>,
-  offset: Float64Array | null,
-): LogisticFit | null {
-  const n = labels.length;
-  let a = 0;
-  let b = 0;
-  let current = evaluate(a, b);
-  for (let step = 0; step < maximumSteps; step++) {
-    const { gradientA, gradientB, aa, ab, bb } = current;
-    const determinant = predictor === null ? aa : aa * bb - ab * ab;
-    if (!(determinant > 0)) return null;
-    const stepA = predictor === null ? gradientA / aa : (bb * gradientA - ab * gradientB) / determinant;
-    const stepB = predictor === null ? 0 : (aa * gradientB - ab * gradientA) / determinant;
-    let share = 1;
-    let next = evaluate(a + stepA, b + stepB);
-    // Newton's step may overshoot far from the maximum; halve it until the likelihood does not fall.
-    while (next.logLikelihood < current.logLikelihood - 1e-12 * Math.abs(current.logLikelihood) && share > 1e-8) {
-      share /= 2;
-      next = evaluate(a + share * stepA, b + share * stepB);
-    }
-    a += share * stepA;
-    b += share * stepB;
-    current = next;
-    if (Math.abs(share * stepA) <= 1e-12 * (1 + Math.abs(a)) && Math.abs(share * stepB) <= 1e-12 * (1 + Math.abs(b))) {
-      const { aa, ab, bb } = current;
-      const information = predictor === null ? aa : aa * bb - ab * ab;
-      if (!(information > 0)) return null;
-      return {
-        intercept: a,
-        slope: b,
-        interceptError: Math.sqrt(predictor === null ? 1 / aa : bb / information),
-        slopeError: predictor === null ? 0 : Math.sqrt(aa / information),
-      };
-    }
-  }
-  return null;
+export function observedExpected(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Estimate {
+  return observedExpectedOfGroups(groupByProbability(probabilities, labels));
+}
 
-  function evaluate(a: number, b: number) {
-    let logLikelihood = 0;
-    let gradientA = 0;
-    let gradientB = 0;
-    let aa = 0;
-    let ab = 0;
-    let bb = 0;
-    for (let row = 0; row < n; row++) {
-      const x = predictor === null ? 0 : (predictor[row] as number);
-      const eta = a + b * x + (offset === null ? 0 : (offset[row] as number));
-      const y = labels[row] as number;
-      const small = Math.exp(-Math.abs(eta));
-      const p = eta >= 0 ? 1 / (1 + small) : small / (1 + small);
-      // log(1 + e^eta) without overflow; y·eta minus that is the row's log likelihood.
-      logLikelihood += y * eta - (Math.max(0, eta) + Math.log1p(small));
-      const weight = small / ((1 + small) * (1 + small));
-      gradientA += y - p;
-      gradientB += (y - p) * x;
-      aa += weight;
-      ab += weight * x;
-      bb += weight * x * x;
-    }
-    return { logLikelihood, gradientA, gradientB, aa, ab, bb };
+/** As `observedExpected`, from rows grouped by prediction. */
+export function observedExpectedOfGroups(groups: BinomialGroups): Estimate {
+  if (groups.totalRows === 0) return undefinedEstimate('no_rows');
+  let expected = 0;
+  for (let group = 0; group < groups.rows.length; group++) {
+    expected += (groups.rows[group] as number) * (groups.probabilities[group] as number);
   }
+  if (expected === 0) return undefinedEstimate('nothing_expected');
+  const observed = groups.totalEvents;
+  const value = observed / expected;
+  if (observed === 0 || observed === groups.totalRows) {
+    return { value, low: null, high: null, standardError: null, reason: 'single_class' };
+  }
+  const standardError = Math.sqrt((1 - observed / groups.totalRows) / observed);
+  return {
+    value,
+    low: value * Math.exp(-twoSidedZ * standardError),
+    high: value * Math.exp(twoSidedZ * standardError),
+    standardError,
+  };
 }

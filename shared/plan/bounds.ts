@@ -24,6 +24,13 @@ export const releaseVersionText = z
     /^[a-z][a-z0-9-]{0,47}\/[1-9][0-9]{0,8}$/,
     'must be a release version such as heart-disease/2',
   ) as unknown as z.ZodType<ReleaseVersion, ReleaseVersion>;
+/** A version as a site may hold it: a release's, or a local variant of one such as heart-disease/2+1. */
+export const siteVersionText = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,47}\/[1-9][0-9]{0,8}(\+[1-9][0-9]{0,5})?$/,
+    'must be a version such as heart-disease/2, or heart-disease/2+1 for a local variant',
+  ) as unknown as z.ZodType<ReleaseVersion, ReleaseVersion>;
 export const shortText = z.string().max(200);
 export const sentence = z.string().max(1000);
 export const rowCount = z.int().min(0);

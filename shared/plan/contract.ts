@@ -125,6 +125,14 @@ export const dataContractSchema = z
       .date()
       .nullable()
       .describe('Date (UTC). Rows before it train; rows on or after it judge. null: each site must declare a holdout.'),
+    outcomeWindowDays: z
+      .int()
+      .min(0)
+      .max(36_500)
+      .default(0)
+      .describe(
+        'Days after the time of prediction until the outcome is final. A row judges only once they have passed: an event is often known before a non-event can be.',
+      ),
     subgroups: z.array(subgroup).max(100).default([]).describe('Groups whose figures are judged and reported apart.'),
     /** Largest share of rows a site may lose to problems (range, level, text in numbers) before training is refused. */
     maximumProblemShare: z

@@ -156,11 +156,7 @@ export const policySchema = z
       .describe('Whether the data can be judged on at all.'),
     subgroups: z
       .strictObject({
-        minimumEvents: z
-          .int()
-          .min(1)
-          .default(20)
-          .describe('Events (and non-events) from which a subgroup is judged.'),
+        minimumEvents: z.int().min(1).default(20).describe('Events (and non-events) from which a subgroup is judged.'),
         margin: z
           .number()
           .min(0)

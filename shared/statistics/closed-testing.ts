@@ -2,7 +2,7 @@ import { binomialLogLikelihood } from './binomial-fit.ts';
 import { groupByProbability, groupLogits } from './binomial-groups.ts';
 import { fitLogisticIntercept, fitLogisticLine } from './calibration.ts';
 import { chiSquareUpper } from './gamma.ts';
-import type { Recalibration } from './recalibration.ts';
+import type { Recalibration } from './recalibration-kinds.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 export type ClosedTestStep = 'none' | 'intercept' | 'logistic' | 'revision';

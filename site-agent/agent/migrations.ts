@@ -72,4 +72,67 @@ export const migrations: readonly string[] = [
     from_version text
   );
   `,
+  `
+  create table predictions (
+    sequence integer primary key autoincrement,
+    version text not null references releases (version),
+    digest text not null,
+    patient text not null,
+    time_ms integer,
+    probability real not null,
+    scored_ms integer not null,
+    shown integer not null check (shown in (0, 1)),
+    role text not null check (role in ('reference', 'new', 'repeat')),
+    subgroups text not null
+  );
+  create unique index predictions_row on predictions (digest, patient, ifnull(time_ms, 'none'));
+  create index predictions_patient on predictions (patient, ifnull(time_ms, 'none'));
+  create table outcomes (
+    sequence integer primary key autoincrement,
+    outcome_of text not null,
+    patient text not null,
+    time_ms integer,
+    outcome real not null,
+    known_ms integer not null,
+    altered integer not null check (altered in (0, 1))
+  );
+  create unique index outcomes_row on outcomes (outcome_of, patient, ifnull(time_ms, 'none'));
+  create table monitors (
+    digest text primary key,
+    version text not null references releases (version),
+    baseline text not null,
+    state text not null,
+    made_ms integer not null
+  );
+  create table model_states (
+    version text primary key references releases (version),
+    model text not null,
+    digest text not null,
+    state text not null check (state in ('shadow', 'active', 'watched', 'revalidating', 'rolled_back', 'withdrawn')),
+    since_ms integer not null,
+    reasons text not null
+  );
+  create table model_notices (
+    sequence integer primary key autoincrement,
+    notice text not null,
+    created_ms integer not null,
+    sent_ms integer
+  );
+  create table revalidations (
+    sequence integer primary key autoincrement,
+    version text not null references releases (version),
+    wanted_ms integer not null,
+    signals text not null,
+    finished_ms integer,
+    decision text
+  );
+  create unique index revalidations_open on revalidations (version) where finished_ms is null;
+  create table scoring_runs (
+    sequence integer primary key autoincrement,
+    started_ms integer not null,
+    finished_ms integer not null,
+    source text not null,
+    counts text not null
+  );
+  `,
 ];

@@ -32,6 +32,29 @@ export function meanLoss(builder: GraphBuilder, plan: Plan, outputs: Value, labe
   return builder.mean(builder.mul(residual, residual));
 }
 
+/**
+ * Adds (mu / 2) · Σ (w - w0)² over the anchored weights, biases too: the proximal term of FedProx.
+ * T. Li et al. (2020), Federated Optimization in Heterogeneous Networks, MLSys, equation 2.
+ *
+ * @param anchors w0 by weight
+ * @param mu a scalar
+ */
+export function withPull(
+  builder: GraphBuilder,
+  loss: Value,
+  weights: ReadonlyMap<string, Value>,
+  anchors: ReadonlyMap<string, Value>,
+  mu: Value,
+): Value {
+  const half = builder.mul(mu, builder.scalar(0.5));
+  let objective = loss;
+  for (const [name, anchor] of anchors) {
+    const apart = builder.sub(weights.get(name) as Value, anchor);
+    objective = builder.add(objective, builder.mul(builder.sum(builder.mul(apart, apart)), half));
+  }
+  return objective;
+}
+
 /** Adds (l2 / 2) · Σ w² over the weights, not the biases; the loss itself when l2 is 0. */
 export function withPenalty(
   builder: GraphBuilder,

@@ -22,3 +22,13 @@ export function isSiteName(value: string): value is SiteName {
 export function isDigest(value: string): value is Digest {
   return digestPattern.test(value);
 }
+
+/** Whether a version is of a model this site made itself: a release's, `+` and a counter, such as `heart-disease/2+1`. No wire carries one. */
+export function isLocalVersion(version: ReleaseVersion): boolean {
+  return version.includes('+');
+}
+
+/** The release a version is of: itself, or the one a local variant was made of. */
+export function releaseOfVersion(version: ReleaseVersion): ReleaseVersion {
+  return (version.split('+', 1)[0] ?? version) as ReleaseVersion;
+}

@@ -54,9 +54,18 @@ export function checkTrainingData(plan: Plan, data: DesignMatrix): void {
  * Everything that must hold before the first step, checked once so that the loops need not.
  * @throws TrainingError; GraphError `wrong_weights`
  */
-export function checkTask({ plan, data, weights }: TrainingTask): void {
+export function checkTask({ plan, data, weights, proximal, trainable }: TrainingTask): void {
   checkTrainingData(plan, data);
   checkWeights(plan, weights);
+  if (proximal !== undefined && !(Number.isFinite(proximal) && proximal >= 0)) {
+    throw new TrainingError('proximal_invalid', `the pull towards the starting weights is ${proximal}`);
+  }
+  if (trainable !== undefined && (trainable.length === 0 || trainable.some((name) => !weights.has(name)))) {
+    throw new TrainingError(
+      'trainable_invalid',
+      `to be trained are [${trainable.join(', ')}]; the plan's model has [${[...weights.keys()].join(', ')}]`,
+    );
+  }
   for (const [name, tensor] of weights) {
     const index = firstNotFinite(tensor.data);
     if (index !== -1) {

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeOnnx } from '../../shared/graph/onnx-file.ts';
 import { stepScalars } from '../../shared/graph/optimiser-update.ts';
-import { buildTrainingStep, type TrainingStep } from '../../shared/graph/training-step.ts';
+import { buildTrainingStep, type StepOptions, type TrainingStep } from '../../shared/graph/training-step.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { batchSchedule } from './batches.ts';
 import { checkTask, deltaOf } from './check-task.ts';
@@ -70,6 +70,12 @@ export class OnnxTrainer implements Trainer {
       state.set(name, new Tensor('float32', new Float32Array(size), shape));
     }
 
+    const pull: Record<string, Tensor> = {};
+    for (const { name, weight, shape } of graph.anchors) {
+      pull[name] = new Tensor('float32', Float32Array.from(task.weights.get(weight)?.data ?? []), shape);
+    }
+    if (graph.anchors.length > 0) pull.proximal = new Tensor('float32', Float32Array.of(task.proximal ?? 0), []);
+
     let fullBatch: { features: Tensor; labels: Tensor } | undefined;
     for (let step = 0; step < schedule.steps; step++) {
       signal.throwIfAborted();
@@ -85,6 +91,7 @@ export class OnnxTrainer implements Trainer {
       }
       const feeds: Record<string, Tensor> = { features: batch.features, labels: batch.labels };
       for (const [name, tensor] of state) feeds[name] = tensor;
+      for (const [name, tensor] of Object.entries(pull)) feeds[name] = tensor;
       for (const [name, value] of Object.entries(stepScalars(plan.training.optimiser, step + 1))) {
         feeds[name] = new Tensor('float32', Float32Array.of(value), []);
       }
@@ -113,15 +120,20 @@ export class OnnxTrainer implements Trainer {
     for (const compiled of all) await (await compiled).session.release();
   }
 
-  /** A round after the first uses the session of the one before: the graph depends on the plan and the thread count only. */
+  /** A round after the first uses the session of the one before: the graph depends on the plan, the thread count and what is trained. */
   async #compile(task: TrainingTask): Promise<Compiled> {
     const threads = threadsFor(task, this.#cores);
     const { data, model, training, task: kind } = task.plan;
-    const key = canonicalJson([threads, kind, model, training.optimiser, training.l2, data.columns, data.label]);
+    const options: StepOptions = {
+      ...(task.trainable === undefined ? {} : { trainable: task.trainable }),
+      pull: task.proximal !== undefined && task.proximal > 0,
+    };
+    const { optimiser, l2 } = training;
+    const key = canonicalJson([threads, kind, model, optimiser, l2, data.columns, data.label, options]);
     const known = this.#compiled.get(key);
     if (known !== undefined) return known;
     const made = (async () => {
-      const step = buildTrainingStep(task.plan);
+      const step = buildTrainingStep(task.plan, options);
       const session = await InferenceSession.create(encodeOnnx(step.graph), {
         executionProviders: ['cpu'],
         intraOpNumThreads: threads,

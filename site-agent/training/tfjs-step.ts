@@ -45,17 +45,44 @@ function meanLoss(tf: TfjsLibrary, plan: Plan, features: Tensor2D, labels: Tenso
     : tf.mean(tf.square(tf.sub(column, labels)));
 }
 
-function penalised(tf: TfjsLibrary, plan: Plan, loss: Scalar, state: TfjsState): Scalar {
+/** What is trained, and the pull towards where it started; `TrainingTask` says what they are. */
+export interface TfjsAdaptation {
+  readonly trainable?: readonly string[] | undefined;
+  readonly proximal: number;
+  /** Starting weights of what is trained, by name; not read when `proximal` is 0. */
+  readonly anchors: TfjsState;
+}
+
+const wholeNetwork: TfjsAdaptation = { proximal: 0, anchors: new Map() };
+
+/** The weights that move. */
+export function movingWeights(
+  weights: TfjsState,
+  { trainable }: Pick<TfjsAdaptation, 'trainable'>,
+): Map<string, Tensor> {
+  return new Map([...weights].filter(([name]) => trainable?.includes(name) ?? true));
+}
+
+function penalised(
+  tf: TfjsLibrary,
+  plan: Plan,
+  loss: Scalar,
+  state: TfjsState,
+  { proximal, anchors }: TfjsAdaptation,
+): Scalar {
   let objective = loss;
   const { l2 } = plan.training;
-  if (l2 === 0) return objective;
   for (const [name, weight] of state) {
-    if (isPenalised(name)) objective = tf.add(objective, tf.mul(tf.sum(tf.square(weight)), l2 / 2));
+    if (l2 !== 0 && isPenalised(name)) objective = tf.add(objective, tf.mul(tf.sum(tf.square(weight)), l2 / 2));
+    const anchor = anchors.get(name);
+    if (proximal !== 0 && anchor !== undefined) {
+      objective = tf.add(objective, tf.mul(tf.sum(tf.square(tf.sub(weight, anchor))), proximal / 2));
+    }
   }
   return objective;
 }
 
-/** Zeros for the optimiser's state, by the names `tfjsStep` uses. */
+/** Zeros for the optimiser's state of the weights that move, by the names `tfjsStep` uses. */
 export function tfjsSlots(tf: TfjsLibrary, plan: Plan, weights: TfjsState): Map<string, Tensor> {
   const slots = new Map<string, Tensor>();
   for (const [name, weight] of weights) {
@@ -68,7 +95,7 @@ export function tfjsSlots(tf: TfjsLibrary, plan: Plan, weights: TfjsState): Map<
 export const rowsPerPart = 8192;
 
 /**
- * Objective and its gradient for each weight, in the order of `weights`. The gradient of a mean is the mean of the parts'
+ * Objective and its gradient for each weight that moves, in the order of `weights`. The gradient of a mean is the mean of the parts'
  * gradients weighted by their rows, so a cut batch differs from a whole one by rounding alone. The caller owns the tensors.
  */
 async function gradientsOf(
@@ -77,21 +104,23 @@ async function gradientsOf(
   features: Tensor2D,
   labels: Tensor1D,
   weights: TfjsState,
+  adaptation: TfjsAdaptation,
   betweenParts: () => Promise<void>,
 ): Promise<readonly [Scalar, ...Tensor[]]> {
-  const names = [...weights.keys()];
+  const moving = movingWeights(weights, adaptation);
+  const names = [...moving.keys()];
   const stateOf = (values: Tensor[]): TfjsState =>
-    new Map(names.map((name, index) => [name, values[index] as Tensor] as const));
+    new Map([...weights, ...names.map((name, index) => [name, values[index] as Tensor] as const)]);
   const differentiate = (objective: (state: TfjsState) => Scalar): [Scalar, ...Tensor[]] => {
     const { value, grads } = tf.valueAndGrads((...values: Tensor[]) => objective(stateOf(values)))([
-      ...weights.values(),
+      ...moving.values(),
     ]);
     return [value as Scalar, ...grads];
   };
   const [rows, width] = features.shape;
   if (rows <= rowsPerPart) {
     return tf.tidy(() =>
-      differentiate((state) => penalised(tf, plan, meanLoss(tf, plan, features, labels, state), state)),
+      differentiate((state) => penalised(tf, plan, meanLoss(tf, plan, features, labels, state), state, adaptation)),
     );
   }
   let sums: [Scalar, ...Tensor[]] | undefined;
@@ -104,7 +133,7 @@ async function gradientsOf(
         const y = tf.slice(labels, [begin], [size]);
         const part = differentiate((state) => {
           const share = tf.mul(meanLoss(tf, plan, x, y, state), size / rows) as Scalar;
-          return begin === 0 ? penalised(tf, plan, share, state) : share;
+          return begin === 0 ? penalised(tf, plan, share, state, adaptation) : share;
         });
         return before === undefined
           ? part
@@ -136,11 +165,14 @@ export async function tfjsStep(
   weights: TfjsState,
   slots: TfjsState,
   betweenParts: () => Promise<void>,
+  adaptation: TfjsAdaptation = wholeNetwork,
 ): Promise<{ readonly loss: Scalar; readonly weights: Map<string, Tensor>; readonly slots: Map<string, Tensor> }> {
-  const names = [...weights.keys()];
-  const [value, ...grads] = await gradientsOf(tf, plan, features, labels, weights, betweenParts);
+  const names = [...movingWeights(weights, adaptation).keys()];
+  const [value, ...grads] = await gradientsOf(tf, plan, features, labels, weights, adaptation, betweenParts);
   const next = tf.tidy(() => {
     const result: Record<string, Tensor> = {};
+    // In the order of `weights`, so that the next step sees them as this one did.
+    for (const [name, weight] of weights) result[`weight:${name}`] = tf.clone(weight);
     for (const [index, name] of names.entries()) {
       const updated = update(tf, plan, step, weights.get(name) as Tensor, grads[index] as Tensor, (slot) =>
         slots.get(`${slot}/${name}`),

@@ -6,7 +6,7 @@ import { checkTask, deltaOf } from './check-task.ts';
 import { gatherBatch } from './gathered-batch.ts';
 import { LossRecord } from './loss-record.ts';
 import type { TfjsBackend } from './tfjs-backends.ts';
-import { tfjsSlots, tfjsStep } from './tfjs-step.ts';
+import { movingWeights, type TfjsAdaptation, tfjsSlots, tfjsStep } from './tfjs-step.ts';
 import type { Trainer, TrainingResult, TrainingTask } from './trainer.ts';
 import { TrainingError } from './training-error.ts';
 
@@ -53,7 +53,17 @@ export class TfjsTrainer implements Trainer {
         // A copy: the plain JavaScript backend keeps the array it is given.
         weights.set(name, hold(tf.tensor(Float32Array.from(values), [...shape], 'float32')));
       }
-      let slots = tfjsSlots(tf, plan, weights);
+      const proximal = task.proximal ?? 0;
+      const adaptation: TfjsAdaptation = {
+        trainable: task.trainable,
+        proximal,
+        anchors: new Map(
+          proximal === 0
+            ? []
+            : [...movingWeights(weights, task)].map(([name, tensor]) => [name, hold(tf.clone(tensor))]),
+        ),
+      };
+      let slots = tfjsSlots(tf, plan, movingWeights(weights, task));
       for (const tensor of slots.values()) hold(tensor);
 
       let batch: { features: Tensor2D; labels: Tensor1D } | undefined;
@@ -73,7 +83,7 @@ export class TfjsTrainer implements Trainer {
             labels: hold(tf.tensor1d(gathered.labels)),
           };
         }
-        const next = await tfjsStep(tf, plan, step + 1, batch.features, batch.labels, weights, slots, turn);
+        const next = await tfjsStep(tf, plan, step + 1, batch.features, batch.labels, weights, slots, turn, adaptation);
         hold(next.loss);
         for (const tensor of [...next.weights.values(), ...next.slots.values()]) hold(tensor);
         release([...weights.values(), ...slots.values()]);

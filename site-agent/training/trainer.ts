@@ -20,6 +20,10 @@ export interface TrainingTask {
   readonly weights: NamedTensors;
   /** Seed of this site's batch order in this round. */
   readonly seed: number;
+  /** Adds (mu / 2) · |w - w0|² to the loss, w0 the starting weights (FedProx, Li et al. 2020, equation 2). Not below 0; none when absent. */
+  readonly proximal?: number;
+  /** Names of the tensors that are trained; the others stay as they are, with a delta of 0. All when absent. */
+  readonly trainable?: readonly string[];
 }
 
 export interface TrainingResult {

@@ -10,6 +10,8 @@ export type TrainingErrorCode =
   | 'label_invalid'
   | 'not_finite_input'
   | 'not_finite_weights'
+  | 'proximal_invalid'
+  | 'trainable_invalid'
   | 'not_finite_loss'
   | 'not_finite_delta'
   | 'disposed'
@@ -30,6 +32,14 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
     advice: 'fix',
   },
   not_finite_weights: { meaning: 'The starting weights are not all finite.', advice: 'reject' },
+  proximal_invalid: {
+    meaning: 'The pull towards the starting weights is not a number of at least 0.',
+    advice: 'abort',
+  },
+  trainable_invalid: {
+    meaning: 'What is to be trained is not among the weights of the plan’s model.',
+    advice: 'abort',
+  },
   not_finite_loss: {
     meaning:
       'The loss became infinite or NaN; the plan’s rate is too large for this site’s rows, or its values are extreme.',

@@ -135,4 +135,11 @@ export const migrations: readonly string[] = [
     counts text not null
   );
   `,
+  // A variant is a model of this site's own, made of the release `parent`. `updated_until`: ISO date before which its update rows lie.
+  `
+  alter table releases add column parent text references releases (version);
+  alter table releases add column step text;
+  alter table releases add column updated_until text;
+  alter table releases add column update_share real;
+  `,
 ];

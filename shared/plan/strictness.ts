@@ -17,9 +17,14 @@ const asSevere: Judge = (site, bound) => order.indexOf(site as string) >= order.
 const subset: Judge = (site, bound) => (site as unknown[]).every((entry) => (bound as unknown[]).includes(entry));
 const superset: Judge = (site, bound) => subset(bound, site);
 const equal: Judge = (site, bound) => JSON.stringify(site) === JSON.stringify(bound);
+/** A rule the bound does not have may be added; one it has stays as it is. */
+const sameWhereSet: Judge = (site, bound) => bound === null || equal(site, bound);
 const notAllowedUnless: Judge = (site, bound) => site === false || bound === true;
 
-/** How strictness of each figure is measured; a figure that has no entry is not compared. */
+/**
+ * How strictness of each figure is measured. A figure that has no entry is only reported, and not compared. Where no direction is
+ * stricter, a hospital's figure must be the plan's.
+ */
 const rules: readonly {
   readonly path: string;
   readonly of: (policy: Policy) => unknown;
@@ -28,7 +33,7 @@ const rules: readonly {
 }[] = [
   { path: 'auroc.margin', of: (policy) => policy.auroc.margin, holds: atMost, must: 'at most' },
   { path: 'auroc.floor', of: (policy) => policy.auroc.floor, holds: atLeast, must: 'at least' },
-  { path: 'netBenefit.threshold', of: (policy) => policy.netBenefit.threshold, holds: equal, must: 'equal to' },
+  { path: 'netBenefit.threshold', of: (policy) => policy.netBenefit.threshold, holds: sameWhereSet, must: 'equal to' },
   { path: 'netBenefit.margin', of: (policy) => policy.netBenefit.margin, holds: atMost, must: 'at most' },
   { path: 'minimumEvents', of: (policy) => policy.minimumEvents, holds: atLeast, must: 'at least' },
   { path: 'minimumNonEvents', of: (policy) => policy.minimumNonEvents, holds: atLeast, must: 'at least' },

@@ -20,3 +20,23 @@ export function benjaminiHochberg(pValues: readonly (number | null)[]): (number 
   }
   return adjusted;
 }
+
+/**
+ * Holm adjusted p values, in the order given; null stays null and does not count as a test.
+ * S. Holm (1979), Scand. J. Statist. 6:65: over ascending p(i), adjusted p(i) = max over j <= i of min(1, (m - j + 1)·p(j)).
+ */
+export function holm(pValues: readonly (number | null)[]): (number | null)[] {
+  const tests = pValues.flatMap((p, index) => {
+    if (p === null) return [];
+    if (!(p >= 0 && p <= 1)) throw new StatisticsError('out_of_range', `holm: p[${index}] is ${p}`);
+    return [{ p, index }];
+  });
+  tests.sort((a, b) => a.p - b.p);
+  const adjusted = pValues.map((): number | null => null);
+  let largest = 0;
+  for (const [place, { p, index }] of tests.entries()) {
+    largest = Math.max(largest, Math.min(1, (tests.length - place) * p));
+    adjusted[index] = largest;
+  }
+  return adjusted;
+}

@@ -356,7 +356,7 @@ function unitChanges(policy: Policy, { shift }: Evidence): Finding[] {
 function shifts(policy: Policy, { shift }: Evidence): Finding[] {
   const hold = policy.shift.onFound === 'hold';
   return shift.flatMap((row) => {
-    if (isCodingChange(row) || !row.found || row.adjustedP === null) return [];
+    if (isCodingChange(row) || row.adjustedP === null) return [];
     if (row.adjustedP > policy.shift.falseDiscoveryRate) return [];
     const large = row.psi !== null && row.psi >= policy.shift.psi;
     const reference = referenceName(row);

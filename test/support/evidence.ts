@@ -49,7 +49,10 @@ export function goodEvidence(change: Partial<Evidence> = {}): Evidence {
     difference: { oneSidedLower: -0.007, twoSidedUpper: 0.03 },
     brier: { new: estimate(0.15, 0.13, 0.17), current: estimate(0.16, 0.14, 0.18) },
     calibration: { slope: estimate(1, 0.8, 1.2), intercept: estimate(0.05, -0.2, 0.3) },
-    performance: { new: goodPerformance(), current: goodPerformance() },
+    performance: {
+      new: goodPerformance({ calibration: goodCalibration(change.calibration ?? {}) }),
+      current: goodPerformance(),
+    },
     comparison: {
       auroc: {
         estimate: { value: 0.01, low: -0.01, high: 0.03, standardError: 0.0102 },

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { judgementSchema } from '../../../shared/plan/judgement-schema.ts';
 import { preprocessingSchema } from '../../../shared/plan/preprocessing-schema.ts';
 import { decide } from '../../../site-agent/judging/decide.ts';
-import { columnShift, goodEvidence, policyOf } from '../../support/evidence.ts';
+import { columnShift, goodEvidence, goodPackage, policyOf } from '../../support/evidence.ts';
 import { consortiumReference, smallPlan } from '../../support/judging.ts';
 
 const evidence = goodEvidence({ held: { since: '2024-01-01T00:00:00.000Z', judgedAt: '2024-02-01T00:00:00.000Z' } });
-const good = { decision: decide(policyOf(), evidence), evidence };
+const good = { decision: decide(policyOf(), goodPackage(), evidence), package: goodPackage(), evidence };
 
 /** The judgement with one value, named by its path, replaced; undefined removes it. */
 function changed(path: readonly (string | number)[], value: unknown): unknown {

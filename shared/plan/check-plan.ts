@@ -199,14 +199,24 @@ function taskFindings(plan: Plan): Finding[] {
 }
 
 function federationFindings(plan: Plan): Finding[] {
-  const { sites } = plan.federation;
-  if (sites.minimum <= sites.target) return [];
-  return [
-    {
+  const { sites, sharing } = plan.federation;
+  const findings: Finding[] = [];
+  if (sites.minimum > sites.target) {
+    findings.push({
       path: ['federation', 'sites', 'minimum'],
       message: `the minimum ${sites.minimum} is more than the target ${sites.target}: no round could ever close`,
-    },
-  ];
+    });
+  }
+  sharing?.scoreEdges?.forEach((edge, at, edges) => {
+    const before = edges[at - 1];
+    if (before !== undefined && edge <= before) {
+      findings.push({
+        path: ['federation', 'sharing', 'scoreEdges', at],
+        message: `edges must ascend: ${edge} follows ${before}`,
+      });
+    }
+  });
+  return findings;
 }
 
 /** The range is in order and holds the value of a perfectly calibrated model. */

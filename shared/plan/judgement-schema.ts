@@ -12,9 +12,9 @@ import {
 } from './bounds.ts';
 import { type Decision, type EvidenceFile, type Judgement, reasonCodes } from './judgement.ts';
 
-const figure = z.number().nullable();
+export const figure = z.number().nullable();
 
-const estimate = z.strictObject({
+export const estimate = z.strictObject({
   value: figure,
   low: figure,
   high: figure,
@@ -22,7 +22,7 @@ const estimate = z.strictObject({
   reason: shortText.exactOptional(),
 });
 
-const columnShift = z.strictObject({
+export const columnShift = z.strictObject({
   column: shortText,
   against: z.enum(['consortium', 'own-training']),
   referenceSites: z.strictObject({ known: rowCount, of: rowCount }).exactOptional(),
@@ -43,7 +43,7 @@ const columnShift = z.strictObject({
   reason: shortText.exactOptional(),
 });
 
-const calibrationRules = {
+export const calibrationRules = {
   slope: estimate,
   intercept: estimate,
   observedExpected: estimate,
@@ -82,7 +82,7 @@ const performance = z.strictObject({
   risks: z.strictObject({ events: z.array(rowCount).max(100), nonEvents: z.array(rowCount).max(100) }),
 });
 
-const paired = z.strictObject({ estimate, oneSidedLower: figure, twoSidedUpper: figure });
+export const paired = z.strictObject({ estimate, oneSidedLower: figure, twoSidedUpper: figure });
 const change = z.strictObject({ difference: estimate, mcNemarP: share.nullable() });
 const comparison = z.strictObject({
   auroc: paired,
@@ -92,7 +92,7 @@ const comparison = z.strictObject({
   bootstrap: z.strictObject({ estimate, resamples: z.int().min(1), seed: z.int().min(0) }).nullable(),
 });
 
-const compared = z.strictObject({ new: estimate, current: estimate, difference: estimate });
+export const compared = z.strictObject({ new: estimate, current: estimate, difference: estimate });
 const subgroup = z.strictObject({
   name: shortText,
   rows: rowCount,
@@ -105,7 +105,7 @@ const subgroup = z.strictObject({
   resolvableMargin: z.number().min(0).nullable(),
 });
 
-const conditions = z.array(z.strictObject({ column: shortText, text: sentence })).max(4);
+export const conditions = z.array(z.strictObject({ column: shortText, text: sentence })).max(4);
 const slice = z.strictObject({
   conditions,
   rows: rowCount,
@@ -119,7 +119,7 @@ const slice = z.strictObject({
 const lossLeaf = z.strictObject({ conditions, rows: rowCount, loss: z.number() });
 
 const distanceTest = z.strictObject({ value: z.number(), p: share, rows: rowCount });
-const multivariate = z.strictObject({
+export const multivariate = z.strictObject({
   domainClassifier: estimate,
   leading: z.array(z.strictObject({ column: shortText, weight: z.number() })).max(20),
   meanDiscrepancy: distanceTest.nullable(),
@@ -128,7 +128,7 @@ const multivariate = z.strictObject({
   scores: z.strictObject({ distance: share, p: share }).nullable(),
 });
 
-const gap = z.strictObject({
+export const gap = z.strictObject({
   against: z.literal('own-training'),
   loss: z.strictObject({ reference: z.number(), site: z.number() }),
   terms: z
@@ -146,8 +146,8 @@ const gap = z.strictObject({
   text: sentence.nullable(),
 });
 
-const estimators = z.strictObject({ confidenceBased: estimate, adapted: estimate });
-const ladderStep = z.enum(['none', 'intercept', 'prior', 'logistic', 'isotonic', 'last_layer', 'full']);
+export const estimators = z.strictObject({ confidenceBased: estimate, adapted: estimate });
+export const ladderStep = z.enum(['none', 'intercept', 'prior', 'logistic', 'isotonic', 'last_layer', 'full']);
 const ladder = z.strictObject({
   updateRows: rowCount,
   updateEvents: rowCount,

@@ -128,6 +128,30 @@ const federation = z
       .positive()
       .max(365 * 86_400)
       .describe('How long judgements of the release are waited for after it is published, in seconds.'),
+    sharing: z
+      .strictObject({
+        scoreEdges: z
+          .array(z.number().gt(0).lt(1))
+          .min(1)
+          .max(200)
+          .optional()
+          .describe(
+            'Inner edges of the score histograms: probabilities, ascending. Without it every 0.3 from -4.5 to 4.5 on log odds. The operating threshold is always one.',
+          ),
+        embedding: z
+          .strictObject({
+            features: z.int().min(2).max(512).describe('Random Fourier features; more tell smaller shifts apart.'),
+            epsilon: z.number().gt(0).max(10).describe('Privacy loss of one judgement. Stricter: smaller.'),
+            delta: z.number().gt(0).max(0.01).describe('Probability that the loss is larger. Stricter: smaller.'),
+          })
+          .nullable()
+          .default(null)
+          .describe(
+            'Mean of random Fourier features of the judged rows, with Gaussian noise, so that the coordinator can compare sites by MMD. null: not shared.',
+          ),
+      })
+      .optional()
+      .describe("What sites share of a judgement beside counts on the columns' edges."),
   })
   .describe('How sites and coordinator work together.');
 

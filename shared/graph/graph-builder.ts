@@ -37,6 +37,13 @@ export class GraphBuilder {
     return this.#constant(hint, 'float', shape, data);
   }
 
+  /** A constant of doubles, one axis; a single number has none. */
+  doubles(hint: string, values: number | readonly number[]): Value {
+    return typeof values === 'number'
+      ? this.#constant(hint, 'double', [], Float64Array.of(values))
+      : this.#constant(hint, 'double', [values.length], Float64Array.from(values));
+  }
+
   /** A constant of integers, one axis. */
   integers(hint: string, values: readonly number[]): Value {
     return this.#constant(hint, 'int64', [values.length], BigInt64Array.from(values, BigInt));
@@ -103,13 +110,18 @@ export class GraphBuilder {
   mean = (value: Value): Value => this.op('ReduceMean', [value], { keepdims: { int: 0 } });
 
   cast(value: Value, type: ElementType): Value {
-    return this.op('Cast', [value], { to: { int: { float: 1, int64: 7, bool: 9 }[type] } });
+    return this.op('Cast', [value], { to: { int: { float: 1, int64: 7, bool: 9, double: 11 }[type] } });
   }
 
   squeeze = (value: Value, axis: number): Value => this.op('Squeeze', [value, this.integers('axes', [axis])]);
   unsqueeze = (value: Value, axis: number): Value => this.op('Unsqueeze', [value, this.integers('axes', [axis])]);
 
-  #constant(hint: string, type: ElementType, shape: readonly number[], data: Float32Array | BigInt64Array): Value {
+  #constant(
+    hint: string,
+    type: ElementType,
+    shape: readonly number[],
+    data: Float32Array | Float64Array | BigInt64Array,
+  ): Value {
     const size = shape.reduce((product, length) => product * length, 1);
     if (size !== data.length) {
       throw new GraphError('shape_mismatch', `constant ${hint} ${shapeText(shape)} is given ${data.length} values`);

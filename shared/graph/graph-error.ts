@@ -9,7 +9,8 @@ export type GraphErrorCode =
   | 'unknown_value'
   | 'wrong_weights'
   | 'wrong_preprocessing'
-  | 'wrong_input';
+  | 'wrong_input'
+  | 'not_extendable';
 
 export const graphErrors: ErrorCatalogue<GraphErrorCode> = {
   unknown_operator: { meaning: 'The graph names an operator that is not on the list.', advice: 'fix' },
@@ -22,6 +23,10 @@ export const graphErrors: ErrorCatalogue<GraphErrorCode> = {
   unknown_value: { meaning: 'A value does not belong to this graph.', advice: 'abort' },
   wrong_weights: { meaning: 'The weights are not those of the plan’s model.', advice: 'reject' },
   wrong_preprocessing: { meaning: 'The preprocessing does not belong to the plan’s columns.', advice: 'reject' },
+  not_extendable: {
+    meaning: 'The model was not written by Wardround, or has no probability to recalibrate: it is left as it is.',
+    advice: 'abort',
+  },
   wrong_input: { meaning: 'The rows do not have the shape the contract asks for.', advice: 'abort' },
 };
 

@@ -1,5 +1,5 @@
 /** Element types Wardround's graphs use. */
-export type ElementType = 'float' | 'int64' | 'bool';
+export type ElementType = 'float' | 'double' | 'int64' | 'bool';
 
 /** A length known when the graph is built, or a name for one known when it runs, such as `N`. */
 export type Dimension = number | string;
@@ -10,7 +10,7 @@ export interface Value {
   readonly type: ElementType;
   readonly shape: readonly Dimension[];
   /** Contents, for a constant: shape inference and derivatives look at axes given this way. */
-  readonly constant?: Float32Array | BigInt64Array;
+  readonly constant?: Float32Array | Float64Array | BigInt64Array;
 }
 
 /** Attributes are marked with their ONNX type, since 1 and 1.0 are different there. */

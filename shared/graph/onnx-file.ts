@@ -5,7 +5,7 @@ import { modelProto } from './onnx-schema.ts';
 const irVersion = 8;
 const operatorSet = 17;
 
-const elementTypes: Readonly<Record<ElementType, number>> = { float: 1, int64: 7, bool: 9 };
+const elementTypes: Readonly<Record<ElementType, number>> = { float: 1, int64: 7, bool: 9, double: 11 };
 
 function attributeProto(name: string, attribute: Attribute): Record<string, unknown> {
   if ('int' in attribute) return { name, type: 2, i: attribute.int };
@@ -25,6 +25,23 @@ function tensorProto(value: Value): Record<string, unknown> {
   return { name: value.name, dataType: elementTypes[value.type], dims: [...value.shape], rawData };
 }
 
+/** The graph as the fields of a GraphProto. */
+export function graphProto(graph: Graph): Record<string, unknown> {
+  return {
+    name: graph.name,
+    input: graph.inputs.map(valueInfo),
+    output: graph.outputs.map(valueInfo),
+    initializer: graph.constants.map(tensorProto),
+    node: graph.nodes.map((node, index) => ({
+      name: `${index}.${node.operator}`,
+      opType: node.operator,
+      input: node.inputs.map((value) => value.name),
+      output: node.outputs.map((value) => value.name),
+      attribute: Object.entries(node.attributes).map(([name, attribute]) => attributeProto(name, attribute)),
+    })),
+  };
+}
+
 /**
  * The bytes of the graph as an ONNX model: IR version 8, default operator set 17, no other domain.
  * Equal graphs and metadata give equal bytes.
@@ -35,19 +52,7 @@ export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, strin
     producerName: 'wardround',
     opsetImport: [{ domain: '', version: operatorSet }],
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-    graph: {
-      name: graph.name,
-      input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
-      initializer: graph.constants.map(tensorProto),
-      node: graph.nodes.map((node, index) => ({
-        name: `${index}.${node.operator}`,
-        opType: node.operator,
-        input: node.inputs.map((value) => value.name),
-        output: node.outputs.map((value) => value.name),
-        attribute: Object.entries(node.attributes).map(([name, attribute]) => attributeProto(name, attribute)),
-      })),
-    },
+    graph: graphProto(graph),
   };
   return modelProto.encode(model).finish();
 }

@@ -79,6 +79,8 @@ const inferences: Readonly<Record<string, Inference>> = {
   Sub: elementwise,
   Mul: elementwise,
   Div: elementwise,
+  Min: elementwise,
+  Max: elementwise,
   And: elementwise,
   Or: elementwise,
   Equal: comparison,
@@ -94,12 +96,15 @@ const inferences: Readonly<Record<string, Inference>> = {
   Softplus: unary,
   Sqrt: unary,
   Exp: unary,
+  Log: unary,
   Identity: unary,
   LogSoftmax: unary,
   Softmax: unary,
   IsNaN: (inputs) => ({ type: 'bool', shape: at(inputs, 0).shape }),
   Cast: (inputs, attributes) => ({
-    type: ({ 1: 'float', 7: 'int64', 9: 'bool' } as const)[intAttribute(attributes, 'to', 1) as 1 | 7 | 9],
+    type: ({ 1: 'float', 7: 'int64', 9: 'bool', 11: 'double' } as const)[
+      intAttribute(attributes, 'to', 1) as 1 | 7 | 9 | 11
+    ],
     shape: at(inputs, 0).shape,
   }),
   Where: (inputs) => ({

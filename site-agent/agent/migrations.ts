@@ -135,7 +135,7 @@ export const migrations: readonly string[] = [
     counts text not null
   );
   `,
-  // A variant is a model of this site's own, made of the release `parent`. `updated_until`: ISO date before which its update rows lie.
+  // A variant is a model of this site's own, made of the release `parent`. `updated_until`: ISO date-time before which its update rows lie.
   `
   alter table releases add column parent text references releases (version);
   alter table releases add column step text;

@@ -20,6 +20,7 @@ const modulesByWord: Readonly<Record<string, readonly (() => Promise<CommandModu
     () => import('../site-agent/cli/enrol.ts'),
     () => import('../site-agent/cli/site.ts'),
   ],
+  judge: [() => import('../site-agent/cli/judge.ts')],
   plan: [() => import('./plan.ts')],
   policy: [() => import('./plan.ts')],
   cohort: [() => import('../simulations/cli/cohort.ts')],

@@ -1,11 +1,26 @@
 import { type ErrorCatalogue, type ErrorDetails, WardroundError } from '../../shared/runtime/errors.ts';
 
-export type JudgingErrorCode = 'model_unreadable' | 'model_interface' | 'wrong_shape';
+export type JudgingErrorCode =
+  | 'model_unreadable'
+  | 'model_interface'
+  | 'wrong_shape'
+  | 'evidence_malformed'
+  | 'evidence_missing'
+  | 'replay_differs';
 
 export const judgingErrors: ErrorCatalogue<JudgingErrorCode> = {
   model_unreadable: { meaning: 'The runtime cannot open the model file.', advice: 'reject' },
   model_interface: { meaning: "The model's inputs or outputs are not those of a Wardround model.", advice: 'reject' },
   wrong_shape: { meaning: 'The rows given to a model do not have its number of columns.', advice: 'abort' },
+  evidence_malformed: {
+    meaning: 'A file is no evidence file in canonical form: damaged, changed by hand, or of another kind.',
+    advice: 'abort',
+  },
+  evidence_missing: { meaning: 'There is no evidence of that judgement at this site.', advice: 'abort' },
+  replay_differs: {
+    meaning: 'Policy, package and evidence of a file do not give the decision that stands in it.',
+    advice: 'reject',
+  },
 };
 
 /** Why a model cannot be run. A release whose model cannot be run is rejected by the gate, not by an error. */

@@ -582,7 +582,7 @@ describe('the decision table', () => {
 });
 
 const share = fc.double({ min: 0, max: 1, noNaN: true });
-const maybe = (figure: fc.Arbitrary<number>): fc.Arbitrary<number | null> => fc.option(figure, { nil: null });
+const maybe = <T>(figure: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(figure, { nil: null });
 const arbitraryEstimate = fc
   .tuple(fc.double({ min: -1, max: 2, noNaN: true }), share, fc.boolean())
   .map(([value, half, known]) => (known ? estimate(value, value - half, value + half) : undefinedFigure('x')));

@@ -4,7 +4,7 @@ import type { HoldoutConfig } from '../config.ts';
 import { cellBoolean, cellNumber, cellShown, cellText, cellTimeMs, isMissing } from './cells.ts';
 import { DataError } from './data-error.ts';
 import { ProblemCollector, type ProblemReport, type ProblemRule } from './problems.ts';
-import { type QueryLimits, runQuery } from './query.ts';
+import { type QueryBlock, type QueryLimits, runQuery } from './query.ts';
 import type { SiteColumn, SiteTable } from './site-table.ts';
 
 /** What is asked of the query beyond the contract's own columns. */
@@ -23,6 +23,15 @@ export interface LoadedRows {
   readonly ignoredColumns: readonly string[];
   /** By column: numbers outside the plan's range, and the times of their rows (NaN without one): the usual sign of another unit. */
   readonly outOfRange: ReadonlyMap<string, { readonly values: Float64Array; readonly times: Float64Array }>;
+  /** By column: times of the rows left out for a level the plan does not know (NaN without one). */
+  readonly unknownLevels: ReadonlyMap<string, Float64Array>;
+}
+
+/** Takes rows in parts as they are read, so that memory does not grow with them. */
+export interface RowSink {
+  /** A part is handed on when it has at least so many rows; a block of the query is not divided. */
+  readonly batchRows: number;
+  take(table: SiteTable): Promise<void>;
 }
 
 /** A column of float64 that grows by doubling; rows stay out of the JavaScript object heap. */
@@ -39,13 +48,37 @@ class GrowingColumn {
     this.#values[this.#length++] = value;
   }
 
+  /** The column at its length; nothing is kept, so that a table in the making is not held twice. */
   finish(): Float64Array {
-    return this.#values.slice(0, this.#length);
+    const values = this.#values.slice(0, this.#length);
+    this.#values = new Float64Array(0);
+    return values;
   }
 }
 
 /** What became of one cell: a number for the table, or the rule it breaks. */
 type Reading = { readonly value: number } | { readonly rule: ProblemRule };
+type Reader = (cell: unknown) => Reading;
+
+/** Distinct cells of one column remembered with their reading. */
+const rememberedAtMost = 4096;
+
+/**
+ * A reader that remembers what became of a text: levels come again and again, and comparing each anew is most of the time of a large
+ * table. Everything else is read each time.
+ */
+function remembering(read: Reader): Reader {
+  const known = new Map<unknown, Reading>();
+  return (cell) => {
+    if (typeof cell === 'object' && cell !== null) return read(cell);
+    let reading = known.get(cell);
+    if (reading === undefined) {
+      reading = read(cell);
+      if (known.size < rememberedAtMost) known.set(cell, reading);
+    }
+    return reading;
+  };
+}
 
 function levelIndex(name: string, levels: readonly string[]): ReadonlyMap<string, number> {
   const index = new Map<string, number>();
@@ -64,9 +97,9 @@ function levelIndex(name: string, levels: readonly string[]): ReadonlyMap<string
   return index;
 }
 
-function continuousReader(column: Pick<ContinuousColumn, 'range'> & { missing: string }) {
+function continuousReader(column: Pick<ContinuousColumn, 'range'> & { missing: string }): Reader {
   const [low, high] = column.range;
-  return (cell: unknown): Reading => {
+  return (cell) => {
     if (isMissing(cell)) return column.missing === 'forbid' ? { rule: 'missing' } : { value: Number.NaN };
     const value = cellNumber(cell);
     if (value === undefined) return { rule: typeof cell === 'number' ? 'not_finite' : 'text_in_number' };
@@ -74,19 +107,19 @@ function continuousReader(column: Pick<ContinuousColumn, 'range'> & { missing: s
   };
 }
 
-function categoricalReader(column: Pick<CategoricalColumn, 'name' | 'levels'> & { missing: string }) {
+function categoricalReader(column: Pick<CategoricalColumn, 'name' | 'levels'> & { missing: string }): Reader {
   const index = levelIndex(column.name, column.levels);
-  return (cell: unknown): Reading => {
+  return remembering((cell) => {
     if (isMissing(cell)) return column.missing === 'forbid' ? { rule: 'missing' } : { value: Number.NaN };
     const text = cellText(cell);
     if (text === undefined) return { rule: typeof cell === 'number' ? 'not_finite' : 'not_text' };
     const position = index.get(normaliseLevel(text));
     return position === undefined ? { rule: 'unknown_level' } : { value: position };
-  };
+  });
 }
 
 /** An outcome that is not known yet is no problem: the row waits for it. */
-function labelReader(contract: DataContract): (cell: unknown) => Reading {
+function labelReader(contract: DataContract): Reader {
   const label = contract.label;
   if ('levels' in label) {
     const read = categoricalReader({ name: label.name, levels: label.levels, missing: 'indicator' });
@@ -143,8 +176,20 @@ export function holdoutColumnOf(contract: DataContract, holdout: HoldoutConfig |
   return holdout !== undefined && 'column' in holdout ? holdout.column : null;
 }
 
+function entryOf<Value>(map: Map<string, Value>, name: string, create: () => Value): Value {
+  let value = map.get(name);
+  if (value === undefined) {
+    value = create();
+    map.set(name, value);
+  }
+  return value;
+}
+
 /**
  * Runs the query and checks every row against the contract. A row with any problem is left out and named.
+ *
+ * With a `sink` the rows go there in parts, the returned table is empty, and a second row of the same patient and time is not looked
+ * for: whoever takes the rows must.
  *
  * @returns table columns in the contract's order; values as in `SiteTable`; rows in the order of the query
  * @throws DataError for what no row can mend: the query, its columns, ambiguous levels
@@ -156,19 +201,23 @@ export async function loadRows(
   contract: DataContract,
   demands: RowDemands,
   signal?: AbortSignal,
+  sink?: RowSink,
 ): Promise<LoadedRows> {
   const readers = contract.columns.map((column) =>
     column.kind === 'continuous' ? continuousReader(column) : categoricalReader(column),
   );
   const readLabel = labelReader(contract);
-  const columns = contract.columns.map(() => new GrowingColumn());
-  const labels = new GrowingColumn();
-  const times = new GrowingColumn();
-  const holdout = new GrowingColumn();
-  const patientKeys: string[] = [];
+  const demanded = contract.columns.map(({ name }, index) => ({ name, read: readers[index] as Reader }));
+  let columns = contract.columns.map(() => new GrowingColumn());
+  let labels = new GrowingColumn();
+  let times = new GrowingColumn();
+  let holdout = new GrowingColumn();
+  let patientKeys: string[] = [];
   const problems = new ProblemCollector();
   const outOfRange = new Map<string, { readonly values: GrowingColumn; readonly times: GrowingColumn }>();
-  const firstRowOf = new Set<string>();
+  const unknownLevels = new Map<string, GrowingColumn>();
+  const firstTimeOf = new Map<string, number>();
+  const furtherTimes = new Set<string>();
   let located: ReadonlyMap<string, number> = new Map();
   let ignoredColumns: readonly string[] = [];
   let rowsRead = 0;
@@ -185,18 +234,19 @@ export async function loadRows(
       return Number.NaN;
     };
 
-    const readings = contract.columns.map((column, index) => {
-      const reading = (readers[index] as (value: unknown) => Reading)(cell(column.name));
+    const timeOfRow = (): number =>
+      contract.time === null ? Number.NaN : (cellTimeMs(cell(contract.time)) ?? Number.NaN);
+    const readings = demanded.map(({ name, read }) => {
+      const reading = read(cell(name));
       if ('rule' in reading && reading.rule === 'out_of_range') {
-        let outside = outOfRange.get(column.name);
-        if (outside === undefined) {
-          outside = { values: new GrowingColumn(), times: new GrowingColumn() };
-          outOfRange.set(column.name, outside);
-        }
-        outside.values.push(cellNumber(cell(column.name)) ?? Number.NaN);
-        outside.times.push(contract.time === null ? Number.NaN : (cellTimeMs(cell(contract.time)) ?? Number.NaN));
+        const outside = entryOf(outOfRange, name, () => ({ values: new GrowingColumn(), times: new GrowingColumn() }));
+        outside.values.push(cellNumber(cell(name)) ?? Number.NaN);
+        outside.times.push(timeOfRow());
       }
-      return accept(column.name, reading);
+      if ('rule' in reading && reading.rule === 'unknown_level') {
+        entryOf(unknownLevels, name, () => new GrowingColumn()).push(timeOfRow());
+      }
+      return accept(name, reading);
     });
     const labelAvailable = demands.label || located.has(contract.label.name);
     const label = labelAvailable ? accept(contract.label.name, readLabel(cell(contract.label.name))) : Number.NaN;
@@ -221,17 +271,95 @@ export async function loadRows(
     }
     if (!sound || key === undefined) return;
 
-    const identity = JSON.stringify([key, Number.isNaN(time) ? null : time]);
-    if (firstRowOf.has(identity)) {
+    if (isRepeated(key, time)) {
       problems.add(row, contract.patientKey, 'duplicate', cellShown(key));
       return;
     }
-    firstRowOf.add(identity);
     for (const [index, value] of readings.entries()) (columns[index] as GrowingColumn).push(value);
     labels.push(label);
     times.push(time);
     holdout.push(heldOut);
     patientKeys.push(key);
+  };
+
+  /** Whether the patient already has a row of this time; notes the time. */
+  const isRepeated = (key: string, time: number): boolean => {
+    if (sink !== undefined) return false;
+    const first = firstTimeOf.get(key);
+    if (first === undefined) {
+      firstTimeOf.set(key, time);
+      return false;
+    }
+    if (Object.is(first, time)) return true;
+    const identity = `${time} ${key}`;
+    if (furtherTimes.has(identity)) return true;
+    furtherTimes.add(identity);
+    return false;
+  };
+
+  /** Column by column, which is many times faster: the values of the block's sound rows. Rows with anything amiss are read one by one. */
+  const readBlock = (block: QueryBlock): void => {
+    const cellsOf = (name: string): readonly unknown[] => block.values[located.get(name) as number] ?? [];
+    const amiss = new Uint8Array(block.rows);
+    const valuesOf = (cells: readonly unknown[], read: Reader): Float64Array => {
+      const values = new Float64Array(block.rows);
+      for (let index = 0; index < block.rows; index++) {
+        const reading = read(cells[index]);
+        if ('rule' in reading) amiss[index] = 1;
+        else values[index] = reading.value;
+      }
+      return values;
+    };
+    const found = demanded.map(({ name, read }) => valuesOf(cellsOf(name), read));
+    const labelAvailable = demands.label || located.has(contract.label.name);
+    const label = labelAvailable ? valuesOf(cellsOf(contract.label.name), readLabel) : null;
+    const keys = cellsOf(contract.patientKey);
+    const timeCells = contract.time === null ? null : cellsOf(contract.time);
+    const marks = demands.holdoutColumn === null ? null : cellsOf(demands.holdoutColumn);
+    for (let index = 0; index < block.rows; index++) {
+      rowsRead++;
+      const keyCell = keys[index];
+      const key = isMissing(keyCell) ? undefined : cellText(keyCell);
+      const timeCell = timeCells === null ? null : timeCells[index];
+      const time = timeCells === null ? Number.NaN : isMissing(timeCell) ? undefined : cellTimeMs(timeCell);
+      const mark = marks === null ? false : cellBoolean(marks[index]);
+      if (amiss[index] === 1 || key === undefined || time === undefined || mark === undefined) {
+        readRow((name) => cellsOf(name)[index], rowsRead);
+        continue;
+      }
+      if (isRepeated(key, time)) {
+        problems.add(rowsRead, contract.patientKey, 'duplicate', cellShown(key));
+        continue;
+      }
+      for (const [column, values] of found.entries()) (columns[column] as GrowingColumn).push(values[index] as number);
+      labels.push(label === null ? Number.NaN : (label[index] as number));
+      times.push(time);
+      holdout.push(mark ? 1 : 0);
+      patientKeys.push(key);
+    }
+  };
+
+  const takeTable = (): SiteTable => {
+    const table: SiteTable = {
+      rows: patientKeys.length,
+      columns: contract.columns.map(
+        (column, index): SiteColumn => ({
+          name: column.name,
+          kind: column.kind,
+          values: (columns[index] as GrowingColumn).finish(),
+        }),
+      ),
+      labels: labels.finish(),
+      patientKeys,
+      times: times.finish(),
+      holdout: Uint8Array.from(holdout.finish()),
+    };
+    columns = contract.columns.map(() => new GrowingColumn());
+    labels = new GrowingColumn();
+    times = new GrowingColumn();
+    holdout = new GrowingColumn();
+    patientKeys = [];
+    return table;
   };
 
   await runQuery(
@@ -248,31 +376,16 @@ export async function loadRows(
       located = found;
       ignoredColumns = names.filter((_, index) => !used.has(index));
     },
-    (block) => {
-      for (let index = 0; index < block.rows; index++) {
-        rowsRead++;
-        readRow((name) => block.values[located.get(name) as number]?.[index], rowsRead);
-      }
+    async (block) => {
+      readBlock(block);
+      if (sink !== undefined && patientKeys.length >= sink.batchRows) await sink.take(takeTable());
     },
     signal,
   );
+  if (sink !== undefined && patientKeys.length > 0) await sink.take(takeTable());
 
-  const table: SiteTable = {
-    rows: patientKeys.length,
-    columns: contract.columns.map(
-      (column, index): SiteColumn => ({
-        name: column.name,
-        kind: column.kind,
-        values: (columns[index] as GrowingColumn).finish(),
-      }),
-    ),
-    labels: labels.finish(),
-    patientKeys,
-    times: times.finish(),
-    holdout: Uint8Array.from(holdout.finish()),
-  };
   return {
-    table,
+    table: takeTable(),
     rowsRead,
     problems: problems.report(),
     ignoredColumns,
@@ -282,5 +395,6 @@ export async function loadRows(
         { values: values.finish(), times: when.finish() },
       ]),
     ),
+    unknownLevels: new Map([...unknownLevels].map(([name, when]) => [name, when.finish()])),
   };
 }

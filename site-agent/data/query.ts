@@ -97,7 +97,7 @@ export async function runQuery(
   sql: string,
   limits: QueryLimits,
   onColumns: (names: readonly string[]) => void,
-  onBlock: (block: QueryBlock) => void,
+  onBlock: (block: QueryBlock) => void | Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
@@ -120,7 +120,7 @@ export async function runQuery(
       const chunk = await result.fetchChunk();
       if (chunk === null || chunk.rowCount === 0) break;
       const values = Array.from({ length: chunk.columnCount }, (_, column) => chunk.getColumnValues(column));
-      onBlock({ rows: chunk.rowCount, values });
+      await onBlock({ rows: chunk.rowCount, values });
     }
   } catch (cause) {
     signal?.throwIfAborted();

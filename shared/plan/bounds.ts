@@ -31,13 +31,6 @@ export const siteVersionText = z
     /^[a-z][a-z0-9-]{0,47}\/[1-9][0-9]{0,8}(\+[1-9][0-9]{0,5})?$/,
     'must be a version such as heart-disease/2, or heart-disease/2+1 for a local variant',
   ) as unknown as z.ZodType<ReleaseVersion, ReleaseVersion>;
-/** Where a model of this site may stand as well: a release's version, or one with `+` and the counter of a local variant. */
-export const modelVersionText = z
-  .string()
-  .regex(
-    /^[a-z][a-z0-9-]{0,47}\/[1-9][0-9]{0,8}(\+[1-9][0-9]{0,8})?$/,
-    'must be a version such as heart-disease/2, or heart-disease/2+1 of a local variant',
-  ) as unknown as z.ZodType<ReleaseVersion, ReleaseVersion>;
 export const shortText = z.string().max(200);
 export const sentence = z.string().max(1000);
 export const rowCount = z.int().min(0);

@@ -15,6 +15,7 @@ import { decide } from './decide.ts';
 import { selectRows } from './judged-rows.ts';
 import { JudgingError } from './judging-error.ts';
 import {
+  cutoffsOf,
   modelFile,
   packageProblems,
   parentOf,
@@ -44,6 +45,8 @@ export interface JudgeInput {
   readonly nowMs: number;
   /** Since when this very release is on hold here; null when it is not. */
   readonly heldSinceMs: number | null;
+  /** Information fractions of the looks taken at this release before; absent for a first one. */
+  readonly earlierLooks?: readonly number[];
 }
 
 /**
@@ -66,11 +69,10 @@ async function buildEvidence(
   signal?: AbortSignal,
 ): Promise<Pick<Judgement, 'package' | 'evidence'>> {
   const { plan, planDigest, policy, table, release, current } = input;
-  const selection = selectRows(table, plan.data, [
-    plan.data.trainingCutoff,
-    release.trainingCutoff,
-    ...(current === null ? [] : [current.trainingCutoff]),
-  ]);
+  const selection = selectRows(table, plan.data, {
+    cutoffs: [plan.data.trainingCutoff, ...[release, ...(current === null ? [] : [current])].flatMap(cutoffsOf)],
+    nowMs: input.nowMs,
+  });
   const raw = rawRows(table, selection.judged);
   const problems = packageProblems(release, planDigest);
   const reference = problems.length > 0 ? null : referenceOf(input);

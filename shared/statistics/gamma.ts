@@ -1,30 +1,10 @@
+import { logGammaOnePlus, poissonTerm } from './log-gamma.ts';
+import { solveQuantile } from './quantile-search.ts';
 import { StatisticsError } from './statistics-error.ts';
 
-// P. Godfrey (2001), A note on the computation of the convergent Lanczos complex gamma approximation, g = 607/128, 15 terms.
-const lanczosG = 607 / 128;
-const lanczosFirst = 0.9999999999999971;
-const lanczos = [
-  57.15623566586292, -59.59796035547549, 14.136097974741746, -0.4919138160976202, 3.399464998481189e-5,
-  4.652362892704858e-5, -9.837447530487956e-5, 0.0001580887032249125, -0.00021026444172410488, 0.00021743961811521265,
-  -0.0001643181065367639, 8.441822398385275e-5, -2.6190838401581408e-5, 3.6899182659531625e-6,
-];
-const rootTwoPi = 2.5066282746310007;
+export { logGamma } from './log-gamma.ts';
 
-/** Natural logarithm of the gamma function for x > 0; absolute error near 1e-15 times the size of the result or of 1. */
-export function logGamma(x: number): number {
-  if (!(x > 0 && Number.isFinite(x))) throw new StatisticsError('out_of_range', `logGamma: x is ${x}, not positive`);
-  const shifted = x + lanczosG + 0.5;
-  const series = lanczos.reduce((sum, term, index) => sum + term / (x + index + 1), lanczosFirst);
-  return (x + 0.5) * Math.log(shifted) - shifted + Math.log((rootTwoPi * series) / x);
-}
-
-const relativeStep = 1e-16;
-const maximumTerms = 100_000;
-
-/** x^a e^-x / Γ(a). */
-function leadingFactor(a: number, x: number): number {
-  return Math.exp(a * Math.log(x) - x - logGamma(a));
-}
+const maximumTerms = 1_000_000;
 
 /** Σ x^n / (a (a+1) ... (a+n)): Abramowitz and Stegun 6.5.29. Converges fast for x < a + 1. */
 function lowerSeries(a: number, x: number): number {
@@ -33,12 +13,12 @@ function lowerSeries(a: number, x: number): number {
   for (let n = 1; n < maximumTerms; n++) {
     term *= x / (a + n);
     sum += term;
-    if (term < sum * relativeStep) return sum;
+    if (term < sum * 1e-17) return sum;
   }
-  throw new StatisticsError('out_of_range', `regularised gamma: the series for a = ${a}, x = ${x} does not converge`);
+  throw notConverged('series', a, x);
 }
 
-/** Continued fraction of Γ(a, x) e^x x^-a (Abramowitz and Stegun 6.5.31) by the modified Lentz method. For x >= a + 1. */
+/** Continued fraction of Γ(a, x) e^x x^-a (Abramowitz and Stegun 6.5.31) by the modified Lentz method. For x >= a + 1, or x > 1. */
 function upperFraction(a: number, x: number): number {
   const tiny = 1e-300;
   let b = x + 1 - a;
@@ -57,7 +37,14 @@ function upperFraction(a: number, x: number): number {
     value *= factor;
     if (Math.abs(factor - 1) < 3e-16) return value;
   }
-  throw new StatisticsError('out_of_range', `regularised gamma: the fraction for a = ${a}, x = ${x} does not converge`);
+  throw notConverged('fraction', a, x);
+}
+
+function notConverged(what: string, a: number, x: number): StatisticsError {
+  return new StatisticsError(
+    'not_converged',
+    `regularised gamma: the ${what} for a = ${a}, x = ${x} has not converged after ${maximumTerms} terms`,
+  );
 }
 
 function assertArguments(a: number, x: number): void {
@@ -69,23 +56,75 @@ function assertArguments(a: number, x: number): void {
   }
 }
 
+interface Tails {
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/** Both tails, the smaller one always computed itself and not as a complement. */
+function gammaTails(a: number, x: number): Tails {
+  assertArguments(a, x);
+  if (x === 0) return { lower: 0, upper: 1 };
+  if (x === Number.POSITIVE_INFINITY) return { lower: 1, upper: 0 };
+  if (a < 1 && x <= 1) return smallShape(a, x);
+  // x^a e^-x / Γ(a).
+  const leading = a * poissonTerm(a, x);
+  if (a >= 1 && x < a + 1) {
+    const lower = leading * lowerSeries(a, x);
+    return { lower, upper: 1 - lower };
+  }
+  const upper = leading === 0 ? 0 : leading * upperFraction(a, x);
+  return { lower: 1 - upper, upper };
+}
+
+/**
+ * P(a, x) = x^a / Γ(a+1) · (1 + a Σ (-x)^n / ((a+n) n!)), Abramowitz and Stegun 6.5.29 for a < 1 and x <= 1; the upper tail from both
+ * factors less 1, so that it keeps its figures where P is next to 1.
+ */
+function smallShape(a: number, x: number): Tails {
+  let term = 1;
+  let sum = 0;
+  for (let n = 1; n < 40; n++) {
+    term *= -x / n;
+    sum += term / (a + n);
+  }
+  const series = a * sum;
+  const logPower = a * Math.log(x) - logGammaOnePlus(a);
+  const power = Math.expm1(logPower);
+  return { lower: Math.exp(logPower) * (1 + series), upper: -(power + series + power * series) };
+}
+
 /** Regularised lower incomplete gamma function P(a, x). */
 export function gammaLower(a: number, x: number): number {
-  assertArguments(a, x);
-  if (x === 0) return 0;
-  if (x === Number.POSITIVE_INFINITY) return 1;
-  return x < a + 1 ? leadingFactor(a, x) * lowerSeries(a, x) : 1 - leadingFactor(a, x) * upperFraction(a, x);
+  return gammaTails(a, x).lower;
 }
 
 /** Regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x), accurate relative to itself far in the tail. */
 export function gammaUpper(a: number, x: number): number {
-  assertArguments(a, x);
-  if (x === 0) return 1;
-  if (x === Number.POSITIVE_INFINITY) return 0;
-  return x < a + 1 ? 1 - leadingFactor(a, x) * lowerSeries(a, x) : leadingFactor(a, x) * upperFraction(a, x);
+  return gammaTails(a, x).upper;
+}
+
+/** The x with P(a, x) = p, for 0 < p < 1. @throws StatisticsError `out_of_range`, `not_converged`. */
+export function gammaQuantile(a: number, p: number): number {
+  return Math.exp(
+    solveQuantile('gammaQuantile', p, -740, 709, (u) => {
+      const x = Math.exp(u);
+      return { ...gammaTails(a, x), slope: x * Math.exp(Math.log(a) - u) * poissonTerm(a, x) };
+    }),
+  );
 }
 
 /** Upper tail of the chi-square distribution with `degreesOfFreedom` at `statistic`: Q(df/2, x/2). */
 export function chiSquareUpper(statistic: number, degreesOfFreedom: number): number {
   return gammaUpper(degreesOfFreedom / 2, statistic / 2);
+}
+
+/** Lower tail of the chi-square distribution, P(df/2, x/2). */
+export function chiSquareLower(statistic: number, degreesOfFreedom: number): number {
+  return gammaLower(degreesOfFreedom / 2, statistic / 2);
+}
+
+/** The statistic a chi-square variable stays below with probability p. */
+export function chiSquareQuantile(p: number, degreesOfFreedom: number): number {
+  return 2 * gammaQuantile(degreesOfFreedom / 2, p);
 }

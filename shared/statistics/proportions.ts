@@ -1,5 +1,6 @@
 import type { Estimate } from '../plan/judgement.ts';
-import { twoSidedZ, undefinedEstimate } from './estimate.ts';
+import { betaQuantile } from './beta.ts';
+import { confidence, twoSidedZ, undefinedEstimate } from './estimate.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 /**
@@ -7,9 +8,7 @@ import { StatisticsError } from './statistics-error.ts';
  * (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Undefined (`no_rows`) for n = 0.
  */
 export function wilsonInterval(successes: number, n: number): Estimate {
-  if (!(successes >= 0 && successes <= n && Number.isFinite(n))) {
-    throw new StatisticsError('out_of_range', `wilsonInterval: ${successes} of ${n} is no proportion`);
-  }
+  assertProportion(successes, n, 'wilsonInterval');
   if (n === 0) return undefinedEstimate('no_rows');
   const p = successes / n;
   const z2 = twoSidedZ * twoSidedZ;
@@ -21,4 +20,25 @@ export function wilsonInterval(successes: number, n: number): Estimate {
     low: successes === 0 ? 0 : Math.max(0, (middle - half) / denominator),
     high: successes === n ? 1 : Math.min(1, (middle + half) / denominator),
   };
+}
+
+/**
+ * A proportion with the exact interval of C. J. Clopper, E. S. Pearson (1934), Biometrika 26:404, which covers at least as often as it
+ * says: the 2.5% quantile of beta(k, n-k+1) to the 97.5% quantile of beta(k+1, n-k). Undefined (`no_rows`) for n = 0.
+ */
+export function clopperPearson(successes: number, n: number): Estimate {
+  assertProportion(successes, n, 'clopperPearson');
+  if (n === 0) return undefinedEstimate('no_rows');
+  const tail = (1 - confidence) / 2;
+  return {
+    value: successes / n,
+    low: successes === 0 ? 0 : betaQuantile(tail, successes, n - successes + 1),
+    high: successes === n ? 1 : betaQuantile(1 - tail, successes + 1, n - successes),
+  };
+}
+
+function assertProportion(successes: number, n: number, name: string): void {
+  if (!(successes >= 0 && successes <= n && Number.isFinite(n))) {
+    throw new StatisticsError('out_of_range', `${name}: ${successes} of ${n} is no proportion`);
+  }
 }

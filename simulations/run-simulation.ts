@@ -159,7 +159,7 @@ async function baselinesOf(
   const sites = [];
   for (const { site } of cohort.sites) sites.push(await readBaselineSite(site, join(directory, site), plan, signal));
   const release = { model: await fileOf(modelFile), preprocessing };
-  return runBaselines({ plan, kinds, engine: simulatedEngine, sites, release }, log, signal);
+  return runBaselines({ plan, kinds, engine: simulatedEngine, nowMs: simulatedNowMs, sites, release }, log, signal);
 }
 
 /** Carries one run out: the production coordinator, an agent a hospital and their gates, in this process. */

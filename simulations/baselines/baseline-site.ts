@@ -46,8 +46,8 @@ export interface JudgedScores {
 }
 
 /** The very rows the gate judges a first release on. */
-export function judgedScores(data: SiteData, plan: Plan, signal: AbortSignal): JudgedScores {
-  const { judged } = selectRows(data.table, plan.data, [plan.data.trainingCutoff]);
+export function judgedScores(data: SiteData, plan: Plan, nowMs: number, signal: AbortSignal): JudgedScores {
+  const { judged } = selectRows(data.table, plan.data, { cutoffs: [plan.data.trainingCutoff], nowMs });
   const raw = rawFeatures(data.table, judged);
   return {
     rows: judged.length,

@@ -17,6 +17,8 @@ import { stacked, trainInOnePlace } from './train-baseline.ts';
 /** What a run released, and the hospitals that took part. */
 export interface BaselineInput {
   readonly plan: Plan;
+  /** The time of the gates, in milliseconds since the epoch. */
+  readonly nowMs: number;
   readonly kinds: readonly BaselineKind[];
   readonly engine: EngineName;
   readonly sites: readonly BaselineSite[];
@@ -67,7 +69,7 @@ async function judged(
     difference: undefinedEstimate(why),
   });
   if (data === null) return { ...base, judgedRows: 0, events: null, ...nothing(refusal ?? 'no_rows') };
-  const rows = judgedScores(data, plan, signal);
+  const rows = judgedScores(data, plan, input.nowMs, signal);
   const judgedRows = rows.rows;
   if (plan.task.kind !== 'binary') return { ...base, judgedRows, events: null, ...nothing('task_not_judged') };
   const events = rows.labels.reduce((sum, label) => sum + label, 0);

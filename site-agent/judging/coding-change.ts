@@ -13,18 +13,18 @@ export interface CodingChange {
 
 // These figures say when a change is given a name. Whether it holds a release is the policy's to say.
 /** Fewest known values on either side for a name to be given. */
-const fewestValues = 20;
+export const fewestValues = 20;
 /** A changed unit moves the distribution at least this far, in Kolmogorov distance... */
-const movedDistance = 0.4;
+export const movedDistance = 0.4;
 /** ...and the conversion brings it back to within this, or to within the 5% critical value of the test, where that is larger. */
-const returnedDistance = 0.2;
+export const returnedDistance = 0.2;
 /** Share of values of one side of the earlier range that counts as a part recorded otherwise. */
 const partShare = 0.1;
 /** One value is a code when at least this share has it, and ten times the earlier share. */
-const codeShare = 0.1;
-const codeRatio = 10;
+export const codeShare = 0.1;
+export const codeRatio = 10;
 
-interface Reading {
+export interface Reading {
   /** `mmol/L`, or null for a plain factor. */
   readonly unit: string | null;
   /** value in the plan's unit = recorded value · factor + offset. */
@@ -32,7 +32,7 @@ interface Reading {
   readonly offset: number;
 }
 
-function readings(column: ContinuousColumn): Reading[] {
+export function readings(column: ContinuousColumn): Reading[] {
   const known = conversionsInto(column)
     .filter(({ factor, offset }) => factor !== 1 || offset !== 0)
     .map(({ from, factor, offset }) => ({ unit: from, factor, offset }));
@@ -58,8 +58,11 @@ export function codingChange(
   outOfRange: ArrayLike<number> = [],
   minimumCount = 11,
 ): CodingChange | null {
-  const before = Float64Array.from(earlier).sort();
-  const now = Float64Array.from([...Array.from(judged), ...Array.from(outOfRange)]).sort();
+  const before = new Float64Array(earlier).sort();
+  const now = new Float64Array(judged.length + outOfRange.length);
+  now.set(judged);
+  now.set(outOfRange, judged.length);
+  now.sort();
   if (before.length < fewestValues || now.length < fewestValues) return null;
   return (
     constantColumn(column, before, now) ?? spike(column, before, now, minimumCount) ?? otherUnit(column, before, now)
@@ -82,7 +85,9 @@ function spike(
 ): CodingChange | null {
   const { value, share } = mostCommon(now);
   if (share < codeShare) return null;
-  const earlierShare = before.filter((other) => other === value).length / before.length;
+  let earlierCount = 0;
+  for (const other of before) if (other === value) earlierCount++;
+  const earlierShare = earlierCount / before.length;
   const outside = value < (before[0] as number) || value > (before[before.length - 1] as number) || earlierShare === 0;
   const away =
     value <= (quantileOfSorted(before, 0.01) as number) || value >= (quantileOfSorted(before, 0.99) as number);
@@ -136,7 +141,7 @@ function sentence(column: ContinuousColumn, reading: Reading, share: number): Co
   };
 }
 
-function readingText(column: ContinuousColumn, { unit, factor, offset }: Reading): string {
+export function readingText(column: ContinuousColumn, { unit, factor, offset }: Reading): string {
   const plain = (value: number): string => String(Number(value.toPrecision(4)));
   const shift = offset === 0 ? '' : ` ${offset < 0 ? 'minus' : 'plus'} ${plain(Math.abs(offset))}`;
   const looks =
@@ -154,7 +159,7 @@ export function unitAgainstCounts(
   judged: ArrayLike<number>,
   merge: (counts: readonly number[]) => number[],
 ): CodingChange | null {
-  const values = Array.from(judged).filter((value) => !Number.isNaN(value));
+  const values = new Float64Array(judged).filter((value) => !Number.isNaN(value));
   if (values.length < fewestValues) return null;
   const merged = merge(reference);
   const psiOf = (reading: Reading | null): number | null => {
@@ -183,7 +188,8 @@ export function unitAgainstCounts(
   };
 }
 
-function mostCommon(sorted: Float64Array): { readonly value: number; readonly share: number } {
+/** The value most rows have, the smallest of several, and their share. Ascending values, at least one. */
+export function mostCommon(sorted: Float64Array): { readonly value: number; readonly share: number } {
   let value = sorted[0] as number;
   let most = 0;
   let start = 0;

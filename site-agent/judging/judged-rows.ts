@@ -1,48 +1,78 @@
 import type { DataContract } from '../../shared/plan/contract.ts';
 import type { SiteTable } from '../data/site-table.ts';
 
-/** Which rows judge, which rows trained at this site, and how many were left out, by reason. */
+const dayMs = 86_400_000;
+
+/** Which rows judge, which trained at this site, which still wait for their outcome, and how many were left out, by reason. */
 export interface JudgedRows {
   /** Row indices, one a patient, in the order of patient keys, so that the order of the table changes nothing. */
   readonly judged: Uint32Array;
+  /** The same of rows that trained at this site. */
   readonly training: Uint32Array;
+  /** The same of patients of the judged time whose outcome may not be used yet, or is not there; none of them is in `judged`. */
+  readonly waiting: Uint32Array;
   readonly excluded: Readonly<Record<string, number>>;
   readonly kind: 'prospective' | 'retrospective';
   /** Milliseconds since the epoch; null when retrospective. */
   readonly judgedFromMs: number | null;
+  /** Rows of the time, or holdout, that judges, whatever became of them. */
+  readonly rowsInPeriod: number;
+  /** Patients whose outcome window has closed without an outcome, of all whose window has closed; null without any, or without times. */
+  readonly pendingShare: number | null;
+}
+
+/** What the choice depends on beside rows and contract. */
+export interface Eligibility {
+  /**
+   * ISO dates or date-times of the plan's training cut-off and of every version compared, local updates included: the first moment
+   * nothing was learnt from. Null for a version without one: nothing then shows what it was trained on.
+   */
+  readonly cutoffs: readonly (string | null)[];
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
 }
 
 /**
- * Chooses the judged rows. With dates: rows predicted at or after the training cut-off of every version compared (rows before it train).
- * Without: the declared holdout, marked retrospective. Of a patient's rows with a known outcome the first counts: the later ones are
- * not independent of it. A patient who has an earlier row that may have trained a version compared judges none: the model has seen the
- * patient's outcome. What is left out is counted: `before_cutoff`, `not_in_holdout`, `time_unknown`, `label_missing`,
- * `trained_patient`, `repeat_patient`.
+ * Chooses the judged rows. With dates: rows predicted at or after the cut-off of every version compared, hence later than every row any of
+ * them has learnt from, whose outcome window has closed by now. Without: the declared holdout, marked retrospective. Of a patient's rows
+ * with a known outcome the first counts: the later ones are not independent of it. A patient who has an earlier row that may have trained
+ * a version compared judges none: the model has seen the patient's outcome.
  *
- * @param cutoffs ISO dates of the training cut-offs of the plan and of every version compared; null for one without.
+ * What is left out is counted: `before_cutoff`, `not_in_holdout`, `time_unknown`, `future_dated` (predicted after now), `window_open`
+ * (an early event there would count although an early non-event cannot be known), `label_missing`, `trained_patient`, `repeat_patient`.
  */
-export function selectRows(table: SiteTable, contract: DataContract, cutoffs: readonly (string | null)[]): JudgedRows {
+export function selectRows(table: SiteTable, contract: DataContract, { cutoffs, nowMs }: Eligibility): JudgedRows {
   const prospective = contract.time !== null && contract.trainingCutoff !== null && !cutoffs.includes(null);
-  const ownCutoffMs = cutoffMs(contract.trainingCutoff);
-  const judgedFromMs = prospective ? Math.max(ownCutoffMs, ...cutoffs.map(cutoffMs)) : null;
+  const ownCutoffMs = momentMs(contract.trainingCutoff);
+  const judgedFromMs = prospective ? Math.max(ownCutoffMs, ...cutoffs.map(momentMs)) : null;
+  const windowMs = contract.outcomeWindowDays * dayMs;
+  const dated = contract.trainingCutoff !== null && contract.time !== null;
+  const { labels, times } = table;
+  const { patient, order } = patientsOf(table);
+  const patients = order.length;
+  const trains = (row: number): boolean => (dated ? (times[row] as number) < ownCutoffMs : table.holdout[row] !== 1);
+
+  const training = new Earliest(table, patients);
+  const trained = new Uint8Array(patients);
+  for (let row = 0; row < table.rows; row++) {
+    if (Number.isNaN(labels[row])) continue;
+    const id = patient[row] as number;
+    const trainsHere = trains(row);
+    if (trainsHere) training.offer(id, row);
+    if (trainsHere || (judgedFromMs !== null && (times[row] as number) < judgedFromMs)) trained[id] = 1;
+  }
+
   const excluded: Record<string, number> = {};
   const exclude = (reason: string): void => {
     excluded[reason] = (excluded[reason] ?? 0) + 1;
   };
-  const dated = contract.trainingCutoff !== null && contract.time !== null;
-  const trains = (row: number): boolean =>
-    dated ? (table.times[row] as number) < ownCutoffMs : table.holdout[row] !== 1;
-  const training: number[] = [];
-  const trainedPatients = new Set<string>();
+  const judged = new Earliest(table, patients);
+  const waiting = new Earliest(table, patients);
+  const closed = new Uint8Array(patients);
+  let rowsInPeriod = 0;
   for (let row = 0; row < table.rows; row++) {
-    if (Number.isNaN(table.labels[row])) continue;
-    if (trains(row)) training.push(row);
-    const mayHaveTrained = trains(row) || (judgedFromMs !== null && (table.times[row] as number) < judgedFromMs);
-    if (mayHaveTrained) trainedPatients.add(table.patientKeys[row] as string);
-  }
-  const firstOf = new Map<string, number>();
-  for (let row = 0; row < table.rows; row++) {
-    const time = table.times[row] as number;
+    const time = times[row] as number;
+    const id = patient[row] as number;
     if (judgedFromMs !== null) {
       if (Number.isNaN(time)) {
         exclude('time_unknown');
@@ -56,34 +86,107 @@ export function selectRows(table: SiteTable, contract: DataContract, cutoffs: re
       exclude('not_in_holdout');
       continue;
     }
-    if (Number.isNaN(table.labels[row])) {
-      exclude('label_missing');
+    if (time > nowMs) {
+      exclude('future_dated');
       continue;
     }
-    const key = table.patientKeys[row] as string;
-    if (trainedPatients.has(key)) {
+    rowsInPeriod++;
+    const open = time + windowMs > nowMs;
+    if (open || Number.isNaN(labels[row])) {
+      exclude(open ? 'window_open' : 'label_missing');
+      if (trained[id] === 0) {
+        waiting.offer(id, row);
+        if (!open && !Number.isNaN(time)) closed[id] = 1;
+      }
+      continue;
+    }
+    if (trained[id] === 1) {
       exclude('trained_patient');
       continue;
     }
-    const earlier = firstOf.get(key);
-    if (earlier === undefined) firstOf.set(key, row);
-    else {
-      exclude('repeat_patient');
-      if (comesBefore(table, row, earlier)) firstOf.set(key, row);
+    if (!judged.offer(id, row)) exclude('repeat_patient');
+  }
+
+  let ofClosed = 0;
+  let pending = 0;
+  for (let id = 0; id < patients; id++) {
+    if (judged.has(id)) {
+      waiting.remove(id);
+      ofClosed++;
+    } else if (closed[id] === 1) {
+      ofClosed++;
+      pending++;
     }
   }
-  const judged = [...firstOf].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
   return {
-    judged: Uint32Array.from(judged),
-    training: Uint32Array.from(training),
+    judged: judged.rows(order),
+    training: training.rows(order),
+    waiting: waiting.rows(order),
     excluded,
     kind: prospective ? 'prospective' : 'retrospective',
     judgedFromMs,
+    rowsInPeriod,
+    pendingShare: contract.time === null || ofClosed === 0 ? null : pending / ofClosed,
   };
 }
 
-function cutoffMs(date: string | null): number {
-  return date === null ? Number.NaN : Date.parse(`${date}T00:00:00Z`);
+/** Of each patient the earliest of the rows offered. */
+class Earliest {
+  readonly #table: SiteTable;
+  /** By patient: row + 1, 0 for none. */
+  readonly #row: Uint32Array;
+
+  constructor(table: SiteTable, patients: number) {
+    this.#table = table;
+    this.#row = new Uint32Array(patients);
+  }
+
+  /** Whether it is the patient's first one offered; of two the earlier is kept. */
+  offer(patient: number, row: number): boolean {
+    const held = this.#row[patient] as number;
+    if (held === 0 || comesBefore(this.#table, row, held - 1)) this.#row[patient] = row + 1;
+    return held === 0;
+  }
+
+  has(patient: number): boolean {
+    return this.#row[patient] !== 0;
+  }
+
+  remove(patient: number): void {
+    this.#row[patient] = 0;
+  }
+
+  rows(order: Uint32Array): Uint32Array {
+    const found = new Uint32Array(order.length);
+    let length = 0;
+    for (const patient of order) if (this.has(patient)) found[length++] = (this.#row[patient] as number) - 1;
+    return found.slice(0, length);
+  }
+}
+
+/** A number for each row's patient, and the patients in the order of their keys. */
+function patientsOf({ patientKeys }: SiteTable): { readonly patient: Uint32Array; readonly order: Uint32Array } {
+  const numbers = new Map<string, number>();
+  const keys: string[] = [];
+  const patient = new Uint32Array(patientKeys.length);
+  let ascending = true;
+  for (const [row, key] of patientKeys.entries()) {
+    let number = numbers.get(key);
+    if (number === undefined) {
+      number = keys.length;
+      if (ascending && number > 0 && key < (keys[number - 1] as string)) ascending = false;
+      numbers.set(key, number);
+      keys.push(key);
+    }
+    patient[row] = number;
+  }
+  const sorted = ascending ? keys : keys.slice().sort();
+  return { patient, order: Uint32Array.from(sorted, (key) => numbers.get(key) as number) };
+}
+
+/** Of an ISO date (midnight UTC) or date-time; NaN for none. */
+function momentMs(moment: string | null): number {
+  return moment === null ? Number.NaN : Date.parse(moment);
 }
 
 /** Earlier in time; at the same time, or without times, smaller in the first value that differs: never a matter of position. */

@@ -14,6 +14,13 @@ export interface ReleasePackage {
   readonly problems: readonly string[];
   /** ISO date: the training cut-off of the plan the release was trained under; null when that plan has none. */
   readonly trainingCutoff: string | null;
+  /** ISO date-time, of a local variant: rows before it may have updated it, so that only later ones judge. Absent for a release. */
+  readonly updatedUntil?: string;
+}
+
+/** The moments before which a package may have learnt from a row; see `Eligibility.cutoffs`. */
+export function cutoffsOf({ trainingCutoff, updatedUntil }: ReleasePackage): (string | null)[] {
+  return updatedUntil === undefined ? [trainingCutoff] : [trainingCutoff, updatedUntil];
 }
 
 /** The file that is judged and used. */

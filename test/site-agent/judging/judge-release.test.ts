@@ -58,8 +58,8 @@ describe('judging a release', () => {
       judgedFrom: '2024-01-01T00:00:00.000Z',
       rows: 900,
       excluded: { before_cutoff: 500 },
-      package: { valid: true, problems: [] },
     });
+    expect(judgement.package).toMatchObject({ valid: true, problems: [], parent: null, trainingCutoff: '2024-01-01' });
     expect(evidence.auroc.new.value).toBeGreaterThan(0.7);
     expect(evidence.calibration.slope.low).toBeLessThan(1);
     expect(evidence.calibration.slope.high).toBeGreaterThan(1);
@@ -72,7 +72,7 @@ describe('judging a release', () => {
   it('gives the same bytes when replayed, and when the rows come in another order', async () => {
     const table = cohort(usual);
     const judgement = await judgeRelease(input(table));
-    const again = decide(policy, JSON.parse(canonicalJson(judgement.evidence)));
+    const again = decide(policy, judgement.package, JSON.parse(canonicalJson(judgement.evidence)));
     expect(canonicalJson(again)).toBe(canonicalJson(judgement.decision));
     const order = permutation(table.rows, randomStream(1, 'order'));
     const pick = (values: Float64Array): Float64Array => Float64Array.from(order, (row) => values[row] as number);

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { SiteTable } from '../../../site-agent/data/site-table.ts';
-import { selectRows } from '../../../site-agent/judging/judged-rows.ts';
+import { type Eligibility, selectRows } from '../../../site-agent/judging/judged-rows.ts';
 import { smallPlan } from '../../support/judging.ts';
 
 const { data: contract } = smallPlan();
 const at = (date: string): number => Date.parse(date);
+const nowMs = at('2025-01-01');
+const since = (...cutoffs: (string | null)[]): Eligibility => ({ cutoffs, nowMs });
 
 function tableOf(
   rows: readonly { key: string; time: number; age?: number; label?: number; holdout?: number }[],
@@ -34,7 +36,7 @@ describe('which rows judge', () => {
   ]);
 
   it('those at or after the cut-off with a known outcome, the first of each patient, in the order of keys', () => {
-    const selection = selectRows(table, contract, [contract.trainingCutoff]);
+    const selection = selectRows(table, contract, since(contract.trainingCutoff));
     expect([...selection.judged]).toEqual([2, 5, 8]);
     expect([...selection.training]).toEqual([1]);
     expect(selection.excluded).toEqual({ before_cutoff: 2, time_unknown: 1, label_missing: 1, repeat_patient: 2 });
@@ -43,7 +45,7 @@ describe('which rows judge', () => {
   });
 
   it('those after the cut-off of every version compared', () => {
-    const selection = selectRows(table, contract, ['2024-01-01', '2024-02-15']);
+    const selection = selectRows(table, contract, since('2024-01-01', '2024-02-15'));
     expect([...selection.judged]).toEqual([8]);
     expect(selection.judgedFromMs).toBe(at('2024-02-15'));
     // What trained at this site is still what lies before the plan's own cut-off.
@@ -62,7 +64,7 @@ describe('which rows judge', () => {
       { key: 'waited', time: at('2024-06-01') },
       { key: 'new', time: at('2024-06-01') },
     ]);
-    const selection = selectRows(returning, contract, ['2024-01-01', '2024-02-15']);
+    const selection = selectRows(returning, contract, since('2024-01-01', '2024-02-15'));
     expect([...selection.judged]).toEqual([6, 5]);
     expect(selection.excluded).toEqual({ before_cutoff: 3, trained_patient: 2 });
   });
@@ -73,7 +75,7 @@ describe('which rows judge', () => {
       { key: 'b', time: Number.NaN, holdout: 0 },
       { key: 'a', time: Number.NaN, holdout: 1, age: 40 },
     ]);
-    const selection = selectRows(undated, { ...contract, time: null, trainingCutoff: null }, [null]);
+    const selection = selectRows(undated, { ...contract, time: null, trainingCutoff: null }, since(null));
     expect(selection.kind).toBe('retrospective');
     expect(selection.judgedFromMs).toBeNull();
     // Two rows of one patient without a time: the smaller first value counts, wherever it stands.
@@ -83,6 +85,6 @@ describe('which rows judge', () => {
   });
 
   it('none where a version compared has no cut-off: nothing shows what it was trained on', () => {
-    expect([...selectRows(table, contract, [contract.trainingCutoff, null]).judged]).toEqual([]);
+    expect([...selectRows(table, contract, since(contract.trainingCutoff, null)).judged]).toEqual([]);
   });
 });

@@ -42,6 +42,8 @@ tr.current{--c:var(--current)}tr.pooled{--c:var(--ink)}tr.prediction{--c:var(--f
 .verdict svg{width:3.4rem;height:3.4rem;grid-row:span 2}.verdict .word{font-size:1.5rem;font-weight:700;line-height:1.2;color:var(--c);margin:0}.verdict p{margin:0}
 .shape{fill:var(--c);stroke:var(--c)}.shape-in{stroke:var(--paper);fill:none;stroke-width:5;stroke-linecap:round;stroke-linejoin:round}
 .first{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:0 2rem}.first section>h3{margin-top:.9rem}
+.dots{display:grid;gap:.5rem}.dot{border-bottom:1px solid var(--rule);padding-bottom:.4rem}.dot p{margin:0}.dot .name{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem}.dot .rule{font-size:.89rem;font-weight:600}.dot .rule .key{font-weight:400}
+.dot.met{--v:var(--accept)}.dot.missed{--v:var(--reject)}.dot.open{--v:var(--hold)}.dot .sign{display:inline-block;min-width:1em;color:var(--v)}svg .base{stroke:var(--rule)}.dot svg text{font-size:10px;fill:var(--faint)}
 .open{border-left:4px solid var(--hold);background:var(--panel);padding:.35rem .7rem;margin:.4rem 0;max-width:46rem}
 .applied th,.applied td{font-weight:700}
 code,pre{font:.8rem/1.4 ui-monospace,SFMono-Regular,Menlo,monospace;overflow-wrap:anywhere}pre{white-space:pre-wrap;background:var(--panel);padding:.6rem;border-radius:6px;max-height:24rem;overflow:auto}

@@ -21,6 +21,11 @@ export type AgentErrorCode =
   | 'no_active_model'
   | 'no_previous_model'
   | 'model_damaged'
+  | 'not_on_hold'
+  | 'override_forbidden'
+  | 'override_role'
+  | 'override_same_person'
+  | 'variant_signature'
   | 'package_invalid'
   | 'object_too_large'
   | 'object_invalid'
@@ -60,6 +65,20 @@ export const agentErrors: ErrorCatalogue<AgentErrorCode> = {
   no_active_model: { meaning: 'No release of this model is active: none was accepted yet.', advice: 'fix' },
   no_previous_model: { meaning: 'There is no previous release to go back to.', advice: 'fix' },
   model_damaged: { meaning: 'A model file on disk does not have its digest; it will not be used.', advice: 'abort' },
+  not_on_hold: { meaning: 'This release is not on hold, and only a release on hold can be decided on.', advice: 'fix' },
+  override_forbidden: {
+    meaning: 'The policy lets nobody take a held release into use, or not against what holds this one.',
+    advice: 'reject',
+  },
+  override_role: { meaning: 'The policy gives this role no say in an override.', advice: 'fix' },
+  override_same_person: {
+    meaning: 'An override needs two people in two different roles.',
+    advice: 'reject',
+  },
+  variant_signature: {
+    meaning: "A local variant does not carry a valid signature of this site's key; it will not be used.",
+    advice: 'abort',
+  },
   package_invalid: { meaning: 'A release failed its checks of signature, digests or lineage.', advice: 'reject' },
   object_too_large: { meaning: 'An object is larger than this agent takes.', advice: 'reject' },
   object_invalid: { meaning: 'An object of a task is not what the plan asks for.', advice: 'reject' },

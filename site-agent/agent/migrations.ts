@@ -142,4 +142,16 @@ export const migrations: readonly string[] = [
   alter table releases add column updated_until text;
   alter table releases add column update_share real;
   `,
+  // What people decided against the gate's decision, each signed in the site's name; none is ever changed or removed.
+  `
+  create table people_decisions (
+    sequence integer primary key autoincrement,
+    version text not null references releases (version),
+    kind text not null check (kind in ('override', 'refuse')),
+    evidence text not null,
+    record text not null,
+    signature text not null,
+    at_ms integer not null
+  );
+  `,
 ];

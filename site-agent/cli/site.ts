@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { commandGroup } from '../../shared/runtime/command-group.ts';
 import { registerCheck } from './check.ts';
+import { registerJudgeAgain } from './judge-again.ts';
 import { registerLedger } from './ledger.ts';
 import { registerModels } from './models.ts';
+import { registerPeople } from './people.ts';
 import { registerPlans } from './plans.ts';
 import { registerPredict } from './predict.ts';
 import { registerStart } from './start.ts';
@@ -15,5 +17,7 @@ export function register(program: Command): void {
   registerPlans(site);
   registerLedger(site);
   registerModels(site);
+  registerJudgeAgain(site);
+  registerPeople(site);
   registerPredict(site);
 }

@@ -33,7 +33,15 @@ export interface ModelEvent {
   readonly sequence: number;
   readonly atMs: number;
   readonly model: string;
-  readonly event: 'received' | 'accepted' | 'held' | 'rejected' | 'superseded' | 'rolled_back';
+  readonly event:
+    | 'received'
+    | 'accepted'
+    | 'held'
+    | 'rejected'
+    | 'superseded'
+    | 'rolled_back'
+    | 'overridden'
+    | 'refused';
   readonly version: ReleaseVersion;
   /** The release that was active before, where the event changed that. */
   readonly fromVersion: ReleaseVersion | null;
@@ -52,6 +60,10 @@ export interface ModelRegistry {
    * together with what else must change, or alone.
    */
   decide(version: ReleaseVersion, judgement: Judgement, nowMs: number): void;
+  /** People took a held release into use against the gate's hold; who and why is in `people-decisions.ts`. */
+  override(version: ReleaseVersion, nowMs: number): void;
+  /** A person refused a candidate. The release in use stays. */
+  refuse(version: ReleaseVersion, nowMs: number): void;
   /** Makes the previous release active again. @throws AgentError `unknown_model`, `no_previous_model` */
   rollback(model: string, nowMs: number): { readonly from: ReleaseVersion; readonly to: ReleaseVersion };
   inSlot(model: string, slot: Slot): RegisteredRelease | null;
@@ -108,12 +120,12 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
   const find = (version: ReleaseVersion): RegisteredRelease | null =>
     store.get<RegisteredRelease>(`${select} where r.version = ?`, version) ?? null;
 
-  function activate(release: RegisteredRelease, nowMs: number): void {
+  function activate(release: RegisteredRelease, nowMs: number, event: 'accepted' | 'overridden' = 'accepted'): void {
     const active = inSlot(release.model, 'active');
     if (active?.version === release.version) return;
     put(release.model, 'active', release.version, nowMs);
     if (active !== null) put(release.model, 'previous', active.version, nowMs);
-    record('accepted', release.model, release.version, active?.version ?? null, nowMs);
+    record(event, release.model, release.version, active?.version ?? null, nowMs);
   }
 
   return {
@@ -159,6 +171,18 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
       // A release in use is judged again later on: hold or reject then is a matter for people, and leaves it in use.
       if (decision === 'reject' && release.slot === 'candidate') clear(release.model, 'candidate');
       record(decision === 'hold' ? 'held' : 'rejected', release.model, version, null, nowMs);
+    },
+    override(version, nowMs) {
+      const release = find(version);
+      if (release === null) throw new AgentError('unknown_model', undefined, { version });
+      activate(release, nowMs, 'overridden');
+    },
+    refuse(version, nowMs) {
+      const release = find(version);
+      if (release === null) throw new AgentError('unknown_model', undefined, { version });
+      store.run(`update releases set decision = 'reject', decided_ms = ? where version = ?`, nowMs, version);
+      if (release.slot === 'candidate') clear(release.model, 'candidate');
+      record('refused', release.model, version, null, nowMs);
     },
     rollback: (model, nowMs) =>
       store.transaction(() => {

@@ -25,11 +25,16 @@ export interface BinomialData {
  * coefficient, so grouping does not change it. Columns must include the intercept where one is wanted, and be of similar size.
  *
  * @param columns each [groups].
+ * @param start coefficients to begin from; 0 when absent.
  * @returns null where the information is singular or the maximum is not reached in 100 steps (columns dependent, classes separated).
  */
-export function fitBinomial(columns: readonly ArrayLike<number>[], data: BinomialData): BinomialFit | null {
+export function fitBinomial(
+  columns: readonly ArrayLike<number>[],
+  data: BinomialData,
+  start?: ArrayLike<number>,
+): BinomialFit | null {
   const width = columns.length;
-  let coefficients: Float64Array = new Float64Array(width);
+  let coefficients: Float64Array = start === undefined ? new Float64Array(width) : Float64Array.from(start);
   let current = evaluate(columns, data, coefficients);
   for (let step = 0; step < maximumSteps; step++) {
     const factor = cholesky(current.information, width);
@@ -76,6 +81,16 @@ export function softplus(x: number): number {
 
 function along(from: Float64Array, move: Float64Array, share: number): Float64Array {
   return from.map((value, index) => value + share * (move[index] as number));
+}
+
+/** Covariance of the coefficients if these were the true ones: inverse expected information. Null where it is singular. */
+export function covarianceAt(
+  columns: readonly ArrayLike<number>[],
+  data: BinomialData,
+  coefficients: ArrayLike<number>,
+): number[][] | null {
+  const factor = cholesky(evaluate(columns, data, Float64Array.from(coefficients)).information, columns.length);
+  return factor === null ? null : invertFromCholesky(factor, columns.length);
 }
 
 function evaluate(columns: readonly ArrayLike<number>[], data: BinomialData, coefficients: Float64Array) {

@@ -1,91 +1,97 @@
-/** Every statistic of the gate, the shift report and the monitor, as plain functions over arrays. */
+/**
+ * Every statistic others may use: plain functions over typed arrays or arrays, without dependencies at run time. What each computes, from which
+ * source, and when it is undefined stands in docs/statistics.md. A section a subject; in each, files by name.
+ */
 
-// Calibration, updating, monitoring, pooling.
+// What the others share ------------------------------------------------------
+export type { Estimate } from '../plan/judgement.ts';
+// Multiplicity and repeated looks --------------------------------------------
 export {
-  type Calibration,
-  calibrate,
-  observedExpected,
-} from './calibration.ts';
+  crossingProbabilities,
+  type SpendingKind,
+  type SpendingLook,
+  type SpendingPlan,
+  spendingBoundaries,
+} from './alpha-spending.ts';
+// Discrimination -------------------------------------------------------------
+export { averagePrecision } from './average-precision.ts';
+// Special functions ----------------------------------------------------------
+export { betaLower, betaQuantile, betaUpper } from './beta.ts';
+// Paired comparison ----------------------------------------------------------
 export {
-  type CalibrationCurve,
-  type CalibrationCurveOptions,
-  calibrationCurve,
-} from './calibration-curve.ts';
-export { type CalibrationError, type CalibrationGroup, calibrationError } from './calibration-error.ts';
-export { type ClosedTest, type ClosedTestStep, closedTest, type Revision } from './closed-testing.ts';
+  type BootstrapStatistic,
+  bootstrapAuroc,
+  bootstrapBrier,
+  bootstrapNetBenefit,
+  type Interval,
+  type PairedBootstrap,
+  type PairedBootstrapOptions,
+  pairedBootstrap,
+} from './bootstrap.ts';
+// Overall performance --------------------------------------------------------
+export { brierScore, scaledBrier } from './brier.ts';
+// Classification and net benefit ---------------------------------------------
+export { type Classification, classify } from './classification.ts';
 export {
-  type BettingSequence,
-  type ConfidenceSequence,
-  type ConfidenceSequenceSettings,
-  initBettingSequence,
-  initConfidenceSequence,
-  runBettingSequence,
-  runConfidenceSequence,
-  stepBettingSequence,
-  stepConfidenceSequence,
-} from './confidence-sequence.ts';
+  type AurocDifference,
+  type AurocInterval,
+  aurocDifference,
+  aurocEstimate,
+  type DeLong,
+  deLong,
+  midRanks,
+} from './discrimination.ts';
 export {
-  type Cusum,
-  type CusumSettings,
-  type CusumThreshold,
-  type CusumThresholdOptions,
-  cusumIncrement,
-  cusumThreshold,
-  initCusum,
-  type LabelledPrediction,
-  runCusum,
-  stepCusum,
-} from './cusum.ts';
+  binomialLower,
+  binomialProbability,
+  binomialUpper,
+  fLower,
+  fUpper,
+  studentQuantile,
+  studentUpper,
+} from './distributions.ts';
+export { type Levels, singleLook } from './estimate.ts';
+export { exactSum } from './exact-sum.ts';
+export { chiSquareLower, chiSquareQuantile, chiSquareUpper, gammaLower, gammaQuantile, gammaUpper } from './gamma.ts';
+export { logGamma } from './log-gamma.ts';
+export { logLoss } from './log-loss.ts';
+export { type McNemar, mcnemar } from './mcnemar.ts';
+export { type MulticlassAuroc, multiclassAuroc } from './multiclass.ts';
+export { benjaminiHochberg, holm } from './multiplicity.ts';
+export { type DecisionPoint, decisionCurve, netBenefit, netBenefitDifference } from './net-benefit.ts';
 export {
-  combineEValues,
-  defaultBetShares,
-  defaultOddsRatios,
-  type EProcessRun,
-  initOddsEProcess,
-  initSquaredErrorEProcess,
-  type OddsEProcess,
-  type OddsEProcessSettings,
-  runOddsEProcess,
-  runSquaredErrorEProcess,
-  type SquaredErrorEProcess,
-  type SquaredErrorEProcessSettings,
-  stepOddsEProcess,
-  stepSquaredErrorEProcess,
-} from './e-process.ts';
-export type { CalibrationPoint } from './fitted-curve.ts';
-export { fitIsotonicUpdate, type IsotonicFit, isotonicFit } from './isotonic.ts';
-export type { MixtureMartingale, MixtureSettings } from './mixture-martingale.ts';
+  type EventsQuestion,
+  type EventsToResolve,
+  eventsToResolve,
+  type NonInferiority,
+  nonInferiority,
+} from './non-inferiority.ts';
+export { normalCdf, normalQuantile, normalUpper } from './normal.ts';
+export { quantileOfSorted } from './ordered.ts';
 export {
-  initPageHinkley,
-  type PageHinkley,
-  type PageHinkleySettings,
-  runPageHinkley,
-  stepPageHinkley,
-} from './page-hinkley.ts';
-export { adjustPrior, priorShiftUpdate } from './prior-shift.ts';
+  bonettPrice,
+  type PairedChange,
+  type PairedClassification,
+  pairedClassification,
+} from './paired-classification.ts';
+export type { PairedDifference } from './paired-difference.ts';
+export { clopperPearson, wilsonInterval } from './proportions.ts';
+export { type RocCurve, rocCurve } from './roc-curve.ts';
+// Sample size ----------------------------------------------------------------
 export {
-  type HeterogeneityMethod,
-  type RandomEffects,
-  type RandomEffectsOptions,
-  randomEffects,
-  type SiteEstimate,
-} from './random-effects.ts';
-export {
-  applyRecalibration,
-  fitInterceptUpdate,
-  fitLogisticUpdate,
-  fitTemperatureUpdate,
-  recalibrateOne,
-} from './recalibration.ts';
-export type { Recalibration, RecalibrationFit, RecalibrationKind } from './recalibration-kinds.ts';
-export type { ScoreHistogram } from './score-histogram.ts';
-export { type BoundedFigure, type SharedCounts, sharedCounts } from './shared-counts.ts';
-export type { KnotCount } from './spline-basis.ts';
-export {
-  initWindowedOutcomes,
-  type OutcomeWindow,
-  stepWindowedOutcomes,
-  type WindowedOutcomes,
-  windowedObservedExpected,
-  windowLimit,
-} from './windowed-oe.ts';
+  type AurocQuestion,
+  type LinearPredictor,
+  type NetBenefitQuestion,
+  type ObservedExpectedQuestion,
+  type SlopeQuestion,
+  sampleSizeForAuroc,
+  sampleSizeForNetBenefit,
+  sampleSizeForObservedExpected,
+  sampleSizeForSlope,
+  type ValidationQuestion,
+  type ValidationSampleSize,
+  validationSampleSize,
+} from './sample-size.ts';
+export { ascendingOrder } from './sorted-order.ts';
+export { type Spiegelhalter, spiegelhalter } from './spiegelhalter.ts';
+export { StatisticsError, type StatisticsErrorCode } from './statistics-error.ts';

@@ -3,16 +3,21 @@ import { copyFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import { syncDirectory } from '../../shared/runtime/files.ts';
-import type { Digest } from '../../shared/runtime/ids.ts';
+import { type Digest, isLocalVersion, type ReleaseVersion } from '../../shared/runtime/ids.ts';
 import type { ReleaseManifest } from '../../shared/wire/messages.ts';
 import { AgentError, asStorageError } from '../agent/agent-error.ts';
+import type { SiteSigner } from '../agent/signer.ts';
+import type { LocalVariant } from './local-variant.ts';
+import { isSignedVariant, signVariant } from './variant-signature.ts';
 
 /** Name of the manifest inside a release's folder. */
 const manifestName = 'manifest.json';
+/** Name of the site's signature inside a variant's folder; not part of its digest, so that signing again changes nothing. */
+const signatureName = 'signature.json';
 const fileNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export function isFileName(name: string): boolean {
-  return fileNamePattern.test(name) && name !== manifestName;
+  return fileNamePattern.test(name) && name !== manifestName && name !== signatureName;
 }
 
 /** Folder of a release: `models/DIGEST`, digest of its manifest. */
@@ -48,32 +53,97 @@ async function copyRelease(
   manifest: Pick<ReleaseManifest, 'files'>,
   sourceOf: (digest: Digest) => string,
 ): Promise<void> {
+  await buildFolder(directory, release, async (building) => {
+    for (const file of manifest.files) {
+      const path = join(building, file.name);
+      await copyFile(sourceOf(file.digest), path);
+      const copy = await open(path, 'r+');
+      try {
+        await copy.sync();
+      } finally {
+        await copy.close();
+      }
+    }
+    await writeDurably(join(building, manifestName), manifestBytes);
+  });
+}
+
+async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Fills a folder beside the one it becomes, so that `models/DIGEST` is whole whenever it is there. */
+async function buildFolder(
+  directory: string,
+  release: Digest,
+  fill: (building: string) => Promise<void>,
+): Promise<void> {
   const folder = releaseFolder(directory, release);
   const building = `${folder}.part`;
   await rm(building, { recursive: true, force: true });
   await mkdir(building, { recursive: true, mode: 0o700 });
-  const synchronise = async (path: string): Promise<void> => {
-    const file = await open(path, 'r+');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  };
-  for (const file of manifest.files) {
-    await copyFile(sourceOf(file.digest), join(building, file.name));
-    await synchronise(join(building, file.name));
-  }
-  const manifestFile = await open(join(building, manifestName), 'wx', 0o600);
-  try {
-    await manifestFile.writeFile(manifestBytes);
-    await manifestFile.sync();
-  } finally {
-    await manifestFile.close();
-  }
+  await fill(building);
   await syncDirectory(building);
   await rename(building, folder);
   await syncDirectory(join(directory, 'models'));
+}
+
+/**
+ * Puts a local variant on disk under its digest, signed, whole or not at all. One that is there already, from a try that was broken off,
+ * stays with the signature it has.
+ * @throws AgentError `storage_full`
+ */
+export async function installVariant(
+  directory: string,
+  variant: Pick<LocalVariant, 'digest' | 'manifest' | 'files'>,
+  signer: Pick<SiteSigner, 'sign'>,
+  nowMs: number,
+): Promise<void> {
+  const folder = releaseFolder(directory, variant.digest);
+  if (existsSync(folder)) return;
+  try {
+    await buildFolder(directory, variant.digest, async (building) => {
+      for (const [name, content] of variant.files) await writeDurably(join(building, name), content);
+      await writeDurably(join(building, manifestName), variant.manifest);
+      await writeDurably(join(building, signatureName), signVariant(variant.digest, signer, nowMs));
+    });
+  } catch (cause) {
+    throw asStorageError(cause, folder);
+  }
+}
+
+/**
+ * A model of this site ready for use: a release checked against its digests, a local variant also against this site's signature.
+ * @throws AgentError `model_damaged`, `variant_signature`
+ */
+export async function readModel(
+  directory: string,
+  model: { readonly version: ReleaseVersion; readonly digest: Digest },
+  signer: Pick<SiteSigner, 'verify'>,
+): Promise<ReleaseFiles> {
+  const files = await readRelease(directory, model.digest);
+  if (!isLocalVersion(model.version)) return files;
+  const path = join(releaseFolder(directory, model.digest), signatureName);
+  let text = '';
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+  }
+  if (!isSignedVariant(text, model.digest, signer)) {
+    throw new AgentError(
+      'variant_signature',
+      `${path} is no signature of this site over the local variant ${model.version}; it will not be used.`,
+      { path, version: model.version },
+    );
+  }
+  return files;
 }
 
 /** Bytes of a manifest and of the files it names, by name. */

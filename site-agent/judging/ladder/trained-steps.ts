@@ -1,0 +1,222 @@
+import { denseLayers, initialWeights } from '../../../shared/graph/families.ts';
+import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
+import type { Plan } from '../../../shared/plan/plan.ts';
+import type { Preprocessing } from '../../../shared/plan/preprocessing.ts';
+import { WardroundError } from '../../../shared/runtime/errors.ts';
+import { deriveSeed, permutation, randomStream } from '../../../shared/runtime/random.ts';
+import { exactSum } from '../../../shared/statistics/exact-sum.ts';
+import { decodeSafetensors } from '../../../shared/tensors/safetensors.ts';
+import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
+import type { SiteTable } from '../../data/site-table.ts';
+import { designMatrix, rawFeatures } from '../../training/design-matrix.ts';
+import type { Trainer, TrainingTask } from '../../training/trainer.ts';
+import { TrainingError } from '../../training/training-error.ts';
+import { modelFile, type ReleasePackage } from '../release-package.ts';
+import { openScorer } from '../scorer.ts';
+import { rowLosses } from './gap-closed.ts';
+import { hashShare } from './split-judged.ts';
+
+/** Where a release carries its weights. */
+export const weightsFile = 'model.safetensors';
+
+/** Strengths of the pull that are tried, strongest first: T. Li et al. (2020), MLSys, section 5.1. */
+const pulls = [1, 0.1, 0.01, 0.001];
+/** Share of the update's patients, by a hash of their keys, that chooses among them. */
+const validationShare = 0.25;
+/** Events, and patients without, below which no network is trained: a quarter of them choose the pull. */
+const fewestOfClass = 50;
+/** Most rows of one training, drawn at random; most steps; most rows seen in all of them. They bound the time, not the method. */
+const mostRows = 20_000;
+const mostSteps = 2000;
+const mostRowsSeen = 4_000_000;
+
+/** What training at the site starts from. */
+export interface TrainingGround {
+  readonly plan: Plan;
+  readonly preprocessing: Preprocessing;
+  readonly table: SiteTable;
+  readonly trainer: Trainer;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+export interface TrainedWeights {
+  readonly weights: NamedTensors;
+  /** The inference model of them. */
+  readonly model: Uint8Array;
+  readonly parameters: {
+    readonly trainable: readonly string[];
+    /** Strength of the pull towards the release's weights. */
+    readonly proximal: number;
+    readonly rows: number;
+    readonly steps: number;
+    readonly seed: number;
+    readonly engine: string;
+  };
+}
+
+/**
+ * The release's weights, from its package.
+ * @returns a reason where they are not there (`no_weights`), or are not those its model is made of (`weights_differ`)
+ */
+export function releaseWeights(
+  release: ReleasePackage,
+  plan: Plan,
+  preprocessing: Preprocessing,
+): NamedTensors | { readonly reason: string } {
+  const bytes = release.files.get(weightsFile);
+  const model = release.files.get(modelFile);
+  if (bytes === undefined || model === undefined) return { reason: 'no_weights' };
+  try {
+    const weights = decodeSafetensors(bytes);
+    if (Buffer.compare(buildInferenceModel(plan, preprocessing, weights), model) === 0) return weights;
+  } catch (error) {
+    if (!(error instanceof WardroundError)) throw error;
+  }
+  return { reason: 'weights_differ' };
+}
+
+/** Names of the tensors a step trains; null where the network has no layer but its last, so that `full` is all there is. */
+export function trainableOf(plan: Plan, step: 'last_layer' | 'full'): readonly string[] | null {
+  const layers = denseLayers(plan);
+  const last = layers.at(-1);
+  if (step === 'full' || last === undefined) return layers.flatMap(({ weight, bias }) => [weight, bias]);
+  return layers.length === 1 ? null : [last.weight, last.bias];
+}
+
+/**
+ * Trains the release further on the update rows: its last layer, or all of it, with a pull towards its weights (FedProx). The strength of the
+ * pull is the one that does best on a quarter of the update's patients, by log loss; then all of them train.
+ *
+ * @param rows update rows of the table, in an order that does not depend on the table's.
+ * @returns a reason: `too_few_rows`, or the code of the training error that ended it.
+ */
+export async function trainStep(
+  ground: TrainingGround,
+  rows: Uint32Array,
+  start: NamedTensors,
+  trainable: readonly string[],
+): Promise<TrainedWeights | { readonly reason: string }> {
+  const { plan, table, preprocessing } = ground;
+  if (!hasEnough(table, rows)) return { reason: 'too_few_rows' };
+  const drawn = drawRows(rows, ground.seed);
+  const validates = (row: number): boolean => hashShare(table.patientKeys[row] as string) < validationShare;
+  const validation = drawn.filter(validates);
+  const fitting = drawn.filter((row) => !validates(row));
+  try {
+    let best: { readonly proximal: number; readonly loss: number } | null = null;
+    for (const proximal of pulls) {
+      const tried = await train(ground, fitting, start, trainable, proximal);
+      const labels = labelsOf(table, validation);
+      const risks = await scoreModel(modelOf(plan, preprocessing, tried.weights), table, validation, ground.signal);
+      const loss = exactSum(rowLosses(risks, labels)) / validation.length;
+      if (Number.isFinite(loss) && (best === null || loss < best.loss)) best = { proximal, loss };
+    }
+    if (best === null) return { reason: 'too_few_rows' };
+    const { weights, steps } = await train(ground, drawn, start, trainable, best.proximal);
+    return {
+      weights,
+      model: modelOf(plan, preprocessing, weights),
+      parameters: {
+        trainable,
+        proximal: best.proximal,
+        rows: drawn.length,
+        steps,
+        seed: ground.seed,
+        engine: ground.trainer.description,
+      },
+    };
+  } catch (error) {
+    ground.signal.throwIfAborted();
+    if (error instanceof TrainingError) return { reason: error.code };
+    throw error;
+  }
+}
+
+/**
+ * A model of the plan's family trained at this site alone, from the plan's own starting weights, on all its rows before those that judge:
+ * what the site could have without the consortium. With the release's work, so that neither is helped by more steps.
+ */
+export async function localReference(
+  ground: TrainingGround,
+  rows: Uint32Array,
+): Promise<Uint8Array | { readonly reason: string }> {
+  if (!hasEnough(ground.table, rows)) return { reason: 'too_few_rows' };
+  try {
+    const { weights } = await train(ground, drawRows(rows, ground.seed), initialWeights(ground.plan), null, 0);
+    return modelOf(ground.plan, ground.preprocessing, weights);
+  } catch (error) {
+    ground.signal.throwIfAborted();
+    if (error instanceof TrainingError) return { reason: error.code };
+    throw error;
+  }
+}
+
+/** Risks of rows of the table by a model file, as the hospital would use it. */
+export async function scoreModel(
+  model: Uint8Array,
+  table: SiteTable,
+  rows: Uint32Array,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  const scorer = await openScorer(model);
+  try {
+    return Float64Array.from(await scorer.score(rawFeatures(table, rows), rows.length, signal));
+  } finally {
+    await scorer.dispose();
+  }
+}
+
+export function labelsOf(table: SiteTable, rows: Uint32Array): Float64Array {
+  return Float64Array.from(rows, (row) => table.labels[row] as number);
+}
+
+const modelOf = (plan: Plan, preprocessing: Preprocessing, weights: NamedTensors): Uint8Array =>
+  buildInferenceModel(plan, preprocessing, weights);
+
+function hasEnough(table: SiteTable, rows: Uint32Array): boolean {
+  const events = rows.reduce((sum, row) => sum + (table.labels[row] as number), 0);
+  return Math.min(events, rows.length - events) >= fewestOfClass;
+}
+
+/** The rows, or as many of them as are trained on, drawn without replacement; their order stays. */
+function drawRows(rows: Uint32Array, seed: number): Uint32Array {
+  if (rows.length <= mostRows) return rows;
+  const places = permutation(rows.length, randomStream(seed, 'training rows')).subarray(0, mostRows).sort();
+  return Uint32Array.from(places, (place) => rows[place] as number);
+}
+
+/** The work of a whole run at one site, within bounds. */
+function stepsOf(plan: Plan, rows: number): number {
+  const { batch, work } = plan.training;
+  const size = batch === 'full' ? rows : Math.min(batch, rows);
+  const ofRound = 'steps' in work ? work.steps : work.epochs * Math.ceil(rows / size);
+  return Math.max(1, Math.min(ofRound * plan.federation.rounds, mostSteps, Math.floor(mostRowsSeen / size)));
+}
+
+async function train(
+  { plan, preprocessing, table, trainer, seed, signal }: TrainingGround,
+  rows: Uint32Array,
+  start: NamedTensors,
+  trainable: readonly string[] | null,
+  proximal: number,
+): Promise<{ readonly weights: NamedTensors; readonly steps: number }> {
+  const data = designMatrix(table, plan, preprocessing, rows);
+  const steps = stepsOf(plan, rows.length);
+  const task: TrainingTask = {
+    plan: { ...plan, training: { ...plan.training, work: { steps } } },
+    data,
+    weights: start,
+    seed: deriveSeed(seed, 'ladder batches'),
+    ...(trainable === null ? {} : { trainable }),
+    ...(proximal === 0 ? {} : { proximal }),
+  };
+  const { delta } = await trainer.train(task, signal);
+  const weights: NamedTensors = new Map(
+    [...start].map(([name, { shape, data: values }]) => [
+      name,
+      { shape, data: values.map((value, at) => value + (delta.get(name)?.data[at] ?? 0)) },
+    ]),
+  );
+  return { weights, steps };
+}

@@ -25,6 +25,7 @@ import { AgentError } from './agent-error.ts';
 import { createAttendance } from './attendance.ts';
 import { createDownloads } from './downloads.ts';
 import { endExpiredHolds } from './hold-deadlines.ts';
+import { judgeHeldAgain } from './judge-again.ts';
 import { carryOutJudging } from './judge-task.ts';
 import { lockDirectory } from './lock.ts';
 import { openObjects } from './objects.ts';
@@ -208,6 +209,8 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
     while (!signal.aborted) {
       try {
         await endExpiredHolds(opened(), signal);
+        // Tasks go first: what has waited for weeks may wait for an hour more.
+        if (controllers.size === 0) await judgeHeldAgain(opened(), signal);
       } catch (error) {
         if (!signal.aborted)
           log.warn({ ...safeFields(error) }, 'the end of a hold was not reported, tried again later');

@@ -1,11 +1,9 @@
 /**
  * Every statistic others may use: plain functions over typed arrays or arrays, without dependencies at run time. What each computes, from which
- * source, and when it is undefined stands in docs/statistics.md. A section a subject; in each, files by name.
+ * source, and when it is undefined stands in docs/statistics.md, a section a subject; here they stand by the name of their file.
  */
 
-// What the others share ------------------------------------------------------
 export type { Estimate } from '../plan/judgement.ts';
-// Multiplicity and repeated looks --------------------------------------------
 export {
   crossingProbabilities,
   type SpendingKind,
@@ -13,11 +11,9 @@ export {
   type SpendingPlan,
   spendingBoundaries,
 } from './alpha-spending.ts';
-// Discrimination -------------------------------------------------------------
 export { averagePrecision } from './average-precision.ts';
-// Special functions ----------------------------------------------------------
 export { betaLower, betaQuantile, betaUpper } from './beta.ts';
-// Paired comparison ----------------------------------------------------------
+export { binIndex } from './binning.ts';
 export {
   type BootstrapStatistic,
   bootstrapAuroc,
@@ -28,10 +24,45 @@ export {
   type PairedBootstrapOptions,
   pairedBootstrap,
 } from './bootstrap.ts';
-// Overall performance --------------------------------------------------------
 export { brierScore, scaledBrier } from './brier.ts';
-// Classification and net benefit ---------------------------------------------
+export { type Calibration, calibrate, observedExpected } from './calibration.ts';
+export { type CalibrationCurve, type CalibrationCurveOptions, calibrationCurve } from './calibration-curve.ts';
+export { type CalibrationError, type CalibrationGroup, calibrationError } from './calibration-error.ts';
 export { type Classification, classify } from './classification.ts';
+export { type ClosedTest, type ClosedTestStep, closedTest, type Revision } from './closed-testing.ts';
+export {
+  type Calibrator,
+  type CbpeOptions,
+  cbpe,
+  expectedPerformance,
+  type PapeOptions,
+  pape,
+  type ReferenceSide,
+  type UnlabelledPerformance,
+} from './confidence-based.ts';
+export {
+  type BettingSequence,
+  type ConfidenceSequence,
+  type ConfidenceSequenceSettings,
+  initBettingSequence,
+  initConfidenceSequence,
+  runBettingSequence,
+  runConfidenceSequence,
+  stepBettingSequence,
+  stepConfidenceSequence,
+} from './confidence-sequence.ts';
+export {
+  type Cusum,
+  type CusumSettings,
+  type CusumThreshold,
+  type CusumThresholdOptions,
+  cusumIncrement,
+  cusumThreshold,
+  initCusum,
+  type LabelledPrediction,
+  runCusum,
+  stepCusum,
+} from './cusum.ts';
 export {
   type AurocDifference,
   type AurocInterval,
@@ -42,6 +73,15 @@ export {
   midRanks,
 } from './discrimination.ts';
 export {
+  type Distance,
+  hellingerDistance,
+  jensenShannonDistance,
+  jensenShannonDivergence,
+  kullbackLeibler,
+  quantileEdges,
+  totalVariation,
+} from './distances.ts';
+export {
   binomialLower,
   binomialProbability,
   binomialUpper,
@@ -50,12 +90,87 @@ export {
   studentQuantile,
   studentUpper,
 } from './distributions.ts';
+export {
+  type DomainClassifier,
+  type DomainClassifierOptions,
+  type DomainCoefficient,
+  type DomainSide,
+  domainClassifier,
+} from './domain-classifier.ts';
+export {
+  combineEValues,
+  defaultBetShares,
+  defaultOddsRatios,
+  type EProcessRun,
+  initOddsEProcess,
+  initSquaredErrorEProcess,
+  type OddsEProcess,
+  type OddsEProcessSettings,
+  runOddsEProcess,
+  runSquaredErrorEProcess,
+  type SquaredErrorEProcess,
+  type SquaredErrorEProcessSettings,
+  stepOddsEProcess,
+  stepSquaredErrorEProcess,
+} from './e-process.ts';
+export { type EnergyResult, energyTest, type PairwiseOptions, type PairwiseUse } from './energy.ts';
 export { type Levels, singleLook } from './estimate.ts';
 export { exactSum } from './exact-sum.ts';
+export { type FisherResult, fisherExact, fisherMonteCarlo } from './fisher-exact.ts';
+export type { CalibrationPoint } from './fitted-curve.ts';
+export {
+  type FourierFeatures,
+  fourierFeatures,
+  meanEmbeddingSensitivity,
+  mmdFromMeans,
+  type SharedEmbedding,
+  type SharedMmd,
+} from './fourier-features.ts';
 export { chiSquareLower, chiSquareQuantile, chiSquareUpper, gammaLower, gammaQuantile, gammaUpper } from './gamma.ts';
+export {
+  type CountLoss,
+  type DomainSums,
+  domainSums,
+  type GapLimits,
+  type GapReason,
+  type GapSide,
+  type GapSplit,
+  type GapTerms,
+  gapSplit,
+  gapSplitFromCounts,
+  gapSplitFromSums,
+  labelShare,
+  type OutcomeHistogram,
+  outcomeHistogram,
+  type RowGapSplit,
+} from './gap-split.ts';
+export { fitIsotonicUpdate, type IsotonicFit, isotonicFit } from './isotonic.ts';
+export { binnedKolmogorov, type KolmogorovResult, kolmogorovSmirnov, kolmogorovUpper } from './kolmogorov.ts';
+export {
+  type BlackBoxShift,
+  bbseFromCounts,
+  bbseHard,
+  bbseSoft,
+  blackBoxShift,
+  type ClassPriors,
+  type EmPrior,
+  emPrior,
+  type LabelShiftReason,
+} from './label-shift.ts';
 export { logGamma } from './log-gamma.ts';
 export { logLoss } from './log-loss.ts';
+export {
+  type LossTree,
+  type LossTreeOptions,
+  lossTree,
+  type TreeColumn,
+  type TreeNode,
+  type TreeSplit,
+} from './loss-tree.ts';
+export { canonicalOrder, type Matrix } from './matrix.ts';
 export { type McNemar, mcnemar } from './mcnemar.ts';
+export type { MixtureMartingale, MixtureSettings } from './mixture-martingale.ts';
+export { type MmdResult, medianBandwidth, mmdTest } from './mmd.ts';
 export { type MulticlassAuroc, multiclassAuroc } from './multiclass.ts';
 export { benjaminiHochberg, holm } from './multiplicity.ts';
 export { type DecisionPoint, decisionCurve, netBenefit, netBenefitDifference } from './net-benefit.ts';
@@ -67,7 +182,14 @@ export {
   nonInferiority,
 } from './non-inferiority.ts';
 export { normalCdf, normalQuantile, normalUpper } from './normal.ts';
-export { quantileOfSorted } from './ordered.ts';
+export { kolmogorovDistance, quantileOfSorted } from './ordered.ts';
+export {
+  initPageHinkley,
+  type PageHinkley,
+  type PageHinkleySettings,
+  runPageHinkley,
+  stepPageHinkley,
+} from './page-hinkley.ts';
 export {
   bonettPrice,
   type PairedChange,
@@ -75,9 +197,27 @@ export {
   pairedClassification,
 } from './paired-classification.ts';
 export type { PairedDifference } from './paired-difference.ts';
+export { adjustPrior, priorShiftUpdate } from './prior-shift.ts';
 export { clopperPearson, wilsonInterval } from './proportions.ts';
+export {
+  type HeterogeneityMethod,
+  type RandomEffects,
+  type RandomEffectsOptions,
+  randomEffects,
+  type SiteEstimate,
+} from './random-effects.ts';
+export { binnedRankTest, type RankTestResult } from './rank-test.ts';
+export {
+  applyRecalibration,
+  fitInterceptUpdate,
+  fitLogisticUpdate,
+  fitTemperatureUpdate,
+  recalibrateOne,
+} from './recalibration.ts';
+export type { Recalibration, RecalibrationFit, RecalibrationKind } from './recalibration-kinds.ts';
+export { type ReconstructionResult, reconstructionChange, symmetricEigen } from './reconstruction.ts';
+export { fitRidgeLogistic, predictLogistic, type RidgeLogisticFit } from './ridge-logistic.ts';
 export { type RocCurve, rocCurve } from './roc-curve.ts';
-// Sample size ----------------------------------------------------------------
 export {
   type AurocQuestion,
   type LinearPredictor,
@@ -92,6 +232,43 @@ export {
   type ValidationSampleSize,
   validationSampleSize,
 } from './sample-size.ts';
+export type { ScoreHistogram } from './score-histogram.ts';
+export { type ScoreTestResult, stratifiedScoreTest } from './score-test.ts';
+export { type BoundedFigure, type SharedCounts, sharedCounts } from './shared-counts.ts';
+export {
+  type ChiSquareResult,
+  poolSparseBins,
+  populationStability,
+  populationStabilityBoth,
+  type StabilityIndex,
+  twoSampleChiSquare,
+} from './shift.ts';
+export {
+  type ReadShiftOptions,
+  readShift,
+  type ShiftName,
+  type ShiftReading,
+  type ShiftSide,
+} from './shift-reading.ts';
+export {
+  type Slice,
+  type SliceColumn,
+  type SliceCondition,
+  type SliceOptions,
+  type SliceSearch,
+  sliceSearch,
+} from './slices.ts';
 export { ascendingOrder } from './sorted-order.ts';
 export { type Spiegelhalter, spiegelhalter } from './spiegelhalter.ts';
+export type { KnotCount } from './spline-basis.ts';
 export { StatisticsError, type StatisticsErrorCode } from './statistics-error.ts';
+export { type BinnedWasserstein, binnedWasserstein, type WassersteinResult, wasserstein } from './wasserstein.ts';
+export { type GroupMoments, type WelchResult, welchTest } from './welch.ts';
+export {
+  initWindowedOutcomes,
+  type OutcomeWindow,
+  stepWindowedOutcomes,
+  type WindowedOutcomes,
+  windowedObservedExpected,
+  windowLimit,
+} from './windowed-oe.ts';

@@ -7,6 +7,7 @@ import { undefinedEstimate, waldEstimate } from './estimate.ts';
 import { chiSquareUpper } from './gamma.ts';
 import { assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
 import { assertMatrix, canonicalOrder, columnOf, type Matrix, take, takeRows } from './matrix.ts';
+import { holm } from './multiplicity.ts';
 import { fitRidgeLogistic } from './ridge-logistic.ts';
 import { mirror, quadraticForm, type ScoreTestResult, stratifiedScoreTest } from './score-test.ts';
 import { twoSampleChiSquare } from './shift.ts';
@@ -241,20 +242,6 @@ function withColumn(features: Matrix | null, column: Float64Array): Matrix {
     }
   }
   return { rows: features.rows, columns, values };
-}
-
-/** Holm's adjusted p values (S. Holm 1979, Scand. J. Stat. 6:65); a null stays null and counts as no test. */
-function holm(p: readonly (number | null)[]): (number | null)[] {
-  const order = p
-    .flatMap((value, index) => (value === null ? [] : [{ value, index }]))
-    .sort((a, b) => a.value - b.value);
-  const adjusted = p.map((): number | null => null);
-  let largest = 0;
-  for (const [place, { value, index }] of order.entries()) {
-    largest = Math.max(largest, Math.min(1, value * (order.length - place)));
-    adjusted[index] = largest;
-  }
-  return adjusted;
 }
 
 function prevalenceDifference(events: readonly [number, number], rows: readonly [number, number]): Estimate {

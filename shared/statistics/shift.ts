@@ -107,3 +107,23 @@ export function poolSparseBins(
   };
   return { first: apply(first), second: apply(second) };
 }
+
+/** The index over the values alone, and with missing values as a cell of their own. */
+export interface StabilityIndex {
+  /** Null without known values on either side. */
+  readonly values: number | null;
+  /** Null without rows on either side. */
+  readonly withMissing: number | null;
+}
+
+/**
+ * Population stability index without and with the missing values, whose count is the last cell of both vectors, as in `countBins`. A
+ * difference of the two is a change of the missing rate.
+ */
+export function populationStabilityBoth(reference: ArrayLike<number>, current: ArrayLike<number>): StabilityIndex {
+  const [before, now] = [Array.from(reference), Array.from(current)];
+  return {
+    values: populationStability(before.slice(0, -1), now.slice(0, -1)),
+    withMissing: populationStability(before, now),
+  };
+}

@@ -201,10 +201,14 @@ export function createPredictionStore(store: AgentStore): PredictionStore {
           limit,
         )
         .map(scoredOutcome),
-    lastOutcome: () =>
-      store.get<{ last: number | null }>('select max(sequence) as last from outcomes')?.last ?? 0,
+    lastOutcome: () => store.get<{ last: number | null }>('select max(sequence) as last from outcomes')?.last ?? 0,
     counts(digest, outcomeOf) {
-      const row = store.get<{ scored: number; reference: number | null; fresh: number | null; latestMs: number | null }>(
+      const row = store.get<{
+        scored: number;
+        reference: number | null;
+        fresh: number | null;
+        latestMs: number | null;
+      }>(
         `select count(*) as scored, sum(role = 'reference') as reference, sum(role = 'new') as fresh,
            max(time_ms) as "latestMs" from predictions where digest = ?`,
         digest,

@@ -4,6 +4,7 @@ export type JudgingErrorCode =
   | 'model_unreadable'
   | 'model_interface'
   | 'wrong_shape'
+  | 'monitor_reference'
   | 'evidence_malformed'
   | 'evidence_missing'
   | 'replay_differs';
@@ -12,6 +13,10 @@ export const judgingErrors: ErrorCatalogue<JudgingErrorCode> = {
   model_unreadable: { meaning: 'The runtime cannot open the model file.', advice: 'reject' },
   model_interface: { meaning: "The model's inputs or outputs are not those of a Wardround model.", advice: 'reject' },
   wrong_shape: { meaning: 'The rows given to a model do not have its number of columns.', advice: 'abort' },
+  monitor_reference: {
+    meaning: 'The rows that judged a model hold one outcome only; it cannot be watched against them.',
+    advice: 'fix',
+  },
   evidence_malformed: {
     meaning: 'A file is no evidence file in canonical form: damaged, changed by hand, or of another kind.',
     advice: 'abort',

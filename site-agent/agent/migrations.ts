@@ -82,7 +82,7 @@ export const migrations: readonly string[] = [
     probability real not null,
     scored_ms integer not null,
     shown integer not null check (shown in (0, 1)),
-    role text not null check (role in ('reference', 'new', 'repeat')),
+    role text not null check (role in ('reference', 'new', 'excluded')),
     subgroups text not null
   );
   create unique index predictions_row on predictions (digest, patient, ifnull(time_ms, 'none'));

@@ -135,12 +135,10 @@ export const migrations: readonly string[] = [
     counts text not null
   );
   `,
-  // A variant is a model of this site's own, made of the release `parent`. `updated_until`: ISO date-time before which its update rows lie.
+  // A local variant is a model of this site's own, made of the release `parent` by a step of the ladder.
   `
   alter table releases add column parent text references releases (version);
   alter table releases add column step text;
-  alter table releases add column updated_until text;
-  alter table releases add column update_share real;
   `,
   // What people decided against the gate's decision, each signed in the site's name; none is ever changed or removed.
   `

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { digestText, releaseVersionText, shortText } from '../../shared/plan/bounds.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
-import type { Digest, ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { type Digest, isLocalVersion, type ReleaseVersion, releaseOfVersion } from '../../shared/runtime/ids.ts';
+import { variantManifestSchema } from '../models/local-variant.ts';
 
 /** A release as it lies at the site, before anything of it is trusted. */
 export interface ReleasePackage {
@@ -16,6 +17,8 @@ export interface ReleasePackage {
   readonly trainingCutoff: string | null;
   /** ISO date-time, of a local variant: rows before it may have updated it, so that only later ones judge. Absent for a release. */
   readonly updatedUntil?: string;
+  /** Of a local variant made without times: patients whose key hashes below this share updated it, and judge no more. Absent otherwise. */
+  readonly updateShare?: number;
 }
 
 /** The moments before which a package may have learnt from a row; see `Eligibility.cutoffs`. */
@@ -53,9 +56,10 @@ export function packageProblems(release: ReleasePackage, plan: Digest | null): s
     problems.push(`the manifest has digest ${found}, the release is ${release.ref.digest}`);
     return problems;
   }
-  const parsed = manifestSchema.safeParse(parseJson(release.manifest));
+  const own = isLocalVersion(release.ref.version);
+  const parsed = (own ? variantManifestSchema : manifestSchema).safeParse(parseJson(release.manifest));
   if (!parsed.success) {
-    problems.push('the manifest is not of the form release/1');
+    problems.push(`the manifest is not of the form ${own ? 'variant/1' : 'release/1'}`);
     return problems;
   }
   const manifest = parsed.data;
@@ -84,8 +88,9 @@ export function packageProblems(release: ReleasePackage, plan: Digest | null): s
   return problems;
 }
 
-/** The version a release was trained from, as its card says; null for a first one, and where no card can be read. */
+/** The version a release was trained from, or a local variant was made of, as its card says; null for a first one, or without a card. */
 export function parentOf(release: ReleasePackage): ReleaseVersion | null {
+  if (isLocalVersion(release.ref.version)) return releaseOfVersion(release.ref.version);
   const bytes = release.files.get(cardFile);
   const card = z.looseObject({ parent: releaseVersionText.nullable() }).safeParse(bytes && parseJson(bytes));
   return card.success ? card.data.parent : null;

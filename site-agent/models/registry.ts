@@ -1,6 +1,6 @@
-import type { DecisionKind, Judgement } from '../../shared/plan/judgement.ts';
+import type { DecisionKind, Judgement, LadderStep } from '../../shared/plan/judgement.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
-import type { Digest, ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { type Digest, isLocalVersion, type ReleaseVersion, releaseOfVersion } from '../../shared/runtime/ids.ts';
 import { AgentError } from '../agent/agent-error.ts';
 import type { AgentStore } from '../agent/store.ts';
 
@@ -27,6 +27,9 @@ export interface RegisteredRelease {
   /** When this release was first judged `hold`, if it was; the policy's deadline counts from here. */
   readonly heldSinceMs: number | null;
   readonly slot: Slot | null;
+  /** Of a local variant: the release it was made of, and the step of the ladder. Null for a release. */
+  readonly parent: ReleaseVersion | null;
+  readonly step: LadderStep | null;
 }
 
 export interface ModelEvent {
@@ -56,10 +59,13 @@ export interface ModelRegistry {
   ): void;
   /**
    * Carries out a decision: accept makes the release active and the active one previous; hold keeps it as candidate;
-   * reject takes it out. Hold and reject leave the active release as it is. Call it inside `store.transaction`
-   * together with what else must change, or alone.
+   * reject takes it out. Hold and reject leave the active release as it is. A release accepted with an update is not used itself: the
+   * local variant in the evidence is entered and takes the place; its files must be installed before. Call it inside
+   * `store.transaction` together with what else must change, or alone.
    */
   decide(version: ReleaseVersion, judgement: Judgement, nowMs: number): void;
+  /** Version the next local variant of a release would have. */
+  nextVariant(version: ReleaseVersion): ReleaseVersion;
   /** People took a held release into use against the gate's hold; who and why is in `people-decisions.ts`. */
   override(version: ReleaseVersion, nowMs: number): void;
   /** A person refused a candidate. The release in use stays. */
@@ -80,7 +86,7 @@ export function modelOfVersion(version: ReleaseVersion): string {
 }
 
 const select = `select r.version, r.model, r.digest, r.plan, r.received_ms as "receivedMs", r.decision,
-    r.decided_ms as "decidedMs", s.slot,
+    r.decided_ms as "decidedMs", s.slot, r.parent, r.step,
     (select min(e.at_ms) from model_events e where e.version = r.version and e.event = 'held') as "heldSinceMs"
   from releases r left join slots s on s.version = r.version`;
 
@@ -128,6 +134,36 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
     record(event, release.model, release.version, active?.version ?? null, nowMs);
   }
 
+  /** The variant beside its release, which is judged with it and waits no longer. */
+  function enterVariant(
+    release: RegisteredRelease,
+    step: LadderStep,
+    judgement: Judgement,
+    nowMs: number,
+  ): RegisteredRelease {
+    const variant = judgement.evidence.update?.variant ?? null;
+    if (variant === null || !isLocalVersion(variant.version) || releaseOfVersion(variant.version) !== release.version) {
+      throw new AgentError('package_invalid', `${release.version} was accepted with an update that no variant holds.`, {
+        version: release.version,
+      });
+    }
+    store.run(
+      `insert into releases (version, model, digest, plan, received_ms, decision, decided_ms, judgement, parent, step)
+       values (?, ?, ?, ?, ?, 'accept', ?, ?, ?, ?)`,
+      variant.version,
+      release.model,
+      variant.digest,
+      release.plan,
+      nowMs,
+      nowMs,
+      canonicalJson(judgement),
+      release.version,
+      step,
+    );
+    if (release.slot === 'candidate') clear(release.model, 'candidate');
+    return find(variant.version) as RegisteredRelease;
+  }
+
   return {
     receive(release, nowMs) {
       const model = modelOfVersion(release.version);
@@ -165,12 +201,17 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
         version,
       );
       if (decision === 'accept') {
-        activate(release, nowMs);
+        const { update } = judgement.decision;
+        activate(update === null ? release : enterVariant(release, update, judgement, nowMs), nowMs);
         return;
       }
       // A release in use is judged again later on: hold or reject then is a matter for people, and leaves it in use.
       if (decision === 'reject' && release.slot === 'candidate') clear(release.model, 'candidate');
       record(decision === 'hold' ? 'held' : 'rejected', release.model, version, null, nowMs);
+    },
+    nextVariant(version) {
+      const row = store.get<{ known: number }>('select count(*) as known from releases where parent = ?', version);
+      return `${version}+${(row?.known ?? 0) + 1}` as ReleaseVersion;
     },
     override(version, nowMs) {
       const release = find(version);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAddress } from '../certs/address.ts';
@@ -12,6 +11,7 @@ import { certificateSigner } from './agent/signer.ts';
 import { connectSite } from './client/connect.ts';
 import { proxyFor } from './client/proxy.ts';
 import { readSiteConfig } from './config.ts';
+import { siteSoftware } from './software.ts';
 
 export interface StartSiteAgentOptions {
   /** Aborting it stops the agent. */
@@ -19,18 +19,6 @@ export interface StartSiteAgentOptions {
   readonly log: Logger;
   /** For proxy settings and overrides of `site.yaml`; the process's own when absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-}
-
-function packageVersion(): string {
-  // From source and from dist/ alike, package.json is one folder up from this room's parent.
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {
-      // Not there: the other layout.
-    }
-  }
-  return 'unknown';
 }
 
 function credentials(identity: Identity): { key: string; certificateChain: string; root: string } {
@@ -90,7 +78,7 @@ export async function startSiteAgent(directory: string, options: StartSiteAgentO
     clock: systemClock,
     log: options.log,
     random: () => jitter.uniform(),
-    software: `wardround/${packageVersion()}`,
+    software: siteSoftware(),
     onConnected() {
       if (!unconfirmed) return;
       unconfirmed = false;

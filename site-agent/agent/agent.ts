@@ -411,6 +411,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
           downloads: createDownloads({ inbound, objects, clock, random, log }),
           egress: createEgress({ outbound: parts.outbound, ledger, recipient: parts.recipient, clock, random, log }),
           registry: createModelRegistry(store),
+          signer: parts.signer,
           trainer: openEngine,
           rows: rowsOf,
         };

@@ -1,6 +1,6 @@
 import type { Judgement, ReasonCode } from '../../shared/plan/judgement.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
-import type { ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { isLocalVersion, type ReleaseVersion } from '../../shared/runtime/ids.ts';
 import { errorFields } from '../../shared/runtime/logger.ts';
 import { AgentError } from './agent-error.ts';
 import { waits } from './hold-deadlines.ts';
@@ -82,7 +82,8 @@ export async function judgeAgain(
   );
   store.transaction(() => {
     registry.decide(version, judgement, clock.now());
-    tasks.judgedAgain(judgement, clock.now());
+    // A local variant is this site's own: what it is judged to be is for this site.
+    if (!isLocalVersion(version)) tasks.judgedAgain(judgement, clock.now());
   });
   const { decision, reasons } = judgement.decision;
   parts.log.info({ release: version, decision, reasons: reasons.map(({ code }) => code) }, 'release judged again');

@@ -1,30 +1,40 @@
 import type { Judgement } from '../../shared/plan/judgement.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
-import type { ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { isLocalVersion, type ReleaseVersion } from '../../shared/runtime/ids.ts';
 import type { DataError } from '../data/data-error.ts';
 import { outOfRangeAmongJudged, readSiteData, refusalOf } from '../data/load-site-data.ts';
 import { createJudge } from '../judging/create-judge.ts';
+import type { LocalUpdates } from '../judging/ladder/repair.ts';
 import type { ReleasePackage } from '../judging/release-package.ts';
 import { keepEvidence } from '../models/evidence-files.ts';
-import { readRelease } from '../models/model-files.ts';
+import { type LocalVariant, updateOf } from '../models/local-variant.ts';
+import { installVariant, readModel } from '../models/model-files.ts';
 import { modelOfVersion, type RegisteredRelease } from '../models/registry.ts';
+import { keepReport } from '../models/report-files.ts';
+import { siteSoftware } from '../software.ts';
+import { openTrainer } from '../training/open-trainer.ts';
+import { TrainingError } from '../training/training-error.ts';
 import type { TaskParts } from './task-parts.ts';
 
 /** What judging needs of the agent; a command at the terminal has it too. */
-export type JudgingParts = Pick<TaskParts, 'directory' | 'site' | 'config' | 'plans' | 'registry' | 'clock'>;
+export type JudgingParts = Pick<
+  TaskParts,
+  'directory' | 'site' | 'config' | 'plans' | 'registry' | 'clock' | 'signer' | 'log'
+>;
 
-/** A release that is installed here, as the gate takes it. */
+/** A release, or local variant, that is installed here, as the gate takes it. */
 export async function installedPackage(
-  parts: Pick<TaskParts, 'directory' | 'plans'>,
+  parts: Pick<TaskParts, 'directory' | 'plans' | 'signer'>,
   release: RegisteredRelease,
 ): Promise<ReleasePackage> {
-  const files = await readRelease(parts.directory, release.digest);
+  const files = await readModel(parts.directory, release, parts.signer);
   return {
     ref: { version: release.version, digest: release.digest },
     ...files,
     problems: [],
     trainingCutoff: parts.plans.load(release.plan)?.plan.data.trainingCutoff ?? null,
+    ...(isLocalVersion(release.version) ? updateOf(files) : {}),
   };
 }
 
@@ -33,13 +43,36 @@ export async function installedPackage(
  * one it took the place of.
  */
 export async function packageInUse(
-  parts: Pick<TaskParts, 'directory' | 'plans' | 'registry'>,
+  parts: Pick<TaskParts, 'directory' | 'plans' | 'registry' | 'signer'>,
   version: ReleaseVersion,
 ): Promise<ReleasePackage | null> {
   const model = modelOfVersion(version);
   const active = parts.registry.inSlot(model, 'active');
   const other = active?.version === version ? parts.registry.inSlot(model, 'previous') : active;
   return other === null ? null : installedPackage(parts, other);
+}
+
+/** What the ladder may use here. An engine chosen by the clock could be another one when a judgement is repeated. */
+function localUpdates(
+  parts: JudgingParts,
+  version: ReleaseVersion,
+  keep: (variant: LocalVariant) => void,
+): LocalUpdates {
+  const { config, log, registry } = parts;
+  return {
+    version: registry.nextVariant(version),
+    software: siteSoftware(),
+    keep,
+    async openTrainer() {
+      if (config.engine !== 'auto') return openTrainer(config.engine, log);
+      try {
+        return await openTrainer('onnx', log);
+      } catch (error) {
+        if (!(error instanceof TrainingError)) throw error;
+        return openTrainer('tfjs', log);
+      }
+    },
+  };
 }
 
 /** Information fractions of the looks that were taken at a release so far; a look that could test nothing spends nothing. */
@@ -66,6 +99,7 @@ export async function judgeHere(
   const { plan, policy, release, current } = asked;
   const { version } = release.ref;
   let refusal: DataError | null = null;
+  let variant: LocalVariant | null = null as LocalVariant | null;
   const judge = createJudge({
     // Read anew: the patients since the last reading are the ones that judge.
     async loadRows() {
@@ -90,12 +124,18 @@ export async function judgeHere(
       earlierLooks: earlierLooks(parts.registry.judgementOf(version)),
       nowMs: parts.clock.now(),
       heldSinceMs: parts.registry.find(version)?.heldSinceMs ?? null,
+      ...(isLocalVersion(version) ? {} : { updates: localUpdates(parts, version, (made) => (variant = made)) }),
     },
     signal,
   );
   // Rows that do not fit the contract may be why a release is held, and are reported then; they are no ground to accept one on.
   if (refusal !== null && judgement.decision.decision === 'accept') throw refusal;
   signal.throwIfAborted();
+  // Files first: the decision that makes the variant the model in use must find it, whenever the machine stops.
+  if (variant !== null && judgement.decision.update !== null) {
+    await installVariant(parts.directory, variant, parts.signer, parts.clock.now());
+  }
   await keepEvidence(parts.directory, judgement, policy);
+  await keepReport(parts.directory, { judgement, policy });
   return judgement;
 }

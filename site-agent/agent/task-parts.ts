@@ -10,6 +10,7 @@ import type { Trainer } from '../training/trainer.ts';
 import type { Downloads } from './downloads.ts';
 import type { SiteObjects } from './objects.ts';
 import type { PlanBook } from './plans.ts';
+import type { SiteSigner } from './signer.ts';
 import type { AgentStore } from './store.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -29,6 +30,7 @@ export interface TaskParts {
   readonly downloads: Downloads;
   readonly egress: Egress;
   readonly registry: ModelRegistry;
+  readonly signer: SiteSigner;
   readonly clock: Clock;
   readonly log: Logger;
   /** The engine, opened when it is first needed. */

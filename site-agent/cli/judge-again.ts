@@ -15,7 +15,7 @@ interface JudgeOptions extends SiteOptions {
 }
 
 async function run(version: string | undefined, options: JudgeOptions): Promise<void> {
-  await withSite(siteDirectory(options), async ({ directory, store, plans, config, identity }) => {
+  await withSite(siteDirectory(options), async ({ directory, store, plans, config, identity, signer }) => {
     const registry = createModelRegistry(store);
     const chosen = version ?? registry.inSlot(chooseModel(registry, options.model), 'candidate')?.version;
     if (chosen === undefined) {
@@ -29,6 +29,7 @@ async function run(version: string | undefined, options: JudgeOptions): Promise<
         store,
         plans,
         registry,
+        signer,
         tasks: createTaskStore(store),
         clock: systemClock,
         log: createLogger({ level: 'warn', name: 'site-judge' }),

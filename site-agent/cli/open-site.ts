@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createIdentityStore, type Identity } from '../../certs/identity-store.ts';
 import { createPlanBook, type PlanBook } from '../agent/plans.ts';
-import { certificateSigner } from '../agent/signer.ts';
+import { certificateSigner, type SiteSigner } from '../agent/signer.ts';
 import { type AgentStore, openAgentStore } from '../agent/store.ts';
 import { readSiteConfig, type SiteConfig } from '../config.ts';
 
@@ -12,6 +12,7 @@ export interface OpenSite {
   readonly plans: PlanBook;
   readonly config: SiteConfig;
   readonly identity: Identity;
+  readonly signer: SiteSigner;
 }
 
 /** Opens a site's database for one command. A directory without `site.yaml` is no site, and is left as it is. */
@@ -39,7 +40,7 @@ export async function withSite<Result>(
   try {
     const signer = certificateSigner(identity.site, () => identity);
     const plans = createPlanBook({ store, directory, site: identity.site, config, signer });
-    return await body({ directory, store, plans, config, identity });
+    return await body({ directory, store, plans, config, identity, signer });
   } finally {
     store.close();
   }

@@ -3,7 +3,7 @@ import { AgentError } from '../agent/agent-error.ts';
 import { predictFile } from '../data/predict.ts';
 import { problemMeanings } from '../data/problems.ts';
 import { openScorer } from '../judging/scorer.ts';
-import { readRelease } from '../models/model-files.ts';
+import { readModel } from '../models/model-files.ts';
 import { createModelRegistry } from '../models/registry.ts';
 import { chooseModel } from './models.ts';
 import { withSite } from './open-site.ts';
@@ -19,14 +19,14 @@ const modelFile = 'model.onnx';
 const problemsShown = 20;
 
 async function run(options: PredictOptions): Promise<void> {
-  await withSite(siteDirectory(options), async ({ directory, store, plans }) => {
+  await withSite(siteDirectory(options), async ({ directory, store, plans, signer }) => {
     const registry = createModelRegistry(store);
     const model = chooseModel(registry, options.model);
     const active = registry.inSlot(model, 'active');
     if (active === null) throw new AgentError('no_active_model', undefined, { model });
     const plan = plans.load(active.plan);
     if (plan === null) throw new AgentError('unknown_plan', undefined, { plan: active.plan });
-    const bytes = (await readRelease(directory, active.digest)).files.get(modelFile);
+    const bytes = (await readModel(directory, active, signer)).files.get(modelFile);
     if (bytes === undefined) throw new AgentError('model_damaged', `${active.version} has no ${modelFile}.`);
     const scorer = await openScorer(bytes);
     try {

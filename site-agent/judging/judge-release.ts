@@ -14,6 +14,7 @@ import type { SiteTable } from '../data/site-table.ts';
 import { decide } from './decide.ts';
 import { selectRows } from './judged-rows.ts';
 import { JudgingError } from './judging-error.ts';
+import type { LocalUpdates } from './ladder/repair.ts';
 import {
   cutoffsOf,
   modelFile,
@@ -47,6 +48,8 @@ export interface JudgeInput {
   readonly heldSinceMs: number | null;
   /** Information fractions of the looks taken at this release before; absent for a first one. */
   readonly earlierLooks?: readonly number[];
+  /** How a local update may be made of the release, which the policy must allow; absent where none can be. */
+  readonly updates?: LocalUpdates;
 }
 
 /**

@@ -52,6 +52,26 @@ export const variantManifestSchema = z.strictObject({
     .max(100),
 });
 
+const updateSchema = z.looseObject({
+  updatedUntil: z.iso.datetime().nullable(),
+  updateShare: z.number().gt(0).lt(1).nullable(),
+});
+
+/**
+ * Which rows updated a variant, as its card says: none of them may judge it again.
+ * @throws ZodError for a card of another form, which no signed variant has
+ */
+export function updateOf({ files }: { readonly files: ReadonlyMap<string, Uint8Array> }): {
+  readonly updatedUntil?: string;
+  readonly updateShare?: number;
+} {
+  const card = updateSchema.parse(JSON.parse(Buffer.from(files.get('card.json') ?? []).toString('utf8')));
+  return {
+    ...(card.updatedUntil === null ? {} : { updatedUntil: card.updatedUntil }),
+    ...(card.updateShare === null ? {} : { updateShare: card.updateShare }),
+  };
+}
+
 const encoder = new TextEncoder();
 
 /**

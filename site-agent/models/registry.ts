@@ -201,8 +201,9 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
         version,
       );
       if (decision === 'accept') {
-        const { update } = judgement.decision;
-        activate(update === null ? release : enterVariant(release, update, judgement, nowMs), nowMs);
+        // A judgement that waited in the store since before local updates says nothing of one.
+        const step = judgement.decision.update ?? null;
+        activate(step === null ? release : enterVariant(release, step, judgement, nowMs), nowMs);
         return;
       }
       // A release in use is judged again later on: hold or reject then is a matter for people, and leaves it in use.

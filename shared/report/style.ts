@@ -14,8 +14,8 @@ h1{font-size:1.6rem;line-height:1.2;margin:0 0 .3rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;line-height:1.3;margin:2.4rem 0 .5rem;border-bottom:2px solid var(--rule);padding-bottom:.25rem}
 h3{font-size:1.02rem;margin:1.5rem 0 .35rem}h4{font-size:.95rem;margin:1rem 0 .2rem}p{margin:.4rem 0;max-width:46rem}
 ul,ol{margin:.4rem 0;padding-left:1.25rem;max-width:46rem}li{margin:.2rem 0}a{color:var(--new)}
-.faint,figcaption,.key,caption{color:var(--faint);font-size:.86rem}
-.key{white-space:normal}.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.faint,figcaption,.key,caption{color:var(--faint)}.faint,figcaption,caption{font-size:.86rem}.key{font-size:.92em}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem;margin:.6rem 0}
 figure{margin:0;background:var(--panel);border-radius:8px;padding:.75rem;min-width:0;max-width:36rem}
 figure>svg{width:100%;height:auto;display:block}svg text{font:11.5px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--ink)}
@@ -39,20 +39,20 @@ tr.current{--c:var(--current)}tr.pooled{--c:var(--ink)}tr.prediction{--c:var(--f
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:.15rem 1.5rem;margin:.6rem 0}.facts div{display:flex;gap:.6rem;border-bottom:1px solid var(--rule);padding:.2rem 0;min-width:0}
 .facts dt{color:var(--faint);flex:0 0 9.5rem;font-size:.89rem}.facts dd{margin:0;min-width:0;overflow-wrap:anywhere;font-size:.89rem}
 .verdict{border:2px solid var(--c);border-radius:10px;padding:1rem 1.1rem;margin:.8rem 0;display:grid;grid-template-columns:auto 1fr;gap:.2rem 1rem;align-items:center}
-.verdict svg{width:3.4rem;height:3.4rem;grid-row:span 2}.verdict .word{font-size:1.5rem;font-weight:700;line-height:1.2;color:var(--c);margin:0}.verdict p{margin:0}
+.verdict svg{width:3.4rem;height:3.4rem;grid-row:span 2}.verdict .word{font-size:1.5rem;font-weight:700;line-height:1.2;color:var(--c);margin:0}.verdict p{margin:0;max-width:none}
 .shape{fill:var(--c);stroke:var(--c)}.shape-in{stroke:var(--paper);fill:none;stroke-width:5;stroke-linecap:round;stroke-linejoin:round}
 .first{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:0 2rem}.first section>h3{margin-top:.9rem}
 .dots{display:grid;gap:.5rem}.dot{border-bottom:1px solid var(--rule);padding-bottom:.4rem}.dot p{margin:0}.dot .name{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem}.dot .rule{font-size:.89rem;font-weight:600}.dot .rule .key{font-weight:400}
 .dot.met{--v:var(--accept)}.dot.missed{--v:var(--reject)}.dot.open{--v:var(--hold)}.dot .sign{display:inline-block;min-width:1em;color:var(--v)}svg .base{stroke:var(--rule)}.dot svg text{font-size:10px;fill:var(--faint)}
 .open{border-left:4px solid var(--hold);background:var(--panel);padding:.35rem .7rem;margin:.4rem 0;max-width:46rem}
 .applied th,.applied td{font-weight:700}
-code,pre{font:.8rem/1.4 ui-monospace,SFMono-Regular,Menlo,monospace;overflow-wrap:anywhere}pre{white-space:pre-wrap;background:var(--panel);padding:.6rem;border-radius:6px;max-height:24rem;overflow:auto}
+code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:.88em;overflow-wrap:anywhere}pre{white-space:pre-wrap;background:var(--panel);padding:.6rem;border-radius:6px;max-height:24rem;overflow:auto}
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--faint)}details.numbers{margin:.3rem 0 0;font-size:.86rem}
 @media (max-width:34rem){body{padding:.9rem .8rem 3rem;font-size:15.5px}h1{font-size:1.35rem}.verdict{padding:.8rem}.verdict .word{font-size:1.25rem}.verdict svg{width:2.6rem;height:2.6rem}
 .facts dt{flex-basis:7.5rem}.forest{min-width:0;font-size:.8rem}.forest th[scope=row]{width:30%;overflow-wrap:anywhere}.forest td.d,.forest th.d{width:34%;padding:0 .5rem 0 0}.forest td:last-child{white-space:normal}}
 @media print{
 :root{color-scheme:light;--paper:#fff;--ink:#000;--faint:#444;--rule:#bbb;--panel:#fff;--new:#003f7f;--current:#7a4300;--accept:#0b4d2b;--hold:#6b4500;--reject:#8a130e;--heat:176,52,26}
-@page{margin:15mm 13mm}body{font-size:10pt;padding:0;max-width:none}h1{font-size:16pt}h2{font-size:13pt}
+@page{margin:14mm 13mm}html{font-size:9.6pt}body{font-size:1rem;padding:0;max-width:none}h1{font-size:16pt}h2{font-size:13pt}
 details::details-content{content-visibility:visible;block-size:auto}details.numbers,details.screen,.noprint{display:none}
 table{font-size:8pt}table.compact{font-size:6.5pt}td.n,th.n{white-space:normal}figure{border:1px solid var(--rule)}figure,.card,tr,.verdict{break-inside:avoid}h2,h3,h4,caption{break-after:avoid}
 .wide{overflow:visible}.plots{grid-template-columns:1fr 1fr}.first{grid-template-columns:1fr 1fr}.facts{grid-template-columns:1fr 1fr}pre{max-height:none}

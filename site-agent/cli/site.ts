@@ -7,6 +7,7 @@ import { registerModels } from './models.ts';
 import { registerPeople } from './people.ts';
 import { registerPlans } from './plans.ts';
 import { registerPredict } from './predict.ts';
+import { registerReport } from './report.ts';
 import { registerStart } from './start.ts';
 
 /** Adds the commands of a hospital's agent to `wardround site`. */
@@ -19,5 +20,6 @@ export function register(program: Command): void {
   registerModels(site);
   registerJudgeAgain(site);
   registerPeople(site);
+  registerReport(site);
   registerPredict(site);
 }

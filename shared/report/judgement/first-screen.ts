@@ -1,12 +1,4 @@
-import type {
-  ColumnShift,
-  Decision,
-  DecisionKind,
-  Estimate,
-  Evidence,
-  Judgement,
-  Reason,
-} from '../../plan/judgement.ts';
+import type { ColumnShift, Decision, DecisionKind, Estimate, Judgement, Reason } from '../../plan/judgement.ts';
 import type { Policy } from '../../plan/policy.ts';
 import { countOf, countText, estimateText, figure, instantText, percentText } from '../figures.ts';
 import { type Html, html, trusted } from '../html.ts';
@@ -92,7 +84,7 @@ function undefinedWhere(estimate: Estimate): { readonly text?: string } {
 }
 
 function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly IntervalDot[] {
-  const { auroc, performance, comparison, difference } = evidence;
+  const { auroc, performance, comparison, current, difference } = evidence;
   const open: Met = { met: 'open', word: 'not known' };
   const pairs = auroc.new.value === null ? null : Math.round(100 * auroc.new.value);
   const rows: IntervalDot[] = [
@@ -118,7 +110,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
       ...undefinedWhere(auroc.new),
     },
   ];
-  if (evidence.current !== null) {
+  if (current !== null) {
     const { value } = auroc.difference;
     rows.push({
       name: 'Against the model in use',
@@ -126,7 +118,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
       meaning:
         value === null
           ? 'New model less the one in use, on the same patients.'
-          : `On the same patients the new model orders about ${figure(Math.abs(100 * value), 1).replace('\u2212', '')} pairs in 100 ${value < 0 ? 'worse' : 'better'} than ${evidence.current.version}. Lower bound for the rule: ${figure(difference.oneSidedLower)}.`,
+          : `On the same patients the new model orders about ${figure(Math.abs(100 * value), 1).replace('\u2212', '')} pairs in 100 ${value < 0 ? 'worse' : 'better'} than ${current.version}. Lower bound for the rule: ${figure(difference.oneSidedLower)}.`,
       estimate: auroc.difference,
       domain: around(auroc.difference, -policy.auroc.margin, 0),
       allowed: [-policy.auroc.margin, Math.max(1, auroc.difference.high ?? 1)],
@@ -176,7 +168,11 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
       estimate: gain,
       domain: around(gain, compared ? -policy.netBenefit.margin : 0, 0),
       allowed: compared ? [-policy.netBenefit.margin, Math.max(1, gain.high ?? 1)] : null,
-      rule: compared ? `not worse by ${policy.netBenefit.margin}` : 'no model in use to compare with',
+      rule: compared
+        ? `not worse by ${policy.netBenefit.margin}`
+        : current === null
+          ? 'no model in use to compare with'
+          : 'no comparison could be made',
       decimals: 4,
       verdict: !compared
         ? { met: 'none', word: 'told, not judged' }
@@ -239,9 +235,14 @@ export function leadingShifts(shift: readonly ColumnShift[]): readonly ColumnShi
     });
 }
 
-function changes(evidence: Evidence, review: boolean): Html {
+function changes({ decision, evidence }: Judgement, policy: Policy): Html {
   const { prevalence, multivariate } = evidence;
-  const found = leadingShifts(evidence.shift);
+  const { review } = decision;
+  const told = new Set(sortedReasons(decision, policy).deciding.flatMap(({ column }) => column ?? []));
+  const found = leadingShifts(evidence.shift).filter(
+    // The share of events has its own line above.
+    ({ column, kind }) => kind !== 'prevalence' && !told.has(column),
+  );
   const events =
     prevalence.site.value === null
       ? null
@@ -255,7 +256,7 @@ function changes(evidence: Evidence, review: boolean): Html {
       ? html`<li>All in all these patients can be told from earlier ones (AUROC ${estimateText(multivariate.domainClassifier, 2)}): a person should look.</li>`
       : null;
   return html`<ul>${events}${strong}${found.slice(0, shownChanges).map(({ explanation }) => html`<li>${explanation}</li>`)}${
-    found.length === 0
+    found.length === 0 && told.size === 0
       ? html`<li>No column was found to be distributed otherwise, as far as these patients can show.</li>`
       : null
   }</ul>${
@@ -320,8 +321,13 @@ function mayOverride({ decision }: Decision, { override }: Policy): Html {
     : html`<p>Two people together, with two different roles of these: <strong>${override.roles.join(', ')}</strong>. It is recorded with their names and reason, and told to the consortium by role.</p>${stricter}`;
 }
 
-/** The first screen: for a clinician with two minutes; `judgesAgainAt` as in `JudgementReportInput`. Everything on it follows from the decision, the policy and the evidence. */
-export function firstScreen(judgement: Judgement, policy: Policy, judgesAgainAt: string | null | undefined): Html {
+/** The first screen: for a clinician with two minutes; `judgesAgainAt` as in `JudgementReportInput`; `peopleDecided` points to what they did. Everything on it follows from the decision, the policy and the evidence. */
+export function firstScreen(
+  judgement: Judgement,
+  policy: Policy,
+  judgesAgainAt: string | null | undefined,
+  peopleDecided: boolean,
+): Html {
   const { decision, evidence } = judgement;
   const { rows, events, nonEvents } = evidence;
   const counted =
@@ -333,18 +339,18 @@ export function firstScreen(judgement: Judgement, policy: Policy, judgesAgainAt:
     ['retrospective', 'from a declared holdout, not later patients'],
   ].find(([kind]) => kind === evidence.kind)?.[1] as string;
   return html`<header><p class="faint">Model judgement at <strong>${evidence.site}</strong> · ${instantText(evidence.judgedAt)}</p><h1>${evidence.release.version}</h1></header>
-<div class="verdict ${decision.decision}">${shape(decision.decision)}<p class="word">${decisionWords[decision.decision]}</p><p>${consequence(judgement)}</p></div>
+<div class="verdict ${decision.decision}">${shape(decision.decision)}<p class="word">${decisionWords[decision.decision]}</p><p>${consequence(judgement)}</p></div>${peopleDecided ? html`<p class="open">People have decided on this since; see <a href="#people">what they decided</a>.</p>` : null}
 <p class="faint">Judged on ${counted}, ${facts}.</p>
 <div class="first">
 <div><section><h3>Why</h3>${why(decision, policy)}</section>
 ${settles(judgement, policy)}
-<section><h3>What changed at this hospital</h3>${changes(evidence, decision.review)}</section>
-<section><h3>What to do next</h3>${next(judgement, judgesAgainAt)}</section>
-<section><h3>Who may decide otherwise</h3>${mayOverride(decision, policy)}</section></div>
+<section><h3>What changed at this hospital</h3>${changes(judgement, policy)}</section>
+<section><h3>What to do next</h3>${next(judgement, judgesAgainAt)}</section></div>
 <div><section><h3>The figures that matter</h3>${
     evidence.task === 'binary'
       ? html`${intervalDots(keyFigures(judgement, policy))}<p class="key">Dot: estimate; line: 95% interval; shaded: what the signed policy allows.</p>`
       : html`<p>The performance of a ${evidence.task} model is not judged by this version.</p>`
-  }</section></div>
+  }</section>
+<section><h3>Who may decide otherwise</h3>${mayOverride(decision, policy)}</section></div>
 </div>`;
 }

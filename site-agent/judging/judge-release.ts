@@ -75,6 +75,7 @@ async function buildEvidence(
   const selection = selectRows(table, plan.data, {
     cutoffs: [plan.data.trainingCutoff, ...[release, ...(current === null ? [] : [current])].flatMap(cutoffsOf)],
     nowMs: input.nowMs,
+    updateShare: Math.max(release.updateShare ?? 0, current?.updateShare ?? 0),
   });
   const raw = rawRows(table, selection.judged);
   const problems = packageProblems(release, planDigest);

@@ -1,5 +1,6 @@
 import type { DataContract } from '../../shared/plan/contract.ts';
 import type { SiteTable } from '../data/site-table.ts';
+import { hashShare } from './ladder/split-judged.ts';
 
 const dayMs = 86_400_000;
 
@@ -30,18 +31,24 @@ export interface Eligibility {
   readonly cutoffs: readonly (string | null)[];
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
+  /** Largest share of patients, by the hash of their keys, that updated a version compared without times; see `splitJudged`. None when absent. */
+  readonly updateShare?: number;
 }
 
 /**
  * Chooses the judged rows. With dates: rows predicted at or after the cut-off of every version compared, hence later than every row any of
  * them has learnt from, whose outcome window has closed by now. Without: the declared holdout, marked retrospective. Of a patient's rows
  * with a known outcome the first counts: the later ones are not independent of it. A patient who has an earlier row that may have trained
- * a version compared judges none: the model has seen the patient's outcome.
+ * a version compared judges none: the model has seen the patient's outcome. Nor does one whose key falls to a local update.
  *
  * What is left out is counted: `before_cutoff`, `not_in_holdout`, `time_unknown`, `future_dated` (predicted after now), `window_open`
  * (an early event there would count although an early non-event cannot be known), `label_missing`, `trained_patient`, `repeat_patient`.
  */
-export function selectRows(table: SiteTable, contract: DataContract, { cutoffs, nowMs }: Eligibility): JudgedRows {
+export function selectRows(
+  table: SiteTable,
+  contract: DataContract,
+  { cutoffs, nowMs, updateShare = 0 }: Eligibility,
+): JudgedRows {
   const prospective = contract.time !== null && contract.trainingCutoff !== null && !cutoffs.includes(null);
   const ownCutoffMs = momentMs(contract.trainingCutoff);
   const judgedFromMs = prospective ? Math.max(ownCutoffMs, ...cutoffs.map(momentMs)) : null;
@@ -54,6 +61,12 @@ export function selectRows(table: SiteTable, contract: DataContract, { cutoffs, 
 
   const training = new Earliest(table, patients);
   const trained = new Uint8Array(patients);
+  if (updateShare > 0) {
+    for (let row = 0; row < table.rows; row++) {
+      const id = patient[row] as number;
+      if (trained[id] === 0 && hashShare(table.patientKeys[row] as string) < updateShare) trained[id] = 1;
+    }
+  }
   for (let row = 0; row < table.rows; row++) {
     if (Number.isNaN(labels[row])) continue;
     const id = patient[row] as number;

@@ -1,4 +1,5 @@
 import { chiSquareUpper } from './gamma.ts';
+import type { Matrix } from './matrix.ts';
 
 export interface ScoreTestResult {
   readonly statistic: number | null;
@@ -46,59 +47,78 @@ export function quadraticForm(u: ArrayLike<number>, v: Float64Array, width: numb
 const rowsAColumn = 5;
 
 /**
- * Whether columns have the same means in two groups within each stratum: the score test of a logistic regression of the group on the
- * columns with an intercept a stratum, with the permutation variance (the conditional likelihood's; N. Mantel, J. Fleiss 1980, Am. J.
- * Epidemiol. 112:129, for many columns). U = Σ_s Σ_i (g_i - ḡ_s)·z_i, V = Σ_s n₁n₀ / (n(n - 1)) · Σ_i (z_i - z̄_s)(z_i - z̄_s)', and U'V⁻U
- * has a chi-square law with rank(V) degrees. No iteration, and nothing to diverge when the groups are wholly apart.
+ * Whether columns have the same means in two groups within each stratum: the sum over strata of score tests of a logistic regression of the
+ * group on the columns, with the permutation variance. In a stratum, U = Σ_i (g_i - ḡ)·z_i, V = n₁n₀ / (n(n - 1)) · Σ_i (z_i - z̄)(z_i - z̄)',
+ * and U'V⁻U has a chi-square law with rank(V) degrees: C. R. Rao (1948), Proc. Cambridge Phil. Soc. 44:50. No iteration, and nothing to
+ * diverge when the groups are wholly apart. The strata's statistics add up, not their U, so that differences which point one way in one
+ * stratum and the other way in the next do not cancel.
  *
- * @param design row-major [rows, columns]. @param group 0 or 1 [rows]. @param stratum whole numbers from 0 [rows].
+ * Strata with fewer than 5 rows of the smaller group for each column are left out; without another one the test is undefined
+ * (`too_few_rows`), as it is where no column varies (`constant_columns`).
+ *
+ * @param design row-major [rows, columns]. @param group 0 or 1 [rows]. @param stratum whole numbers from 0 to strata - 1 [rows].
  */
 export function stratifiedScoreTest(
-  design: { readonly rows: number; readonly columns: number; readonly values: Float64Array },
+  design: Matrix,
   group: ArrayLike<number>,
   stratum: ArrayLike<number>,
   strata: number,
 ): ScoreTestResult {
-  const { rows, columns, values } = design;
   const none = { statistic: null, degreesOfFreedom: null, p: null };
-  const sizes = Array.from({ length: strata }, () => [0, 0] as [number, number]);
-  const sums = Array.from({ length: strata }, () => new Float64Array(columns));
+  let statistic = 0;
+  let degreesOfFreedom = 0;
+  let constant = false;
+  for (let wanted = 0; wanted < strata; wanted++) {
+    const { value, rank, smaller } = scoreWithin(design, group, stratum, wanted);
+    if (smaller >= rowsAColumn && rank === 0) constant = true;
+    if (rank === 0 || smaller < rowsAColumn * rank) continue;
+    statistic += value;
+    degreesOfFreedom += rank;
+  }
+  if (degreesOfFreedom === 0) return { ...none, reason: constant ? 'constant_columns' : 'too_few_rows' };
+  return { statistic, degreesOfFreedom, p: chiSquareUpper(statistic, degreesOfFreedom), reason: null };
+}
+
+function scoreWithin(
+  { rows, columns, values }: Matrix,
+  group: ArrayLike<number>,
+  stratum: ArrayLike<number>,
+  wanted: number,
+): { readonly value: number; readonly rank: number; readonly smaller: number } {
+  const sizes: [number, number] = [0, 0];
+  const means = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {
-    const s = stratum[row] as number;
-    (sizes[s] as [number, number])[group[row] as 0 | 1]++;
-    const into = sums[s] as Float64Array;
+    if (stratum[row] !== wanted) continue;
+    sizes[group[row] as 0 | 1]++;
     for (let column = 0; column < columns; column++) {
-      into[column] = (into[column] as number) + (values[row * columns + column] as number);
+      means[column] = (means[column] as number) + (values[row * columns + column] as number);
     }
   }
-  const smaller = sizes.reduce((sum, [a, b]) => sum + Math.min(a, b), 0);
-  if (smaller < rowsAColumn) return { ...none, reason: 'too_few_rows' };
+  const n = sizes[0] + sizes[1];
+  const smaller = Math.min(...sizes);
+  if (smaller === 0) return { value: 0, rank: 0, smaller };
+  for (let column = 0; column < columns; column++) means[column] = (means[column] as number) / n;
+  const scale = (sizes[0] * sizes[1]) / (n * (n - 1));
   const u = new Float64Array(columns);
   const v = new Float64Array(columns * columns);
   const z = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {
-    const s = stratum[row] as number;
-    const [n0, n1] = sizes[s] as [number, number];
-    const n = n0 + n1;
-    if (n0 === 0 || n1 === 0) continue;
-    const scale = (n1 * n0) / (n * (n - 1));
-    const residual = (group[row] as number) - n1 / n;
-    const sum = sums[s] as Float64Array;
+    if (stratum[row] !== wanted) continue;
+    const residual = (group[row] as number) - sizes[1] / n;
     for (let i = 0; i < columns; i++) {
-      const centred = (values[row * columns + i] as number) - (sum[i] as number) / n;
+      const centred = (values[row * columns + i] as number) - (means[i] as number);
       z[i] = centred;
       u[i] = (u[i] as number) + residual * centred;
-      for (let j = 0; j <= i; j++)
+      for (let j = 0; j <= i; j++) {
         v[i * columns + j] = (v[i * columns + j] as number) + scale * centred * (z[j] as number);
+      }
     }
   }
   mirror(v, columns);
-  const { value, rank } = quadraticForm(u, v, columns);
-  if (rank === 0) return { ...none, reason: 'constant_columns' };
-  if (smaller < rowsAColumn * rank) return { ...none, reason: 'too_few_rows' };
-  return { statistic: value, degreesOfFreedom: rank, p: chiSquareUpper(value, rank), reason: null };
+  return { ...quadraticForm(u, v, columns), smaller };
 }
 
+/** Copies the lower triangle of a square matrix to the upper one. */
 export function mirror(matrix: Float64Array, width: number): void {
   for (let i = 0; i < width; i++) for (let j = 0; j < i; j++) matrix[j * width + i] = matrix[i * width + j] as number;
 }

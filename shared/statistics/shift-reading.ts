@@ -79,7 +79,7 @@ const sentences: Readonly<Record<ShiftName, string>> = {
 /**
  * Names the shift between a source and a target from three tests: of P(X), P(Y | X) and P(X | Y).
  *
- * P(X) and P(X | Y) are score tests of the domain on the standardised features (and their squares, and logit p), the latter stratified by
+ * P(X) and P(X | Y) are score tests of the domain on the standardised features (and their squares, and logit p), the latter within each
  * outcome: see `stratifiedScoreTest`. P(Y | X) takes a logistic regression of the outcome on logit p and the features, the same on both
  * sides, and asks whether the domain adds an intercept, a slope of logit p (2 degrees) or slopes of the features (one each): the score test
  * of each group, the smaller p doubled. Without features it is the likelihood-ratio test of y ~ logit p + domain + domain·logit p.

@@ -20,16 +20,6 @@ export type UndefinedReason =
 
 export const confidence = 0.95;
 
-/** Half-width, in standard errors, of a two-sided 95% normal interval: 1.959964. */
-export const twoSidedZ: number = normalQuantile(1 - (1 - confidence) / 2);
-/** Standard errors to a one-sided 95% bound: 1.644854. */
-export const oneSidedZ: number = normalQuantile(confidence);
-/** Standard errors a loss must be away to be ruled out by the one-sided bound at 80% power: 1.644854 + 0.841621 = 2.486475. */
-export const resolvableZ: number = oneSidedZ + normalQuantile(0.8);
-
-/** Share of trials of the size asked for that would rule the margin out, wherever a power is named without its own figure. */
-export const power = 0.8;
-
 /** Error levels of a comparison: of its one-sided lower bound, and of the two-sided interval whose upper end shows harm. */
 export interface Levels {
   readonly oneSided: number;
@@ -43,6 +33,16 @@ export const singleLook: Levels = { oneSided: 0.05, twoSided: 0.05 };
 export function upperDeviate(level: number): number {
   return -normalQuantile(level);
 }
+
+/** Half-width, in standard errors, of a two-sided 95% normal interval: 1.959964. */
+export const twoSidedZ: number = upperDeviate(singleLook.twoSided / 2);
+/** Standard errors to a one-sided 95% bound: 1.644854. */
+export const oneSidedZ: number = upperDeviate(singleLook.oneSided);
+/** Probability of showing what is true that a comparison is planned for, where none is given. */
+export const power = 0.8;
+
+/** Standard errors a loss must be away to be ruled out by the one-sided bound at 80% power: 1.644854 + 0.841621 = 2.486475. */
+export const resolvableZ: number = oneSidedZ + upperDeviate(1 - power);
 
 export function undefinedEstimate(reason: string): Estimate {
   return { value: null, low: null, high: null, standardError: null, reason };

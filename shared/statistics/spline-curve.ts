@@ -14,24 +14,12 @@ const gridGroups = 512;
  */
 export function splineCurve(groups: BinomialGroups, knotCount: KnotCount): FittedCurve | null {
   const logits = groupLogits(groups);
-  const knots = harrellKnots(logits, groups.rows, knotCount);
-  const width = knots.length === 0 ? 2 : knots.length;
-  const terms = Array.from({ length: width - 1 }, () => new Float64Array(logits.length));
-  for (let group = 0; group < logits.length; group++) {
-    for (const [index, term] of splineTerms(logits[group] as number, knots).entries()) {
-      (terms[index] as Float64Array)[group] = term;
-    }
-  }
-  // Terms of mean 0 and variance 1, so that the information is well conditioned.
-  const standard = terms.map((term) => standardise(term, groups));
-  if (standard.some(({ scale }) => scale === 0)) return null;
-  const columns = [new Float64Array(logits.length).fill(1), ...standard.map(({ values }) => values)];
-  // logit P(y) = logit p: perfect calibration.
-  const [linear] = standard as [Standardised, ...Standardised[]];
-  const perfect = columns.map((_, index) => (index === 0 ? linear.mean : index === 1 ? linear.scale : 0));
+  const design = usableDesign(groups, logits, harrellKnots(logits, groups.rows, knotCount));
+  if (design === null) return null;
+  const { knots, standard, columns, perfect, nullCovariance } = design;
+  const width = columns.length;
   const fit = fitBinomial(columns, groups, perfect);
-  const nullCovariance = covarianceAt(columns, groups, perfect);
-  if (fit === null || nullCovariance === null) return null;
+  if (fit === null) return null;
 
   const rowAt = (logit: number): number[] => [
     1,
@@ -77,6 +65,35 @@ export function splineCurve(groups: BinomialGroups, knotCount: KnotCount): Fitte
     grid,
     knots,
   };
+}
+
+interface Design {
+  readonly knots: readonly number[];
+  readonly standard: readonly Standardised[];
+  /** Ones, then the standardised terms [groups each]. */
+  readonly columns: readonly Float64Array[];
+  /** Coefficients of perfect calibration, and their covariance if it held. */
+  readonly perfect: readonly number[];
+  readonly nullCovariance: readonly (readonly number[])[];
+}
+
+/** The spline's columns, or a straight line's where few distinct predictions make the spline's dependent; null where that fails too. */
+function usableDesign(groups: BinomialGroups, logits: Float64Array, knots: readonly number[]): Design | null {
+  const terms = Array.from({ length: Math.max(1, knots.length - 1) }, () => new Float64Array(logits.length));
+  for (let group = 0; group < logits.length; group++) {
+    for (const [index, term] of splineTerms(logits[group] as number, knots).entries()) {
+      (terms[index] as Float64Array)[group] = term;
+    }
+  }
+  // Terms of mean 0 and variance 1, so that the information is well conditioned.
+  const standard = terms.map((term) => standardise(term, groups));
+  const [linear] = standard as [Standardised, ...Standardised[]];
+  const columns = [new Float64Array(logits.length).fill(1), ...standard.map(({ values }) => values)];
+  // logit P(y) = logit p.
+  const perfect = columns.map((_, index) => (index === 0 ? linear.mean : index === 1 ? linear.scale : 0));
+  const nullCovariance = standard.some(({ scale }) => scale === 0) ? null : covarianceAt(columns, groups, perfect);
+  if (nullCovariance !== null) return { knots, standard, columns, perfect, nullCovariance };
+  return knots.length === 0 ? null : usableDesign(groups, logits, []);
 }
 
 interface Standardised {

@@ -22,7 +22,8 @@ export interface PredictionResult {
 
 const formats: Readonly<Record<string, string>> = { csv: 'read_csv', parquet: 'read_parquet', json: 'read_json' };
 
-function inputSql(path: string): string {
+/** The SELECT that reads a whole file, by its ending. @throws DataError `file_missing` */
+export function inputSql(path: string): string {
   const extension = /\.(csv|parquet|json|jsonl|ndjson)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
   const reader = formats[extension === 'jsonl' || extension === 'ndjson' ? 'json' : extension];
   if (reader === undefined) {

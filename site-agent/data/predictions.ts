@@ -5,9 +5,9 @@ import type { AgentStore } from '../agent/store.ts';
 
 /**
  * Which part a scored row has in watching the model. `reference`: it judged the release when it was accepted; `new`: it came later,
- * and is the patient's first; `repeat`: an earlier row of the same patient was scored by this release, so that it is not independent.
+ * and is the patient's first; `excluded`: it counts for nothing, for it trained the model or follows an earlier row of the same patient.
  */
-export type PredictionRole = 'reference' | 'new' | 'repeat';
+export type PredictionRole = 'reference' | 'new' | 'excluded';
 
 /** One row scored by one release. Features are not among it. */
 export interface Prediction {
@@ -57,6 +57,8 @@ export interface PredictionStore {
   hasPatient(digest: Digest, patient: string): boolean;
   /** Enters a prediction. @returns false when the row has one of this release, which stays as it is */
   add(release: ScoringRelease, prediction: Prediction, nowMs: number): boolean;
+  /** Enters a prediction, or gives the one there is its part and subgroups anew. */
+  place(release: ScoringRelease, prediction: Prediction, nowMs: number): void;
   /**
    * Enters an outcome. `unknown`: no release has scored the row; `conflict`: another outcome came before, and stays.
    */
@@ -118,6 +120,20 @@ function scoredOutcome({ subgroups, altered, ...row }: OutcomeRow): ScoredOutcom
 const sameTime = "ifnull(o.time_ms, 'none') = ifnull(p.time_ms, 'none')";
 
 export function createPredictionStore(store: AgentStore): PredictionStore {
+  const insert = (release: ScoringRelease, prediction: Prediction, nowMs: number, conflict: string): boolean =>
+    store.run(
+      `insert into predictions (version, digest, patient, time_ms, probability, scored_ms, shown, role, subgroups)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict ${conflict}`,
+      release.version,
+      release.digest,
+      prediction.patient,
+      prediction.timeMs,
+      prediction.probability,
+      nowMs,
+      release.shown ? 1 : 0,
+      prediction.role,
+      JSON.stringify(prediction.subgroups),
+    ).changes > 0;
   return {
     has: (digest, patient, timeMs) =>
       store.get(
@@ -129,20 +145,15 @@ export function createPredictionStore(store: AgentStore): PredictionStore {
     hasPatient: (digest, patient) =>
       store.get('select 1 as found from predictions where digest = ? and patient = ? limit 1', digest, patient) !==
       undefined,
-    add: (release, prediction, nowMs) =>
-      store.run(
-        `insert into predictions (version, digest, patient, time_ms, probability, scored_ms, shown, role, subgroups)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-        release.version,
-        release.digest,
-        prediction.patient,
-        prediction.timeMs,
-        prediction.probability,
+    add: (release, prediction, nowMs) => insert(release, prediction, nowMs, 'do nothing'),
+    place(release, prediction, nowMs) {
+      insert(
+        release,
+        prediction,
         nowMs,
-        release.shown ? 1 : 0,
-        prediction.role,
-        JSON.stringify(prediction.subgroups),
-      ).changes > 0,
+        `(digest, patient, ifnull(time_ms, 'none')) do update set role = excluded.role, subgroups = excluded.subgroups`,
+      );
+    },
     addOutcome(outcomeOf, { patient, timeMs, outcome }, nowMs) {
       const scored = store.get<{ shown: 0 | 1 | null }>(
         `select max(shown) as shown from predictions

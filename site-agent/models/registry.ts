@@ -43,6 +43,7 @@ export interface ModelEvent {
     | 'rejected'
     | 'superseded'
     | 'rolled_back'
+    | 'withdrawn'
     | 'overridden'
     | 'refused';
   readonly version: ReleaseVersion;
@@ -70,8 +71,13 @@ export interface ModelRegistry {
   override(version: ReleaseVersion, nowMs: number): void;
   /** A person refused a candidate. The release in use stays. */
   refuse(version: ReleaseVersion, nowMs: number): void;
-  /** Makes the previous release active again. @throws AgentError `unknown_model`, `no_previous_model` */
+  /**
+   * Makes the previous release active again. Call it inside `store.transaction`, together with what else must change.
+   * @throws AgentError `unknown_model`, `no_active_model`, `no_previous_model`
+   */
   rollback(model: string, nowMs: number): { readonly from: ReleaseVersion; readonly to: ReleaseVersion };
+  /** Takes the active release out of use; none is in use then. Call it as `rollback`. @throws AgentError `unknown_model`, `no_active_model` */
+  withdraw(model: string, nowMs: number): ReleaseVersion;
   inSlot(model: string, slot: Slot): RegisteredRelease | null;
   find(version: ReleaseVersion): RegisteredRelease | null;
   /** The last judgement of a release; null before the first. */
@@ -164,6 +170,17 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
     return find(variant.version) as RegisteredRelease;
   }
 
+  function activeOf(model: string): RegisteredRelease {
+    const active = inSlot(model, 'active');
+    if (active !== null) return active;
+    const known = store.get('select 1 as known from releases where model = ?', model) !== undefined;
+    throw new AgentError(
+      known ? 'no_active_model' : 'unknown_model',
+      known ? `No release of ${model} is active.` : `No release of a model "${model}" has reached this site.`,
+      { model },
+    );
+  }
+
   return {
     receive(release, nowMs) {
       const model = modelOfVersion(release.version);
@@ -226,28 +243,25 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
       if (release.slot === 'candidate') clear(release.model, 'candidate');
       record('refused', release.model, version, null, nowMs);
     },
-    rollback: (model, nowMs) =>
-      store.transaction(() => {
-        const active = inSlot(model, 'active');
-        const previous = inSlot(model, 'previous');
-        if (active === null) {
-          const known = store.get('select 1 as known from releases where model = ?', model) !== undefined;
-          throw new AgentError(
-            known ? 'no_active_model' : 'unknown_model',
-            known ? `No release of ${model} is active.` : `No release of a model "${model}" has reached this site.`,
-            { model },
-          );
-        }
-        if (previous === null) {
-          throw new AgentError('no_previous_model', `${active.version} is the first release of ${model} in use here.`, {
-            model,
-          });
-        }
-        clear(model, 'active');
-        put(model, 'active', previous.version, nowMs);
-        record('rolled_back', model, previous.version, active.version, nowMs);
-        return { from: active.version, to: previous.version };
-      }),
+    rollback(model, nowMs) {
+      const active = activeOf(model);
+      const previous = inSlot(model, 'previous');
+      if (previous === null) {
+        throw new AgentError('no_previous_model', `${active.version} is the first release of ${model} in use here.`, {
+          model,
+        });
+      }
+      clear(model, 'active');
+      put(model, 'active', previous.version, nowMs);
+      record('rolled_back', model, previous.version, active.version, nowMs);
+      return { from: active.version, to: previous.version };
+    },
+    withdraw(model, nowMs) {
+      const active = activeOf(model);
+      clear(model, 'active');
+      record('withdrawn', model, active.version, null, nowMs);
+      return active.version;
+    },
     inSlot,
     find,
     judgementOf(version) {

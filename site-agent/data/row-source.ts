@@ -1,0 +1,58 @@
+import { dirname, resolve } from 'node:path';
+import type { DataContract } from '../../shared/plan/contract.ts';
+import { canonicalDigest } from '../../shared/runtime/canonical.ts';
+import type { Digest } from '../../shared/runtime/ids.ts';
+import type { SiteDataConfig } from '../config.ts';
+import { holdoutColumnOf, type LoadedRows, loadRows, type RowSink } from './load-rows.ts';
+import { checkUnits } from './load-site-data.ts';
+import { inputSql } from './predict.ts';
+import { readQuery } from './query.ts';
+
+/** What a pass over rows leaves behind: counts and problems, no rows. */
+export type PassedRows = Omit<LoadedRows, 'table'>;
+
+/** Rows to score, in parts. Their outcomes may not be known yet, and the column of the outcome may be absent. */
+export interface RowSource {
+  /** `query`, or the name of the file. */
+  readonly name: string;
+  /** Digest of the query and the units declared for it; null for a file. */
+  readonly schema: Digest | null;
+  /** @throws DataError */
+  read(contract: DataContract, sink: RowSink, signal?: AbortSignal): Promise<PassedRows>;
+}
+
+const withoutTable = ({ table: _, ...rest }: LoadedRows): PassedRows => rest;
+
+/** The digest of what decides which columns mean what: the query's text and the units declared. @throws DataError `query_file_missing` */
+export function schemaDigest(directory: string, config: SiteDataConfig): Digest {
+  return canonicalDigest({ query: readQuery(directory, config), units: config.units });
+}
+
+/** The hospital's own query. */
+export function querySource(directory: string, config: SiteDataConfig): RowSource {
+  return {
+    name: 'query',
+    schema: schemaDigest(directory, config),
+    async read(contract, sink, signal) {
+      checkUnits(contract, config.units);
+      const demands = { label: false, holdoutColumn: holdoutColumnOf(contract, config.holdout) };
+      return withoutTable(
+        await loadRows(directory, readQuery(directory, config), config, contract, demands, signal, sink),
+      );
+    },
+  };
+}
+
+/** A file with new rows, in the plan's units. @throws DataError `file_missing` for a file of another kind */
+export function fileSource(path: string): RowSource {
+  const sql = inputSql(resolve(path));
+  return {
+    name: path,
+    schema: null,
+    async read(contract, sink, signal) {
+      const demands = { label: false, holdoutColumn: null };
+      const limits = { memoryMegabytes: 1024, threads: 1 };
+      return withoutTable(await loadRows(dirname(resolve(path)), sql, limits, contract, demands, signal, sink));
+    },
+  };
+}

@@ -1,0 +1,299 @@
+import type { DataContract } from '../../../shared/plan/contract.ts';
+import type { HoldoutConfig } from '../../config.ts';
+import type { PredictionStore, ScoringRelease } from '../../data/predictions.ts';
+import type { PassedRows, RowSource } from '../../data/row-source.ts';
+import type { SiteTable } from '../../data/site-table.ts';
+import { splitRows } from '../../data/split.ts';
+import { rawFeatures } from '../../training/design-matrix.ts';
+import { JudgingError } from '../judging-error.ts';
+import type { Scorer } from '../scorer.ts';
+import { type Baseline, dayOf, inSubgroup } from './baseline.ts';
+import { type MonitorState, takeRows } from './monitor-state.ts';
+import type { PassFacts } from './pipe.ts';
+import type { ReferenceScores } from './row-window.ts';
+
+/** Rows taken at once; memory grows with it and with nothing else. */
+export const rowsAtOnce = 8192;
+
+const dayMs = 86_400_000;
+
+/** A release that is to score, opened. */
+export interface OpenedRelease extends ScoringRelease {
+  readonly scorer: Scorer;
+}
+
+/** The stored monitor of the release in use. */
+export interface MonitorRecord {
+  readonly baseline: Baseline;
+  readonly state: MonitorState;
+}
+
+export interface ScoreNeeds {
+  readonly predictions: PredictionStore;
+  transaction<Result>(body: () => Result): Result;
+  readonly contract: DataContract;
+  /** Of the contract's outcome, from `outcomeKey`. */
+  readonly outcomeOf: string;
+  readonly holdout: HoldoutConfig | undefined;
+  readonly releases: readonly OpenedRelease[];
+  /** Reads and writes the monitor of the release in use, inside the transaction; null when it is not watched. */
+  readonly monitor: {
+    readonly reference: ReferenceScores;
+    load(): MonitorRecord;
+    save(state: MonitorState): void;
+  } | null;
+  readonly nowMs: number;
+}
+
+export interface ScoreCounts {
+  readonly rowsRead: number;
+  /** Rows that do not fit the contract; they are not scored. */
+  readonly problems: number;
+  /** Rows that trained, by date or holdout, or are dated after now; they are not scored. */
+  readonly notDue: number;
+  /** By release: rows scored now, and rows it had scored before. */
+  readonly releases: readonly { readonly version: string; readonly scored: number; readonly before: number }[];
+  readonly outcomes: OutcomeCounts;
+}
+
+export interface OutcomeCounts {
+  readonly added: number;
+  /** The same outcome was there. */
+  readonly known: number;
+  /** Another outcome was there, and stays. */
+  readonly conflict: number;
+  /** Its window is still open; it is taken once that has closed. */
+  readonly early: number;
+  /** Of rows that no release has scored. */
+  readonly unknown: number;
+}
+
+export const noOutcomes: OutcomeCounts = { added: 0, known: 0, conflict: 0, early: 0, unknown: 0 };
+
+const timeOf = (table: SiteTable, row: number): number | null => {
+  const time = table.times[row] as number;
+  return Number.isNaN(time) ? null : time;
+};
+
+/** Rows in an order that has nothing to do with how they came: by time, patient, then values. Of one patient and time only the first. */
+function canonicalRows(table: SiteTable, rows: readonly number[]): number[] {
+  const byValue = (a: number, b: number): number =>
+    Object.is(a, b) ? 0 : Number.isNaN(a) ? 1 : Number.isNaN(b) ? -1 : a - b;
+  const sorted = [...rows].sort((a, b) => {
+    const time = byValue(table.times[a] as number, table.times[b] as number);
+    if (time !== 0) return time;
+    const [first, second] = [table.patientKeys[a] as string, table.patientKeys[b] as string];
+    if (first !== second) return first < second ? -1 : 1;
+    for (const { values } of table.columns) {
+      const difference = byValue(values[a] as number, values[b] as number);
+      if (difference !== 0) return difference;
+    }
+    return byValue(table.labels[a] as number, table.labels[b] as number);
+  });
+  return sorted.filter((row, place) => {
+    const before = sorted[place - 1];
+    return (
+      before === undefined ||
+      table.patientKeys[before] !== table.patientKeys[row] ||
+      !Object.is(table.times[before], table.times[row])
+    );
+  });
+}
+
+/** Probabilities of the event of some rows of a table. @throws JudgingError `model_interface` for anything else */
+export async function probabilitiesOf(
+  release: OpenedRelease,
+  table: SiteTable,
+  rows: Uint32Array,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  if (rows.length === 0) return new Float32Array();
+  const figures = await release.scorer.score(rawFeatures(table, rows), rows.length, signal);
+  if (figures.length !== rows.length || figures.some((figure) => !(figure >= 0 && figure <= 1))) {
+    throw new JudgingError('model_interface', `${release.version} does not give one probability a row`);
+  }
+  return figures;
+}
+
+/** The subgroups of the plan a row belongs to. */
+export function subgroupsOf(table: SiteTable, contract: DataContract, row: number): number[] {
+  return contract.subgroups.flatMap((_, position) => (inSubgroup(table, contract, position, row) ? [position] : []));
+}
+
+interface Tally {
+  notDue: number;
+  readonly scored: Map<string, number>;
+  readonly before: Map<string, number>;
+  outcomes: OutcomeCounts;
+  newRows: number;
+  delayMs: number;
+  delayed: number;
+}
+
+/**
+ * Scores every row of a source that was not scored yet, with every release given, part by part. Of each part the predictions, the outcomes
+ * that have come and the change of the monitor's windows are one transaction: killed anywhere, nothing is lost and nothing counts twice.
+ * Inside a part the order of rows changes nothing.
+ * @throws DataError, JudgingError
+ */
+export async function scoreRows(
+  needs: ScoreNeeds,
+  source: RowSource,
+  signal?: AbortSignal,
+): Promise<{ readonly counts: ScoreCounts; readonly facts: PassFacts }> {
+  const tally: Tally = {
+    notDue: 0,
+    scored: new Map(),
+    before: new Map(),
+    outcomes: noOutcomes,
+    newRows: 0,
+    delayMs: 0,
+    delayed: 0,
+  };
+  const passed = await source.read(
+    needs.contract,
+    { batchRows: rowsAtOnce, take: (table) => takePart(needs, source, table, tally, signal) },
+    signal,
+  );
+  const counts: ScoreCounts = {
+    rowsRead: passed.rowsRead,
+    problems: passed.problems.rows,
+    notDue: tally.notDue,
+    releases: needs.releases.map(({ version }) => ({
+      version,
+      scored: tally.scored.get(version) ?? 0,
+      before: tally.before.get(version) ?? 0,
+    })),
+    outcomes: tally.outcomes,
+  };
+  return { counts, facts: factsOf(needs, source, passed, tally) };
+}
+
+function factsOf(needs: ScoreNeeds, source: RowSource, passed: PassedRows, tally: Tally): PassFacts {
+  const last = needs.monitor?.load().baseline.days?.last ?? null;
+  const later = (times: Float64Array): ((_: unknown, index: number) => boolean) =>
+    last === null || source.schema === null ? () => true : (_, index) => dayOf(times[index] as number) > last;
+  return {
+    nowMs: needs.nowMs,
+    schema: source.schema,
+    newRows: tally.newRows,
+    meanDelayDays: tally.delayed === 0 ? null : tally.delayMs / tally.delayed / dayMs,
+    outOfRange: new Map([...passed.outOfRange].map(([name, { values, times }]) => [name, values.filter(later(times))])),
+    unknownLevels: new Map([...passed.unknownLevels].map(([name, times]) => [name, times.filter(later(times)).length])),
+  };
+}
+
+async function takePart(
+  needs: ScoreNeeds,
+  source: RowSource,
+  table: SiteTable,
+  tally: Tally,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { contract, nowMs, predictions } = needs;
+  signal?.throwIfAborted();
+  const judging =
+    source.schema === null
+      ? Uint32Array.from({ length: table.rows }, (_, row) => row)
+      : splitRows(table, contract, needs.holdout).split.judgingRows;
+  const due = Array.from(judging).filter((row) => !((table.times[row] as number) > nowMs));
+  tally.notDue += table.rows - due.length;
+  const rows = canonicalRows(table, due);
+  const scored: { release: OpenedRelease; rows: Uint32Array; probabilities: Float32Array }[] = [];
+  for (const release of needs.releases) {
+    const fresh = Uint32Array.from(
+      rows.filter((row) => !predictions.has(release.digest, table.patientKeys[row] as string, timeOf(table, row))),
+    );
+    scored.push({ release, rows: fresh, probabilities: await probabilitiesOf(release, table, fresh, signal) });
+  }
+  signal?.throwIfAborted();
+  const part = needs.transaction(() => enterPart(needs, table, rows, scored));
+  // Counted only once it is stored.
+  for (const [place, { release, rows: fresh }] of scored.entries()) {
+    const entered = part.entered[place] ?? 0;
+    tally.scored.set(release.version, (tally.scored.get(release.version) ?? 0) + entered);
+    tally.before.set(release.version, (tally.before.get(release.version) ?? 0) + rows.length - fresh.length);
+  }
+  tally.outcomes = addCounts(tally.outcomes, part.outcomes);
+  tally.newRows += part.newRows;
+  tally.delayMs += part.delayMs;
+  tally.delayed += part.delayed;
+}
+
+function addCounts(a: OutcomeCounts, b: OutcomeCounts): OutcomeCounts {
+  return {
+    added: a.added + b.added,
+    known: a.known + b.known,
+    conflict: a.conflict + b.conflict,
+    early: a.early + b.early,
+    unknown: a.unknown + b.unknown,
+  };
+}
+
+function enterPart(
+  needs: ScoreNeeds,
+  table: SiteTable,
+  rows: readonly number[],
+  scored: readonly {
+    readonly release: OpenedRelease;
+    readonly rows: Uint32Array;
+    readonly probabilities: Float32Array;
+  }[],
+) {
+  const { contract, monitor, nowMs, predictions } = needs;
+  const result = { entered: [] as number[], outcomes: noOutcomes, newRows: 0, delayMs: 0, delayed: 0 };
+  for (const { release, rows: fresh, probabilities } of scored) {
+    let entered = 0;
+    const taken: number[] = [];
+    const takenProbabilities: number[] = [];
+    for (const [place, row] of fresh.entries()) {
+      const patient = table.patientKeys[row] as string;
+      const timeMs = timeOf(table, row);
+      const role = predictions.hasPatient(release.digest, patient) ? 'excluded' : 'new';
+      const probability = probabilities[place] as number;
+      const prediction = { patient, timeMs, probability, role, subgroups: subgroupsOf(table, contract, row) } as const;
+      if (!predictions.add(release, prediction, nowMs)) continue;
+      entered++;
+      if (!release.shown) continue;
+      result.newRows++;
+      if (timeMs !== null) {
+        result.delayMs += nowMs - timeMs;
+        result.delayed++;
+      }
+      if (role === 'new') {
+        taken.push(row);
+        takenProbabilities.push(probability);
+      }
+    }
+    result.entered.push(entered);
+    if (!release.shown || monitor === null || taken.length === 0) continue;
+    const { baseline, state } = monitor.load();
+    monitor.save(
+      takeRows(state, contract, baseline, monitor.reference, { table, rows: taken, probabilities: takenProbabilities }),
+    );
+  }
+  result.outcomes = enterOutcomes(
+    needs,
+    rows.flatMap((row) => {
+      const outcome = table.labels[row] as number;
+      return Number.isNaN(outcome)
+        ? []
+        : [{ patient: table.patientKeys[row] as string, timeMs: timeOf(table, row), outcome }];
+    }),
+  );
+  return result;
+}
+
+/** Enters outcomes whose window has closed, in the order given. Call it inside a transaction. */
+export function enterOutcomes(
+  needs: Pick<ScoreNeeds, 'predictions' | 'contract' | 'outcomeOf' | 'nowMs'>,
+  outcomes: readonly { readonly patient: string; readonly timeMs: number | null; readonly outcome: number }[],
+): OutcomeCounts {
+  const counts = { added: 0, known: 0, conflict: 0, early: 0, unknown: 0 };
+  const windowMs = needs.contract.outcomeWindowDays * dayMs;
+  for (const outcome of outcomes) {
+    const open = outcome.timeMs !== null && outcome.timeMs + windowMs > needs.nowMs;
+    counts[open ? 'early' : needs.predictions.addOutcome(needs.outcomeOf, outcome, needs.nowMs)]++;
+  }
+  return counts;
+}

@@ -109,6 +109,7 @@ export async function judgeHere(
         table: rows.table,
         problemRows: rows.loaded.problems.rows,
         outOfRange: outOfRangeAmongJudged(rows, plan.plan.data),
+        unknownLevels: rows.loaded.unknownLevels,
       };
     },
   });

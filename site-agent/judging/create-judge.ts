@@ -3,12 +3,12 @@ import type { SiteTable } from '../data/site-table.ts';
 import { type JudgeInput, judgeRelease } from './judge-release.ts';
 
 /** A site's rows under a plan, as `data/` delivers them. */
-export interface JudgingRows extends Pick<JudgeInput, 'problemRows' | 'outOfRange'> {
+export interface JudgingRows extends Pick<JudgeInput, 'problemRows' | 'outOfRange' | 'unknownLevels'> {
   readonly table: SiteTable;
 }
 
 /** What a judgement is asked for with: everything but rows. */
-export type JudgeRequest = Omit<JudgeInput, 'table' | 'problemRows' | 'outOfRange'>;
+export type JudgeRequest = Omit<JudgeInput, 'table' | 'problemRows' | 'outOfRange' | 'unknownLevels'>;
 
 /** Judges releases; the agent that holds it never sees a row. */
 export type Judge = (request: JudgeRequest, signal?: AbortSignal) => Promise<Judgement>;

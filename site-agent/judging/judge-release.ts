@@ -1,31 +1,37 @@
 import type { Estimate, Evidence, Judgement, PackageRecord } from '../../shared/plan/judgement.ts';
-import { type Plan, planSchema } from '../../shared/plan/plan.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import { preprocessingSchema } from '../../shared/plan/preprocessing-schema.ts';
-import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import type { SiteCells } from '../../shared/plan/shared-judgement.ts';
 import type { Digest, SiteName } from '../../shared/runtime/ids.ts';
-import { brierScore } from '../../shared/statistics/brier.ts';
-import { calibrate } from '../../shared/statistics/calibration.ts';
-import { aurocDifference, aurocEstimate } from '../../shared/statistics/discrimination.ts';
-import { undefinedEstimate } from '../../shared/statistics/estimate.ts';
+import { deriveSeed, randomStream } from '../../shared/runtime/random.ts';
+import { aurocDifference } from '../../shared/statistics/discrimination.ts';
+import { resolvableZ, undefinedEstimate } from '../../shared/statistics/estimate.ts';
 import { wilsonInterval } from '../../shared/statistics/proportions.ts';
 import type { SiteTable } from '../data/site-table.ts';
+import { compare } from './comparison.ts';
+import { dataEvidence } from './data-evidence.ts';
 import { decide } from './decide.ts';
-import { selectRows } from './judged-rows.ts';
-import { JudgingError } from './judging-error.ts';
-import type { LocalUpdates } from './ladder/repair.ts';
-import {
-  cutoffsOf,
-  modelFile,
-  packageProblems,
-  parentOf,
-  planFile,
-  preprocessingFile,
-  type ReleasePackage,
-} from './release-package.ts';
-import { interfaceProblem, openScorer } from './scorer.ts';
+import { featuresOf } from './features.ts';
+import { gapEvidence } from './gap.ts';
+import { type JudgedRows, selectRows } from './judged-rows.ts';
+import { labelShiftOf } from './label-shift.ts';
+import { type LocalUpdates, repairEvidence } from './ladder/repair.ts';
+import { multivariateShift } from './multivariate.ts';
+import { performanceOf } from './performance.ts';
+import { lookOf, powerOf } from './power.ts';
+import { cutoffsOf, packageProblems, parentOf, preprocessingFile, type ReleasePackage } from './release-package.ts';
+import { sampleOf } from './sample.ts';
+import { type Scores, scoreCurrent, scoreRelease } from './score-rows.ts';
+import { countSharedCells } from './share-cells.ts';
 import { shiftReport } from './shift-report.ts';
+import { subgroupEvidence } from './subgroups.ts';
+import { unlabelledEvidence } from './unlabelled.ts';
+import { whereItFails } from './where-it-fails.ts';
+
+/** Rows of either side that are compared all columns at once; the report by columns takes every row. */
+const comparedRows = 20_000;
 
 export interface JudgeInput {
   readonly site: SiteName;
@@ -38,6 +44,8 @@ export interface JudgeInput {
   readonly problemRows?: number;
   /** By column: numbers outside the plan's range in those rows, the usual sign of another unit. */
   readonly outOfRange?: ReadonlyMap<string, ArrayLike<number>>;
+  /** By column: times of those rows whose level the plan does not know. */
+  readonly unknownLevels?: ReadonlyMap<string, ArrayLike<number>>;
   /** The consortium's reference. Null: taken from the release's `preprocessing.json`, if it has one. */
   readonly preprocessing: Preprocessing | null;
   readonly release: ReleasePackage;
@@ -50,11 +58,13 @@ export interface JudgeInput {
   readonly earlierLooks?: readonly number[];
   /** How a local update may be made of the release, which the policy must allow; absent where none can be. */
   readonly updates?: LocalUpdates;
+  /** Takes what is counted of the judged rows for sharing; never called for a package that cannot be used. */
+  readonly takeCells?: (cells: SiteCells) => void;
 }
 
 /**
  * Judges a release on this hospital's own patients: checks the package, scores the judged rows with the new and the current model, builds
- * the evidence and decides by the policy. Nothing in the result is a row; `decide(policy, evidence)` gives the same decision again.
+ * the evidence and decides by the policy. Nothing in the result is a row; `decide(policy, package, evidence)` gives the same decision again.
  * Rejects only when aborted or on a defect: what is wrong with a release is in the judgement.
  */
 export async function judgeRelease(input: JudgeInput, signal?: AbortSignal): Promise<Judgement> {
@@ -62,9 +72,28 @@ export async function judgeRelease(input: JudgeInput, signal?: AbortSignal): Pro
   return { decision: decide(input.policy, record, evidence), package: record, evidence };
 }
 
-interface Scores {
-  readonly problems: readonly string[];
-  readonly values: Float32Array | null;
+/** What every figure of the evidence is made of. */
+interface Material {
+  readonly input: JudgeInput;
+  readonly reference: Preprocessing | null;
+  readonly selection: JudgedRows;
+  /** Rows that judge both models, and their outcomes. */
+  readonly judged: Uint32Array;
+  readonly labels: Float64Array;
+  readonly now: Float64Array;
+  /** Null without a usable current model; then `noCurrent` says why. */
+  readonly before: Float64Array | null;
+  readonly noCurrent: string;
+  readonly earlier: Sample;
+  readonly waiting: Sample;
+  readonly shift: Evidence['shift'];
+  readonly seed: number;
+}
+
+/** Rows beside the judged ones, with the new model's risks. */
+interface Sample {
+  readonly rows: Uint32Array;
+  readonly risks: Float64Array;
 }
 
 async function buildEvidence(
@@ -77,12 +106,17 @@ async function buildEvidence(
     nowMs: input.nowMs,
     updateShare: Math.max(release.updateShare ?? 0, current?.updateShare ?? 0),
   });
-  const raw = rawRows(table, selection.judged);
+  const seed = deriveSeed(plan.training.seed, 'judgement');
+  const sampled = (rows: Uint32Array, name: string): Uint32Array =>
+    sampleOf(rows, comparedRows, randomStream(seed, 'sample', name));
+  const groups = [selection.judged, sampled(selection.training, 'earlier'), sampled(selection.waiting, 'waiting')];
   const problems = packageProblems(release, planDigest);
   const reference = problems.length > 0 ? null : referenceOf(input);
   if (typeof reference === 'string') problems.push(reference);
-  let scores: Scores = { problems, values: null };
-  if (problems.length === 0) scores = await scoreWith(release, plan, raw, selection.judged.length, signal);
+  const scores: Scores =
+    problems.length > 0
+      ? { problems, values: null }
+      : await scoreRelease(release, plan, table, concatenated(groups), signal);
 
   const record: PackageRecord = {
     wardround: 'package/1',
@@ -114,30 +148,24 @@ async function buildEvidence(
     ...selection.excluded,
     ...(input.problemRows === undefined || input.problemRows === 0 ? {} : { problem: input.problemRows }),
   };
+  const without = (reason: string, rows: Uint32Array, shift: Evidence['shift']): Evidence => ({
+    ...base,
+    ...nothingComputed(reason, input),
+    rows: rows.length,
+    events: null,
+    nonEvents: null,
+    excluded,
+    shift,
+    data: dataEvidence(table, plan.data, selection, rows, input.unknownLevels ?? new Map(), input.nowMs),
+  });
   if (scores.values === null || typeof reference === 'string') {
-    return {
-      package: record,
-      evidence: {
-        ...base,
-        ...nothingComputed('package_invalid'),
-        rows: 0,
-        events: null,
-        nonEvents: null,
-        excluded,
-        shift: [],
-      },
-    };
+    return { package: record, evidence: without('package_invalid', new Uint32Array(0), []) };
   }
 
-  const currentScores =
-    current === null ? null : await scoreCurrent(current, plan, raw, selection.judged.length, signal);
-  // Complete pairs: a row the current model gives no figure for judges neither model.
-  const complete = Array.from(selection.judged.keys()).filter(
-    (place) => currentScores?.values == null || Number.isFinite(currentScores.values[place]),
-  );
-  const incomplete = selection.judged.length - complete.length;
-  if (incomplete > 0) excluded.score_undefined = incomplete;
-  const judged = Uint32Array.from(complete, (place) => selection.judged[place] as number);
+  const ofCurrent = current === null ? null : await scoreCurrent(current, plan, table, selection.judged, signal);
+  const pairs = completePairs(selection.judged, ofCurrent);
+  const judged = pairs.rows;
+  if (judged.length < selection.judged.length) excluded.score_undefined = selection.judged.length - judged.length;
   const shift = shiftReport({
     plan,
     policy,
@@ -148,55 +176,195 @@ async function buildEvidence(
     ...(input.outOfRange === undefined ? {} : { outOfRange: input.outOfRange }),
   });
   if (plan.task.kind !== 'binary') {
-    return {
-      package: record,
-      evidence: {
-        ...base,
-        ...nothingComputed('task_not_judged'),
-        rows: judged.length,
-        events: null,
-        nonEvents: null,
-        excluded,
-        shift,
-      },
-    };
+    input.takeCells?.(countSharedCells({ plan, preprocessing: reference, table, judged, scores: null }));
+    return { package: record, evidence: without('task_not_judged', judged, shift) };
   }
 
-  const pick = (values: Float32Array): Float64Array => Float64Array.from(complete, (place) => values[place] as number);
-  const labels = Float64Array.from(judged, (row) => table.labels[row] as number);
-  const events = labels.reduce((sum, label) => sum + label, 0);
-  const now = pick(scores.values);
-  const before = currentScores?.values == null ? null : pick(currentScores.values);
-  const noCurrent = undefinedEstimate(current === null ? 'no_current_model' : 'current_model_unusable');
-  const difference = before === null ? null : aurocDifference(now, before, labels);
-  const { slope, intercept } = calibrate(now, labels);
-  const evidence: Evidence = {
-    ...base,
-    ...nothingComputed('no_rows'),
-    rows: judged.length,
+  const risksOf = (group: number): Float64Array => {
+    const from = groups.slice(0, group).reduce((total, { length }) => total + length, 0);
+    return (scores.values as Float64Array).subarray(from, from + (groups[group]?.length ?? 0));
+  };
+  const now = gathered(risksOf(0), pairs.places);
+  const before = ofCurrent === null ? null : gathered(ofCurrent, pairs.places);
+  input.takeCells?.(
+    countSharedCells({ plan, preprocessing: reference, table, judged, scores: { new: now, current: before } }),
+  );
+  const figures = await computed(
+    {
+      input,
+      reference,
+      selection,
+      judged,
+      labels: gathered(table.labels, judged),
+      now,
+      before,
+      noCurrent: current === null ? 'no_current_model' : 'current_model_unusable',
+      earlier: { rows: groups[1] as Uint32Array, risks: risksOf(1) },
+      waiting: { rows: groups[2] as Uint32Array, risks: risksOf(2) },
+      shift,
+      seed,
+    },
+    signal,
+  );
+  return { package: record, evidence: { ...base, ...figures, excluded, shift } };
+}
+
+/** Rows that both models give a figure for: one that either has none for judges neither. */
+function completePairs(
+  rows: Uint32Array,
+  current: Float64Array | null,
+): { readonly rows: Uint32Array; readonly places: Uint32Array } {
+  const places = new Uint32Array(rows.length);
+  let length = 0;
+  for (let place = 0; place < rows.length; place++) {
+    if (current === null || Number.isFinite(current[place])) places[length++] = place;
+  }
+  const kept = places.slice(0, length);
+  return { rows: Uint32Array.from(kept, (place) => rows[place] as number), places: kept };
+}
+
+type Figures = Omit<
+  Evidence,
+  | 'wardround'
+  | 'site'
+  | 'plan'
+  | 'release'
+  | 'current'
+  | 'kind'
+  | 'judgedFrom'
+  | 'judgedAt'
+  | 'task'
+  | 'excluded'
+  | 'shift'
+  | 'held'
+>;
+
+/** Every figure of a two-class model. */
+async function computed(material: Material, signal?: AbortSignal): Promise<Figures> {
+  const { input, selection, judged, labels, now, before, seed } = material;
+  const { plan, policy, table } = input;
+  const rows = judged.length;
+  let events = 0;
+  for (const label of labels) events += label;
+  const noCurrent = undefinedEstimate(material.noCurrent);
+  // The look's levels follow from the standard error, which does not depend on them.
+  const atFullLevel = before === null ? null : aurocDifference(now, before, labels);
+  const standardError = atFullLevel?.estimate.standardError ?? null;
+  const look = lookOf(policy, standardError, { events, nonEvents: rows - events }, input.earlierLooks ?? []);
+  const levels = { oneSided: look.oneSidedLevel, twoSided: look.twoSidedLevel };
+  const difference = before === null ? null : aurocDifference(now, before, labels, levels);
+  const comparison =
+    before === null || difference === null
+      ? null
+      : compare({ now, before }, labels, difference, { policy, levels, seed: deriveSeed(seed, 'bootstrap') });
+  signal?.throwIfAborted();
+
+  const curveSeed = deriveSeed(seed, 'calibration curve');
+  const performance = {
+    new: performanceOf(now, labels, policy, curveSeed),
+    current: before === null ? null : performanceOf(before, labels, policy, curveSeed),
+  };
+  signal?.throwIfAborted();
+  const where = whereItFails(
+    table,
+    plan.data,
+    { rows: judged, labels, risks: now },
+    { policy, seed: deriveSeed(seed, 'where') },
+  );
+  signal?.throwIfAborted();
+  const why = whyItShifted(material);
+  signal?.throwIfAborted();
+  const { site, planDigest, release } = input;
+  const update = await repairEvidence(
+    {
+      site,
+      plan,
+      planDigest,
+      policy,
+      table,
+      judged,
+      training: selection.training,
+      kind: selection.kind,
+      scores: now,
+      current: before,
+      release,
+      preprocessing: material.reference,
+      reading: why.gap?.reading ?? null,
+      levels,
+    },
+    performance.new.calibration,
+    input.updates,
+    signal,
+  );
+  return {
+    rows,
     events,
-    nonEvents: judged.length - events,
-    excluded,
+    nonEvents: rows - events,
     auroc: {
-      new: aurocEstimate(now, labels),
-      current: before === null ? noCurrent : aurocEstimate(before, labels),
+      new: performance.new.auroc,
+      current: performance.current?.auroc ?? noCurrent,
       difference: difference?.estimate ?? noCurrent,
     },
     difference: {
       oneSidedLower: difference?.oneSidedLower ?? null,
       twoSidedUpper: difference?.twoSidedUpper ?? null,
     },
-    brier: { new: brierScore(now, labels), current: before === null ? noCurrent : brierScore(before, labels) },
-    calibration: { slope, intercept },
+    brier: { new: performance.new.brier, current: performance.current?.brier ?? noCurrent },
+    calibration: { slope: performance.new.calibration.slope, intercept: performance.new.calibration.intercept },
+    performance,
+    comparison,
+    subgroups: subgroupEvidence(
+      table,
+      plan.data,
+      { rows: judged, labels, now, before, noCurrent: material.noCurrent },
+      policy,
+    ),
+    ...where,
     prevalence: {
-      site: wilsonInterval(events, judged.length),
-      consortium: shareOfEvents(reference?.labelCounts ?? null),
+      site: wilsonInterval(events, rows),
+      consortium: shareOfEvents(material.reference?.labelCounts ?? null),
       ownTraining: shareOfEvents(labelCountsOf(table, selection.training)),
     },
-    shift,
-    resolvableMargin: difference?.resolvableMargin ?? null,
+    ...why,
+    update,
+    data: dataEvidence(table, plan.data, selection, judged, input.unknownLevels ?? new Map(), input.nowMs),
+    resolvableMargin: standardError === null ? null : resolvableZ * standardError,
+    power: powerOf(policy, gathered(table.times, judged), events, difference?.estimate ?? null, comparison),
+    look,
   };
-  return { package: record, evidence };
+}
+
+/** All columns at once, on at most so many rows of either side. */
+function whyItShifted({
+  input,
+  judged,
+  now,
+  earlier,
+  waiting,
+  seed,
+}: Material): Pick<Evidence, 'multivariate' | 'labelShift' | 'gap' | 'unlabelled'> {
+  const { plan, policy, table } = input;
+  const { columns } = plan.data;
+  const places = Uint32Array.from(judged, (_, place) => place);
+  const drawn = sampleOf(places, comparedRows, randomStream(seed, 'sample', 'judged'));
+  const rows = Uint32Array.from(drawn, (place) => judged[place] as number);
+  const site = {
+    features: featuresOf(table, columns, rows),
+    risks: gathered(now, drawn),
+    labels: gathered(table.labels, rows),
+  };
+  const reference = {
+    features: featuresOf(table, columns, earlier.rows),
+    risks: earlier.risks,
+    labels: gathered(table.labels, earlier.rows),
+  };
+  const unlabelled = { features: featuresOf(table, columns, waiting.rows), risks: waiting.risks };
+  return {
+    multivariate: multivariateShift(reference, site, columns, deriveSeed(seed, 'multivariate')),
+    labelShift: labelShiftOf(reference, site.risks, policy),
+    gap: gapEvidence(reference, site, deriveSeed(seed, 'gap')),
+    unlabelled: unlabelledEvidence(site, unlabelled, deriveSeed(seed, 'unlabelled')),
+  };
 }
 
 /** The consortium's reference, null when there is none, or what is wrong with the one the release carries. */
@@ -219,111 +387,8 @@ function referenceOf({ preprocessing, release, plan, planDigest }: JudgeInput): 
     : `the preprocessing has columns [${found}], the plan [${expected}]`.slice(0, 500);
 }
 
-/** Scores every judged row with the release's model. A model that cannot be run, or gives no probability, is a problem of the package. */
-async function scoreWith(
-  release: ReleasePackage,
-  plan: Plan,
-  raw: Float32Array,
-  rows: number,
-  signal?: AbortSignal,
-): Promise<Scores> {
-  try {
-    const scorer = await openScorer(release.files.get(modelFile) as Uint8Array);
-    try {
-      const wrong = interfaceProblem(scorer, plan);
-      if (wrong !== null) return { problems: [wrong], values: null };
-      const values = await scorer.score(raw, rows, signal);
-      const width = rows === 0 ? 1 : values.length / rows;
-      const expected =
-        plan.task.kind === 'multiclass' && 'levels' in plan.data.label ? plan.data.label.levels.length : 1;
-      if (rows > 0 && width !== expected) {
-        return { problems: [`the model gives ${width} figures a row, the task needs ${expected}`], values: null };
-      }
-      const bad = values.filter((value) =>
-        plan.task.kind === 'regression' ? !Number.isFinite(value) : !(value >= 0 && value <= 1),
-      ).length;
-      if (bad > 0) {
-        return { problems: [`the model gives no usable figure for ${bad} of ${values.length} outputs`], values: null };
-      }
-      return { problems: [], values };
-    } finally {
-      await scorer.dispose();
-    }
-  } catch (error) {
-    if (error instanceof JudgingError) return { problems: [error.message], values: null };
-    if (signal?.aborted) throw error;
-    // The runtime throws plain errors, and their text may come from the model: only that it failed is kept.
-    return { problems: ['the model fails when it is run'], values: null };
-  }
-}
-
-/** Scores of the model in use, NaN where it gives none; null values when it cannot be used at all. */
-async function scoreCurrent(
-  current: ReleasePackage,
-  plan: Plan,
-  raw: Float32Array,
-  rows: number,
-  signal?: AbortSignal,
-): Promise<{ readonly values: Float32Array | null }> {
-  if (packageProblems(current, null).length > 0 || !takesSameRows(current, plan)) return { values: null };
-  try {
-    const scorer = await openScorer(current.files.get(modelFile) as Uint8Array);
-    try {
-      if (interfaceProblem(scorer, plan) !== null) return { values: null };
-      const values = await scorer.score(raw, rows, signal);
-      if (values.length !== rows) return { values: null };
-      return { values: values.map((value) => (value >= 0 && value <= 1 ? value : Number.NaN)) };
-    } finally {
-      await scorer.dispose();
-    }
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    return { values: null };
-  }
-}
-
-/** Whether a model, perhaps of an earlier plan, takes the very columns of this one and predicts the same outcome. */
-function takesSameRows(current: ReleasePackage, plan: Plan): boolean {
-  const bytes = current.files.get(planFile);
-  if (bytes === undefined) return false;
-  try {
-    const earlier = planSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-    const shape = ({ task, data }: Plan): string =>
-      canonicalJson({
-        task: task.kind,
-        label: 'levels' in data.label ? data.label.levels : data.label.unit,
-        labelName: data.label.name,
-        columns: data.columns.map((column) =>
-          column.kind === 'continuous' ? [column.name, column.unit] : [column.name, column.levels],
-        ),
-      });
-    return shape(earlier) === shape(plan);
-  } catch {
-    return false;
-  }
-}
-
-type Computed = Omit<
-  Evidence,
-  | 'wardround'
-  | 'site'
-  | 'plan'
-  | 'release'
-  | 'current'
-  | 'kind'
-  | 'judgedFrom'
-  | 'judgedAt'
-  | 'task'
-  | 'rows'
-  | 'events'
-  | 'nonEvents'
-  | 'excluded'
-  | 'shift'
-  | 'held'
->;
-
-/** Evidence of which no figure is defined, and why. */
-function nothingComputed(reason: string): Computed {
+/** Figures of which none is defined, and why. */
+function nothingComputed(reason: string, input: JudgeInput): Omit<Figures, 'rows' | 'events' | 'nonEvents' | 'data'> {
   const none: Estimate = undefinedEstimate(reason);
   return {
     auroc: { new: none, current: none, difference: none },
@@ -341,23 +406,10 @@ function nothingComputed(reason: string): Computed {
     gap: null,
     unlabelled: null,
     update: null,
-    data: { unseenLevels: [], pendingShare: null, latestRowAt: null },
     resolvableMargin: null,
     power: { eventsPerWeek: null, eventsForMargin: null, eventsForNetBenefit: null },
-    look: { number: 1, informationFraction: null, oneSidedLevel: 0.05, twoSidedLevel: 0.05, earlier: [] },
+    look: lookOf(input.policy, null, { events: 0, nonEvents: 0 }, input.earlierLooks ?? []),
   };
-}
-
-/** Raw values row-major [rows, columns] in float32: what a released model takes. */
-function rawRows(table: SiteTable, rows: Uint32Array): Float32Array {
-  const { columns } = table;
-  const raw = new Float32Array(rows.length * columns.length);
-  for (const [column, { values }] of columns.entries()) {
-    for (let place = 0; place < rows.length; place++) {
-      raw[place * columns.length + column] = values[rows[place] as number] as number;
-    }
-  }
-  return raw;
 }
 
 function labelCountsOf(table: SiteTable, rows: Uint32Array): number[] {
@@ -370,4 +422,20 @@ function shareOfEvents(counts: readonly number[] | null): number | null {
   if (counts === null || counts.length !== 2) return null;
   const [nonEvents, events] = counts as [number, number];
   return nonEvents + events === 0 ? null : events / (nonEvents + events);
+}
+
+function gathered(values: Float64Array, rows: Uint32Array): Float64Array {
+  const picked = new Float64Array(rows.length);
+  for (let place = 0; place < rows.length; place++) picked[place] = values[rows[place] as number] as number;
+  return picked;
+}
+
+function concatenated(parts: readonly Uint32Array[]): Uint32Array {
+  const whole = new Uint32Array(parts.reduce((total, { length }) => total + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
 }

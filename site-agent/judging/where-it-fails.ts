@@ -1,0 +1,164 @@
+import type { ContractColumn, DataContract } from '../../shared/plan/contract.ts';
+import type { LossLeaf, SliceEvidence } from '../../shared/plan/judgement.ts';
+import type { Policy } from '../../shared/plan/policy.ts';
+import { binsOf, cellOf } from '../../shared/statistics/binning.ts';
+import { lossTree, type TreeColumn, type TreeNode } from '../../shared/statistics/loss-tree.ts';
+import { normalUpper } from '../../shared/statistics/normal.ts';
+import { type SliceCondition, sliceSearch } from '../../shared/statistics/slices.ts';
+import { spiegelhalter } from '../../shared/statistics/spiegelhalter.ts';
+import type { SiteTable } from '../data/site-table.ts';
+import { squaredErrors } from './gap.ts';
+
+const reported = 10;
+/** The best by size of error, of which those the model does not account for are reported. */
+const candidates = 50;
+/** Rows searched at most: a slice of 5% has 2,500 of them, far more than it takes. */
+const searchedAtMost = 50_000;
+
+/** The judged rows with the new model's risks. */
+interface Judged {
+  readonly rows: Uint32Array;
+  readonly labels: Float64Array;
+  readonly risks: Float64Array;
+}
+
+/**
+ * Where the model fails: slices of one or two conditions over the plan's bins and levels, missing values a level of their own, and the leaves
+ * of a tree of depth 3 on the squared error. Exploratory: no rule reads them.
+ *
+ * A patient whose risk is near one half has a large squared error with any model, and a slice of such patients is no failure. A slice is
+ * therefore reported only where the error is larger than among all others (Welch's test, Benjamini-Hochberg over every slice searched) and
+ * larger than the model's own risks lead to expect (Spiegelhalter's test in the slice, one-sided, Bonferroni over every slice searched). Its
+ * p and adjusted p are the larger of the two.
+ */
+export function whereItFails(
+  table: SiteTable,
+  contract: DataContract,
+  judged: Judged,
+  { policy, seed }: { readonly policy: Policy; readonly seed: number },
+): { readonly slices: SliceEvidence[]; readonly lossTree: LossLeaf[] } {
+  const { rows, labels, risks } = judged;
+  const losses = squaredErrors(risks, labels);
+  const columns = contract.columns.map((column, index) => coded(table, column, index, rows));
+  const { minimumRows, minimumEvents, falseDiscoveryRate } = policy.slices;
+  const search = sliceSearch(columns, losses, labels, {
+    minimumRows,
+    minimumEvents,
+    top: candidates,
+    maximumRows: searchedAtMost,
+    seed,
+  });
+  const slices = search.slices.flatMap((slice): SliceEvidence[] => {
+    const { events, p, adjustedP, conditions } = slice;
+    if (!slice.publishable || events === null || p === null || adjustedP === null) return [];
+    const beyond = beyondExpected(columns, conditions, judged);
+    const adjusted = Math.max(adjustedP, Math.min(1, beyond * (search.evaluated + search.pruned)));
+    if (adjusted > falseDiscoveryRate) return [];
+    return [
+      {
+        conditions: conditions.map(({ column, code }) => condition(contract.columns[column], [code])),
+        rows: slice.rows,
+        events,
+        loss: slice.meanError,
+        lossElsewhere: slice.restMeanError,
+        score: slice.score,
+        p: Math.max(p, beyond),
+        adjustedP: adjusted,
+      },
+    ];
+  });
+  const { root } = lossTree(columns, losses, labels, { seed, minimumLeaf: minimumRows });
+  return {
+    slices: slices.slice(0, reported),
+    lossTree: root === null ? [] : leavesOf(root, contract, new Map()),
+  };
+}
+
+/** One-sided p that the squared error in a slice is no larger than the risks lead to expect; 1 where it cannot be said. */
+function beyondExpected(
+  columns: readonly TreeColumn[],
+  conditions: readonly SliceCondition[],
+  { labels, risks }: Judged,
+): number {
+  const inside = (place: number): boolean =>
+    conditions.every(({ column, code }) => columns[column]?.codes[place] === code);
+  const places = Uint32Array.from(labels, (_, place) => place).filter(inside);
+  const { z } = spiegelhalter(
+    Float64Array.from(places, (place) => risks[place] as number),
+    Float64Array.from(places, (place) => labels[place] as number),
+  );
+  return z === null ? 1 : normalUpper(z);
+}
+
+function coded(table: SiteTable, column: ContractColumn, index: number, rows: Uint32Array): TreeColumn {
+  const values = table.columns[index]?.values as Float64Array;
+  const codes = new Uint16Array(rows.length);
+  for (let place = 0; place < rows.length; place++)
+    codes[place] = cellOf(values[rows[place] as number] as number, column);
+  return {
+    name: column.name,
+    codes,
+    levels: binsOf(column),
+    kind: column.kind === 'continuous' ? 'ordered' : 'levels',
+  };
+}
+
+/** Leaves with a figure, worst first; a single leaf, the whole, is none. */
+function leavesOf(node: TreeNode, contract: DataContract, path: ReadonlyMap<number, readonly number[]>): LossLeaf[] {
+  const { split, left, right } = node;
+  if (split === null || left === null || right === null) {
+    if (node.meanError === null || path.size === 0) return [];
+    const conditions = [...path].map(([column, codes]) => condition(contract.columns[column], codes));
+    return [{ conditions, rows: node.rows, loss: node.meanError }];
+  }
+  const column = contract.columns[split.column] as ContractColumn;
+  const before = path.get(split.column) ?? Array.from({ length: binsOf(column) }, (_, code) => code);
+  const goesLeft = new Set(split.left);
+  const side = (wanted: boolean): ReadonlyMap<number, readonly number[]> =>
+    new Map([...path, [split.column, before.filter((code) => goesLeft.has(code) === wanted)]]);
+  return [...leavesOf(left, contract, side(true)), ...leavesOf(right, contract, side(false))].sort(
+    (a, b) => b.loss - a.loss,
+  );
+}
+
+/** In plain words: which of the column's bins or levels. */
+function condition(
+  column: ContractColumn | undefined,
+  codes: readonly number[],
+): { readonly column: string; readonly text: string } {
+  if (column === undefined) return { column: '', text: '' };
+  const { name } = column;
+  const missing = binsOf(column) - 1;
+  const known = codes.filter((code) => code !== missing);
+  const withMissing = known.length < codes.length;
+  const parts =
+    known.length === 0 ? [] : [column.kind === 'continuous' ? rangeText(column, known) : levelText(column, known)];
+  return {
+    column: name,
+    text: `${name} ${[...parts, ...(withMissing ? ['missing'] : [])].join(' or ')}`.slice(0, 200),
+  };
+}
+
+function levelText(column: ContractColumn & { readonly kind: 'categorical' }, codes: readonly number[]): string {
+  const named = codes.slice(0, 5).map((code) => column.levels[code] ?? '');
+  return `${named.join(' or ')}${codes.length > named.length ? ' or another' : ''}`;
+}
+
+/** Neighbouring bins as one range. */
+function rangeText(column: ContractColumn & { readonly kind: 'continuous' }, codes: readonly number[]): string {
+  const { edges, unit } = column;
+  const ranges: (readonly [number, number])[] = [];
+  for (const code of codes) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === code - 1) ranges[ranges.length - 1] = [last[0], code];
+    else ranges.push([code, code]);
+  }
+  return ranges
+    .map(([first, last]) => {
+      const from = first === 0 ? null : edges[first - 1];
+      const below = last === edges.length ? null : edges[last];
+      if (from == null) return below == null ? 'known' : `below ${below} ${unit}`;
+      return below == null ? `from ${from} ${unit}` : `from ${from} to below ${below} ${unit}`;
+    })
+    .join(' or ');
+}

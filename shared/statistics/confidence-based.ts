@@ -3,7 +3,7 @@ import { logitOf } from './binomial-groups.ts';
 import { type DomainClassifierOptions, domainClassifier } from './domain-classifier.ts';
 import { pointEstimate, undefinedEstimate, waldEstimate } from './estimate.ts';
 import { exactSum } from './exact-sum.ts';
-import { assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
+import { assertFinite, assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
 import { isotonicFit, isotonicValue } from './isotonic.ts';
 import { columnOf, type Matrix } from './matrix.ts';
 import { ascendingOrder } from './sorted-order.ts';
@@ -197,21 +197,30 @@ function nothing(reason: string, effectiveReferenceRows: number): UnlabelledPerf
   return { auroc: none, brier: none, prevalence: none, calibrator: null, effectiveReferenceRows, reason };
 }
 
-function withWeights(
+/**
+ * `cbpe` with the calibration fitted on reference rows of given weights, such as density ratios from elsewhere; see `pape`.
+ * @param weights one a reference row, not negative; null for 1 each.
+ */
+export function weightedPerformance(
   reference: ReferenceSide,
   current: ArrayLike<number>,
-  weights: Float64Array,
-  asked: Calibrator | undefined,
+  weights: ArrayLike<number> | null,
+  asked?: Calibrator,
 ): UnlabelledPerformance {
-  const events = countEvents(reference.labels);
+  assertReference(reference, current);
   const rows = reference.labels.length;
-  const total = exactSum(weights);
-  const effective = total === 0 ? 0 : total ** 2 / exactSum(weights.map((weight) => weight * weight));
+  const w = weights === null ? new Float64Array(rows).fill(1) : Float64Array.from(weights);
+  assertSameLength(w, reference.labels, 'weights and labels');
+  assertFinite(w, 'weights');
+  if (w.some((weight) => weight < 0)) throw new StatisticsError('out_of_range', 'a weight is never negative');
+  const events = countEvents(reference.labels);
+  const total = exactSum(w);
+  const effective = total === 0 ? 0 : total ** 2 / exactSum(w.map((weight) => weight * weight));
   if (current.length === 0 || rows === 0) return nothing('no_rows', effective);
   if (asked !== 'none' && (events === 0 || events === rows)) return nothing('single_class', effective);
   const calibrator =
     asked ?? (effective >= isotonicRows && Math.min(events, rows - events) >= isotonicEvents ? 'isotonic' : 'logistic');
-  const chances = calibrated(reference, weights, calibrator, current);
+  const chances = calibrated(reference, w, calibrator, current);
   if (chances === null) return nothing('not_converged', effective);
   return { ...expectedPerformance(current, chances), calibrator, effectiveReferenceRows: effective, reason: null };
 }
@@ -236,12 +245,11 @@ export function cbpe(
   options: CbpeOptions = {},
 ): UnlabelledPerformance {
   assertReference(reference, current);
-  const weights = new Float64Array(reference.labels.length).fill(1);
   const outside = shareOutside(reference.probabilities, current);
   if (outside !== null && outside > (options.largestShareOutside ?? 0.05)) {
-    return nothing('poor_overlap', weights.length);
+    return nothing('poor_overlap', reference.labels.length);
   }
-  return withWeights(reference, current, weights, options.calibrator);
+  return weightedPerformance(reference, current, null, options.calibrator);
 }
 
 function shareOutside(reference: ArrayLike<number>, current: ArrayLike<number>): number | null {
@@ -314,5 +322,5 @@ export function pape(
   if (!(effective >= (options.minimumEffectiveRows ?? 100))) {
     return nothing('poor_overlap', Number.isFinite(effective) ? effective : 0);
   }
-  return withWeights(used, scores, weights, options.calibrator);
+  return weightedPerformance(used, scores, weights, options.calibrator);
 }

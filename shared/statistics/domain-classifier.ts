@@ -6,6 +6,7 @@ import { type EncodedColumn, encodeDesign } from './encoded-design.ts';
 import { undefinedEstimate } from './estimate.ts';
 import { canonicalOrder, type Matrix, takeRows } from './matrix.ts';
 import { fitRidgeLogistic, predictLogistic } from './ridge-logistic.ts';
+import { type ScoreTestResult, stratifiedScoreTest } from './score-test.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 export interface DomainClassifierOptions {
@@ -37,8 +38,13 @@ export interface DomainSide {
 }
 
 export interface DomainClassifier {
-  /** How well the two samples can be told apart, with DeLong's 95% interval on the logit scale; .5 when not at all. */
+  /**
+   * How well the two samples can be told apart, with DeLong's 95% interval on the logit scale; .5 when not at all. The interval takes the
+   * fits as given: without any shift it lies wholly above .5 in 3 to 7% of samples, not in 2.5% (300 simulations each of 3 to 20 columns).
+   */
   readonly auroc: Estimate;
+  /** Whether they differ at all, at an exact level: the score test of all columns, see `stratifiedScoreTest`. Does not say by how much. */
+  readonly test: ScoreTestResult;
   /** Null when undefined; then `auroc.reason` says why. */
   readonly source: DomainSide | null;
   readonly target: DomainSide | null;
@@ -77,6 +83,12 @@ export function domainClassifier(source: Matrix, target: Matrix, options: Domain
   const design = encodeDesign(takeRows(source, sourceRows), takeRows(target, targetRows), options.squares ?? false);
   const undefinedFor = (reason: string): DomainClassifier => ({
     auroc: undefinedEstimate(reason),
+    test: {
+      statistic: null,
+      degreesOfFreedom: null,
+      p: null,
+      reason: reason === 'constant_columns' || reason === 'not_converged' ? reason : 'too_few_rows',
+    },
     source: null,
     target: null,
     calibration: null,
@@ -108,6 +120,7 @@ export function domainClassifier(source: Matrix, target: Matrix, options: Domain
   }
   return {
     auroc: aurocEstimate(probabilities, labels),
+    test: stratifiedScoreTest(design.matrix, labels, new Uint8Array(n + m), 1),
     source: { rows: sourceRows, probabilities: probabilities.slice(0, n) },
     target: { rows: targetRows, probabilities: probabilities.slice(n) },
     calibration: calibrate(probabilities, labels),

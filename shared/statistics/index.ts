@@ -39,6 +39,7 @@ export {
   pape,
   type ReferenceSide,
   type UnlabelledPerformance,
+  weightedPerformance,
 } from './confidence-based.ts';
 export {
   type BettingSequence,

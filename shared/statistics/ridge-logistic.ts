@@ -51,6 +51,8 @@ export function fitRidgeLogistic(
     let decrement = 0;
     for (let index = 0; index < width; index++)
       decrement += (move[index] as number) * (current.gradient[index] as number);
+    // Without a penalty separated classes have no maximum: the likelihood climbs to 1 as the coefficients grow without end.
+    if (ridge === 0 && current.logLikelihood > -1e-6) return null;
     if (decrement <= 1e-18 * (1 + Math.abs(current.objective))) {
       return {
         intercept: parameters[0] as number,

@@ -17,8 +17,13 @@ def binary(n, prevalence, digits):
 
 
 def points(y, s):
-    fpr, tpr, thresholds = metrics.roc_curve(y, s, drop_intermediate=True)
-    return {"fpr": fpr.tolist(), "tpr": tpr.tolist(), "thresholds": thresholds[1:].tolist()}
+    """scikit-learn's curve at every distinct score, less the points on a straight line between their neighbours (its own
+    drop_intermediate leaves out only those with equal steps)."""
+    fpr, tpr, thresholds = metrics.roc_curve(y, s, drop_intermediate=False)
+    f, t = np.rint(fpr * (y == 0).sum()), np.rint(tpr * (y == 1).sum())
+    bend = np.diff(f)[:-1] * np.diff(t)[1:] != np.diff(t)[:-1] * np.diff(f)[1:]
+    keep = np.concatenate([[True], bend, [True]])
+    return {"fpr": fpr[keep].tolist(), "tpr": tpr[keep].tolist(), "thresholds": thresholds[keep][1:].tolist()}
 
 
 def scaled_brier(y, p):

@@ -112,13 +112,16 @@ export function approvedPolicy(store: AgentStore, plan: Digest): Policy | null {
   return row === undefined ? null : (JSON.parse(row.policy) as Policy);
 }
 
+/** A plan that has reached this site, as it is stored; null when it has not. */
+export function loadPlanFrom(store: AgentStore, digest: Digest): LoadedPlan | null {
+  const row = store.get<{ canonical: string }>('select canonical from plans where digest = ?', digest);
+  return row === undefined ? null : parseCanonicalPlan(Buffer.from(row.canonical, 'utf8'), digest);
+}
+
 export function createPlanBook(parts: PlanBookParts): PlanBook {
   const { store, directory, config, signer } = parts;
 
-  function load(digest: Digest): LoadedPlan | null {
-    const row = store.get<{ canonical: string }>('select canonical from plans where digest = ?', digest);
-    return row === undefined ? null : parseCanonicalPlan(Buffer.from(row.canonical, 'utf8'), digest);
-  }
+  const load = (digest: Digest): LoadedPlan | null => loadPlanFrom(store, digest);
 
   const approvalRow = (digest: Digest): ApprovalRow | undefined =>
     store.get<ApprovalRow>('select record, signature from approvals where plan = ?', digest);

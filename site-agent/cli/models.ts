@@ -9,13 +9,6 @@ import { createModelRegistry, type ModelRegistry, type RegisteredRelease } from 
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
 
-interface ModelOptions extends SiteOptions {
-  readonly model?: string;
-}
-
-const withRegistry = (directory: string, body: (registry: ModelRegistry) => void): Promise<void> =>
-  withStore(directory, (store) => body(createModelRegistry(store)));
-
 /** The model named, or the only one there is. */
 export function chooseModel(registry: ModelRegistry, named: string | undefined): string {
   const models = registry.models();
@@ -79,20 +72,8 @@ async function list(options: SiteOptions): Promise<void> {
   });
 }
 
-async function rollback(options: ModelOptions): Promise<void> {
-  await withRegistry(siteDirectory(options), (registry) => {
-    const { from, to } = registry.rollback(chooseModel(registry, options.model), systemClock.now());
-    if (options.json === true) printJson({ from, to });
-    else console.log(`${to} is active again; ${from} is not used any more.`);
-  });
-}
-
 export function registerModels(site: Command): void {
   siteOptions(site.command('models'), { json: true })
     .description('releases at this site: candidate, active, previous, and why')
     .action(list);
-  siteOptions(site.command('rollback'), { json: true })
-    .description('use the previous release again')
-    .option('--model <name>', 'which model, where this site holds several')
-    .action(rollback);
 }

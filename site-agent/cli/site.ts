@@ -4,10 +4,12 @@ import { registerCheck } from './check.ts';
 import { registerJudgeAgain } from './judge-again.ts';
 import { registerLedger } from './ledger.ts';
 import { registerModels } from './models.ts';
+import { registerMonitor } from './monitor.ts';
 import { registerPeople } from './people.ts';
 import { registerPlans } from './plans.ts';
 import { registerPredict } from './predict.ts';
 import { registerReport } from './report.ts';
+import { registerScore } from './score.ts';
 import { registerStart } from './start.ts';
 
 /** Adds the commands of a hospital's agent to `wardround site`. */
@@ -18,6 +20,8 @@ export function register(program: Command): void {
   registerPlans(site);
   registerLedger(site);
   registerModels(site);
+  registerScore(site);
+  registerMonitor(site);
   registerJudgeAgain(site);
   registerPeople(site);
   registerReport(site);

@@ -119,7 +119,7 @@ function categoricalReader(column: Pick<CategoricalColumn, 'name' | 'levels'> & 
 }
 
 /** An outcome that is not known yet is no problem: the row waits for it. */
-function labelReader(contract: DataContract): Reader {
+export function labelReader(contract: DataContract): Reader {
   const label = contract.label;
   if ('levels' in label) {
     const read = categoricalReader({ name: label.name, levels: label.levels, missing: 'indicator' });
@@ -137,7 +137,7 @@ function labelReader(contract: DataContract): Reader {
 }
 
 /** Where each wanted column is in the query's result. Names match exactly, or else without regard to case, as in SQL. */
-function locateColumns(names: readonly string[], wanted: readonly string[]): ReadonlyMap<string, number> {
+export function locateColumns(names: readonly string[], wanted: readonly string[]): ReadonlyMap<string, number> {
   const located = new Map<string, number>();
   for (const name of wanted) {
     const exact = names.flatMap((other, index) => (other === name ? [index] : []));

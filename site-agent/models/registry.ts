@@ -78,6 +78,12 @@ export interface ModelRegistry {
   rollback(model: string, nowMs: number): { readonly from: ReleaseVersion; readonly to: ReleaseVersion };
   /** Takes the active release out of use; none is in use then. Call it as `rollback`. @throws AgentError `unknown_model`, `no_active_model` */
   withdraw(model: string, nowMs: number): ReleaseVersion;
+  /**
+   * Version of the active release.
+   * @param withPrevious there must also be one to go back to
+   * @throws AgentError `unknown_model`, `no_active_model`, `no_previous_model`
+   */
+  requireActive(model: string, withPrevious: boolean): ReleaseVersion;
   inSlot(model: string, slot: Slot): RegisteredRelease | null;
   find(version: ReleaseVersion): RegisteredRelease | null;
   /** The last judgement of a release; null before the first. */
@@ -181,6 +187,15 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
     );
   }
 
+  function pairOf(model: string): { readonly active: RegisteredRelease; readonly previous: RegisteredRelease } {
+    const active = activeOf(model);
+    const previous = inSlot(model, 'previous');
+    if (previous !== null) return { active, previous };
+    throw new AgentError('no_previous_model', `${active.version} is the first release of ${model} in use here.`, {
+      model,
+    });
+  }
+
   return {
     receive(release, nowMs) {
       const model = modelOfVersion(release.version);
@@ -243,14 +258,9 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
       if (release.slot === 'candidate') clear(release.model, 'candidate');
       record('refused', release.model, version, null, nowMs);
     },
+    requireActive: (model, withPrevious) => (withPrevious ? pairOf(model) : { active: activeOf(model) }).active.version,
     rollback(model, nowMs) {
-      const active = activeOf(model);
-      const previous = inSlot(model, 'previous');
-      if (previous === null) {
-        throw new AgentError('no_previous_model', `${active.version} is the first release of ${model} in use here.`, {
-          model,
-        });
-      }
+      const { active, previous } = pairOf(model);
       clear(model, 'active');
       put(model, 'active', previous.version, nowMs);
       record('rolled_back', model, previous.version, active.version, nowMs);

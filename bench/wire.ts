@@ -41,6 +41,7 @@ function memoryPorts(bytes: number): CoordinatorPorts {
       submitSummary: refuse,
       submitUpdate: refuse,
       submitJudgement: refuse,
+      submitNotice: refuse,
       decline: refuse,
     }),
   };

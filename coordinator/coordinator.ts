@@ -124,7 +124,7 @@ export function createCoordinator(needs: CoordinatorNeeds & { readonly config?: 
     },
     settings,
   );
-  const admission = createAdmission({ db, objects, plans, runs, audit, clock });
+  const admission = createAdmission({ db, objects, plans, releases, runs, audit, clock });
 
   const siteRevoked = async (site: SiteName): Promise<void> => {
     for (const runner of runs.all()) {

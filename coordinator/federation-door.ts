@@ -218,6 +218,7 @@ export function federationDoor(needs: FederationNeeds, identity: SiteIdentity): 
       attendance.answering(site, task);
       return atTheDoor(() => admission.judgement(site, task, judgement));
     },
+    submitNotice: (notice) => atTheDoor(() => admission.notice(site, notice)),
     decline: (task, reason, text) =>
       atTheDoor(async () => {
         if (!declineReasons.has(reason)) {

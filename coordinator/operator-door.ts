@@ -94,6 +94,7 @@ export function operatorDoor(needs: OperatorNeeds, identity: OperatorIdentity): 
       createdMs,
       files: release.manifest.files,
       decisions: await releases.decisions(run),
+      notices: await releases.notices(version),
       awaited:
         state?.tag === 'judging'
           ? state.invitations.filter(({ answer }) => answer === null).map(({ site }) => site)

@@ -12,6 +12,7 @@ import { wireErrors } from '../shared/wire/wire-error.ts';
 import { simulationErrors } from '../simulations/simulation-error.ts';
 import { agentErrors } from '../site-agent/agent/agent-error.ts';
 import { dataErrors } from '../site-agent/data/data-error.ts';
+import { egressErrors } from '../site-agent/egress/egress-error.ts';
 import { judgingErrors } from '../site-agent/judging/judging-error.ts';
 import { trainingErrors } from '../site-agent/training/training-error.ts';
 
@@ -50,6 +51,12 @@ export const errorCatalogues: readonly CatalogueEntry[] = [
     about: "The hospital's query and its rows against the plan's data contract.",
     file: 'site-agent/data/data-error.ts',
     catalogue: dataErrors,
+  },
+  {
+    subsystem: 'egress',
+    about: 'What leaves a site: the check of small counts before anything is sent.',
+    file: 'site-agent/egress/egress-error.ts',
+    catalogue: egressErrors,
   },
   {
     subsystem: 'export',

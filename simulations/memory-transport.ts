@@ -68,6 +68,7 @@ export function memoryFederation(coordinator: CoordinatorPorts, identity: SiteId
     submitUpdate: async (update, signal) => carried(await port.submitUpdate(carried(update), signal)),
     submitJudgement: async (task, judgement, signal) =>
       carried(await port.submitJudgement(task, carried(judgement), signal)),
+    submitNotice: async (notice, signal) => carried(await port.submitNotice(carried(notice), signal)),
     decline: (task, reason, text, signal) => port.decline(task, reason, text, signal),
   };
 }

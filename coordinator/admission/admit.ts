@@ -1,11 +1,13 @@
 import type { Kysely } from 'kysely';
 import { modelTensors } from '../../shared/graph/families.ts';
-import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { ModelNotice } from '../../shared/plan/notice.ts';
 import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
+import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
 import { canonicalDigest, canonicalJson } from '../../shared/runtime/canonical.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Digest, SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import type { Receipt, UpdateHeader } from '../../shared/wire/messages.ts';
+import type { ReleaseShelf } from '../releases/release-shelf.ts';
 import type { AlsoWrite } from '../rounds/event-store.ts';
 import type { AcceptedAnswer } from '../rounds/events.ts';
 import type { PlanShelf } from '../rounds/plan-shelf.ts';
@@ -17,6 +19,7 @@ import type { Database } from '../store/database.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { checkDelta } from './check-delta.ts';
 import { checkJudgement, isExpiredHold } from './check-judgement.ts';
+import { checkNotice, noticeShape } from './check-notice.ts';
 import { checkSummary } from './check-summary.ts';
 import { locateHold, locateJudging, locateTask, partsOfTask, runOfTask } from './locate-task.ts';
 import { type Refusal, refusal } from './refusal.ts';
@@ -26,13 +29,16 @@ import { admitHeader, headerShape } from './update-header.ts';
 export interface Admission {
   summary(sender: SiteName, task: TaskId, summary: SiteSummary): Promise<Receipt>;
   update(sender: SiteName, header: UpdateHeader, signal?: AbortSignal): Promise<Receipt>;
-  judgement(sender: SiteName, task: TaskId, judgement: Judgement): Promise<Receipt>;
+  judgement(sender: SiteName, task: TaskId, judgement: SharedJudgement): Promise<Receipt>;
+  /** Stored once, whatever becomes of the run: a model is watched long after its run has ended. */
+  notice(sender: SiteName, notice: ModelNotice): Promise<Receipt>;
 }
 
 export interface Admitting {
   readonly db: Kysely<Database>;
   readonly objects: ObjectStore;
   readonly plans: PlanShelf;
+  readonly releases: Pick<ReleaseShelf, 'find'>;
   readonly runs: Runs;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -40,6 +46,8 @@ export interface Admitting {
 
 /** Refusals stored for one task; a site that goes on sending is still told, and no longer written down each time. */
 const maximumStoredRefusals = 20;
+/** Notices one site may give of one release: a state that changes this often is a defect, and fills the disk. */
+const maximumNotices = 1_000;
 
 interface Submission {
   readonly kind: 'summary' | 'update' | 'judgement';
@@ -49,7 +57,7 @@ interface Submission {
 }
 
 export function createAdmission(needs: Admitting): Admission {
-  const { db, objects, plans, runs, audit, clock } = needs;
+  const { db, objects, plans, releases, runs, audit, clock } = needs;
 
   const row = (runner: Runner, submission: Submission, digest: Digest, refused: Refusal | null): AlsoWrite => {
     const { kind, sender, task, content } = submission;
@@ -272,7 +280,12 @@ export function createAdmission(needs: Admitting): Admission {
           const located = held ?? locateJudging(runner.state(), task, sender);
           if (!('release' in located)) return located;
           const { plan, release } = located;
-          const refused = checkJudgement(judgement, { sender, plan, release });
+          const refused = checkJudgement(judgement, {
+            sender,
+            planDigest: plan,
+            plan: (await plans.get(plan)).plan,
+            release,
+          });
           if (refused !== null) return refused;
           if (held !== null) {
             return (also) =>
@@ -293,6 +306,52 @@ export function createAdmission(needs: Admitting): Admission {
           return 'release' in located ? null : located;
         },
       );
+    },
+
+    async notice(sender, notice) {
+      const refused = noticeShape(notice, sender) ?? checkNotice(notice, await releases.find(notice.release.version));
+      const details = { release: String(notice.release?.version).slice(0, 200) };
+      const refuseNotice = ({ code, reason }: Refusal): Receipt => {
+        audit.record(`admission.${code}`, sender, { kind: 'notice', ...details, reason });
+        return { outcome: 'refused', code, reason };
+      };
+      if (refused !== null) return refuseNotice(refused);
+      const stored = await db.transaction().execute(async (transaction) => {
+        const { held } = await transaction
+          .selectFrom('notices')
+          .select(({ fn }) => fn.countAll<number>().as('held'))
+          .where('release', '=', notice.release.version)
+          .where('site', '=', sender)
+          .executeTakeFirstOrThrow();
+        const digest = canonicalDigest(notice);
+        const before = await transaction
+          .selectFrom('notices')
+          .select('ordinal')
+          .where('digest', '=', digest)
+          .where('site', '=', sender)
+          .executeTakeFirst();
+        if (before !== undefined) return 'duplicate';
+        if (held >= maximumNotices) return 'too_many';
+        await transaction
+          .insertInto('notices')
+          .values({
+            digest,
+            site: sender,
+            release: notice.release.version,
+            body: canonicalJson(notice),
+            received_ms: clock.now(),
+          })
+          .execute();
+        return 'accepted';
+      });
+      if (stored === 'too_many') {
+        return refuseNotice(
+          refusal('too_many', `Site ${sender} has given ${maximumNotices} notices of ${notice.release.version}.`),
+        );
+      }
+      if (stored === 'duplicate') return { outcome: 'duplicate' };
+      audit.record('model.notice', sender, { ...details, from: notice.from, to: notice.to, inUse: notice.inUse });
+      return { outcome: 'accepted' };
     },
   };
 

@@ -1,9 +1,10 @@
 import type { Kysely, Selectable } from 'kysely';
-import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { ModelNotice } from '../../shared/plan/notice.ts';
+import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName } from '../../shared/runtime/ids.ts';
 import type { ObjectRef, ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
-import type { ReleaseDecision } from '../../shared/wire/operator-port.ts';
+import type { ReleaseDecision, ReleaseNotice } from '../../shared/wire/operator-port.ts';
 import { isExpiredHold } from '../admission/check-judgement.ts';
 import type { Database, ReleaseTable } from '../store/database.ts';
 
@@ -29,6 +30,8 @@ export interface ReleaseShelf {
   nextNumber(planName: string): Promise<number>;
   /** Judgements taken for the release of a run, by site; the last one of each. */
   decisions(run: RunId): Promise<readonly ReleaseDecision[]>;
+  /** What sites told of the state of its model, oldest first. */
+  notices(version: ReleaseVersion): Promise<readonly ReleaseNotice[]>;
 }
 
 function shelved(row: Selectable<ReleaseTable>): ShelvedRelease | null {
@@ -78,12 +81,25 @@ export function createReleaseShelf(db: Kysely<Database>): ReleaseShelf {
       const last = new Map<SiteName, ReleaseDecision>();
       for (const row of rows) {
         const site = row.site as SiteName;
-        const judgement = JSON.parse(row.body) as Judgement;
+        const judgement = JSON.parse(row.body) as SharedJudgement;
         // A site that held a release has a second word on it, when the hold ends.
         if (last.has(site) && !isExpiredHold(judgement)) continue;
         last.set(site, { site, decision: judgement.decision.decision, receivedMs: row.received_ms, judgement });
       }
       return [...last.values()];
+    },
+    async notices(version) {
+      const rows = await db
+        .selectFrom('notices')
+        .select(['site', 'body', 'received_ms'])
+        .where('release', '=', version)
+        .orderBy('ordinal')
+        .execute();
+      return rows.map(({ site, body, received_ms }) => ({
+        site: site as SiteName,
+        receivedMs: received_ms,
+        notice: JSON.parse(body) as ModelNotice,
+      }));
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   claimedSite,
   decodeDecline,
   decodeJudgement,
+  decodeNotice,
   decodeSummary,
   decodeUpdate,
   encodeReceipt,
@@ -111,6 +112,12 @@ export function federationService(
       // The evidence names its site too, and it is what the consortium will read.
       portFor(context, judgement.evidence.site);
       return encodeReceipt(await port.submitJudgement(taskField(request.task, 'task'), judgement, context.signal));
+    }),
+    SubmitNotice: unary<Wire.SubmitNoticeRequest, Wire.Receipt>(tools, async (request, context) => {
+      const notice = decodeNotice(request.notice);
+      const port = portFor(context, claimedSite(request));
+      portFor(context, notice.site);
+      return encodeReceipt(await port.submitNotice(notice, context.signal));
     }),
     Decline: unary<Wire.DeclineRequest, Wire.DeclineResponse>(tools, async (request, context) => {
       const { task, reason, text } = decodeDecline(request);

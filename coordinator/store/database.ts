@@ -47,7 +47,7 @@ export interface SubmissionTable {
   round: Fixed<number>;
   site: Fixed<string>;
   kind: Fixed<'summary' | 'update' | 'judgement'>;
-  /** JSON: the summary, the update's header or the judgement. */
+  /** JSON: the summary, the update's header or what is shared of the judgement. */
   body: Fixed<string>;
   outcome: Fixed<'accepted' | 'refused'>;
   code: Fixed<string | null>;
@@ -93,6 +93,17 @@ export interface ReleaseTable {
   signature: string | null;
 }
 
+/** What sites told of the state of released models, in the order it came. */
+export interface NoticeTable {
+  ordinal: Generated<number>;
+  /** SHA-256 of the canonical JSON; with the site it tells a repeat. */
+  digest: Fixed<string>;
+  site: Fixed<string>;
+  release: Fixed<string>;
+  body: Fixed<string>;
+  received_ms: Fixed<number>;
+}
+
 /** Append-only and chained: each entry holds the hash of the one before it. */
 export interface AuditTable {
   sequence: Fixed<number>;
@@ -115,5 +126,6 @@ export interface Database extends SiteTables {
   uploads: UploadTable;
   traffic: TrafficTable;
   releases: ReleaseTable;
+  notices: NoticeTable;
   audit: AuditTable;
 }

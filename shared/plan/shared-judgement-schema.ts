@@ -186,7 +186,7 @@ const cells = z.strictObject({
     .strictObject({
       mean: z.array(z.number()).min(1).max(1024),
       rows: rowCount,
-      noiseDeviation: z.number().min(0),
+      noiseSd: z.number().min(0),
       epsilon: z.number().gt(0),
       delta: z.number().gt(0),
     })

@@ -180,7 +180,7 @@ export interface SharedEmbedding {
   readonly mean: readonly number[];
   readonly rows: number;
   /** Standard deviation of the noise in each coordinate. */
-  readonly noiseDeviation: number;
+  readonly noiseSd: number;
   readonly epsilon: number;
   readonly delta: number;
 }

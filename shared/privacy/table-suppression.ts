@@ -1,6 +1,6 @@
 import type { RandomStream } from '../runtime/random.ts';
-import { type PublishedFigure, releaseOf } from './published-table.ts';
-import { checkRelease } from './release-checker.ts';
+import { type PublishedFigure, type PublishedTable, releaseOf } from './published-table.ts';
+import { checkRelease, type Exposure } from './release-checker.ts';
 import { effectiveMinimum, suppressSmallCells } from './suppression.ts';
 
 /** A figure of a table before it is known whether it may leave. */
@@ -17,6 +17,8 @@ export interface TableToPublish {
   readonly figures: readonly TrueFigure[];
   /** Every publication of this table before, oldest first. */
   readonly earlier: readonly (readonly PublishedFigure[])[];
+  /** As of `PublishedTable`. */
+  readonly alsoProtected?: PublishedTable['alsoProtected'];
 }
 
 const isSmall = (value: number, minimum: number): boolean => value >= 1 && value < minimum;
@@ -43,7 +45,7 @@ export function withholdUntilSafe(
   hiddenFirst: ReadonlySet<string> = new Set(),
 ): readonly PublishedFigure[] | null {
   const minimum = effectiveMinimum(minimumCount);
-  const { figures, name } = table;
+  const { figures } = table;
   const hidden = new Set(hiddenFirst);
   const lastValues = table.earlier.map((publication) => new Map(publication.map((one) => [one.name, one.value])));
   for (const figure of figures) {
@@ -60,23 +62,83 @@ export function withholdUntilSafe(
       cells: figure.cells,
       value: hidden.has(figure.name) ? null : figure.value,
     }));
-  let earlier = table.earlier;
   for (;;) {
     const now = published();
     if (now.every(({ value }, index) => value === null || figures[index]?.giveUp === null)) return null;
-    const publications = [...earlier, now];
-    const zerosShown = publications.map((publication) => publication.some(({ value }) => value !== null));
-    const checked = checkRelease(releaseOf([{ name, publications, zerosShown }]), minimum);
-    if (!checked.consistent) {
-      if (earlier.length === 0) return null;
-      earlier = [];
-      continue;
-    }
-    if (checked.exposures.length === 0) return now;
+    if (!tellsSmallCount(table, now, minimum)) return now;
     const next = leastNeeded(figures, hidden, stream);
     if (next === null) return null;
     hidden.add(next.name);
   }
+}
+
+/** Publications that are checked as one chain; each older one is checked with the present one alone. */
+const chainLength = 3;
+
+/** Whether the checker finds a small count in a table, by itself or with what was published of it before. */
+function tellsSmallCount(
+  { name, earlier, alsoProtected = [] }: Omit<TableToPublish, 'figures'>,
+  now: readonly PublishedFigure[],
+  minimum: number,
+): boolean {
+  const publications = [...earlier, now];
+  return derivableCounts({ name, publications, alsoProtected }, minimum).length > 0;
+}
+
+/**
+ * Small counts that follow from the last publication of a table, alone or with those before. The latest are checked as one chain, each
+ * older one with the last alone. Publications that contradict each other (rows were taken out or corrected since) are not nested; only the
+ * last is checked then.
+ */
+export function derivableCounts(table: PublishedTable, minimumCount: number): readonly Exposure[] {
+  const minimum = effectiveMinimum(minimumCount);
+  const last = table.publications.length - 1;
+  // The same figures again tell nothing more.
+  const distinct = table.publications
+    .map((_, at) => at)
+    .filter((at) => at < last && !sameFigures(table.publications[at] ?? [], table.publications[at + 1] ?? []));
+  const chains = [...distinct.slice(0, -chainLength).map((one) => [one]), distinct.slice(-chainLength), []];
+  for (const chain of chains) {
+    const places = [...chain, last];
+    const { consistent, exposures } = checkRelease(
+      releaseOf([
+        {
+          ...table,
+          publications: places.map((at) => table.publications[at] ?? []),
+        },
+      ]),
+      minimum,
+    );
+    if (exposures.length > 0) return exposures;
+    if (!consistent && chain.length === 0) {
+      return [{ table: table.name, cell: 'its figures contradict each other', low: 0, high: 0 }];
+    }
+  }
+  return [];
+}
+
+function sameFigures(first: readonly PublishedFigure[], second: readonly PublishedFigure[]): boolean {
+  return (
+    first.length === second.length &&
+    first.every(({ name, value }, at) => second[at]?.name === name && second[at]?.value === value)
+  );
+}
+
+/** Whether a table may leave as it is: no small figure, none that differs by few from an earlier one, and none that would follow. */
+export function mayLeave(
+  name: string,
+  now: readonly PublishedFigure[],
+  earlier: readonly (readonly PublishedFigure[])[],
+  minimumCount: number,
+): boolean {
+  const minimum = effectiveMinimum(minimumCount);
+  const values = earlier.map((publication) => new Map(publication.map((one) => [one.name, one.value])));
+  for (const { name: figure, value } of now) {
+    if (value === null) continue;
+    if (isSmall(value, minimum) || values.some((before) => isSmallStep(before.get(figure), value, minimum)))
+      return false;
+  }
+  return !tellsSmallCount({ name, earlier }, now, minimum);
 }
 
 function leastNeeded(

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
-import type { Judgement } from '../plan/judgement.ts';
-import { judgementSchema } from '../plan/judgement-schema.ts';
+import type { ModelNotice } from '../plan/notice.ts';
+import { noticeSchema } from '../plan/notice-schema.ts';
 import type { SiteSummary } from '../plan/preprocessing.ts';
 import { siteSummarySchema } from '../plan/preprocessing-schema.ts';
+import type { SharedJudgement } from '../plan/shared-judgement.ts';
+import { sharedJudgementSchema } from '../plan/shared-judgement-schema.ts';
 import { canonicalJson } from '../runtime/canonical.ts';
 import type { SiteName, TaskId } from '../runtime/ids.ts';
 import {
@@ -55,6 +57,7 @@ const admissionCodes: Readonly<Record<AdmissionCode, true>> = {
   second_update: true,
   unknown_release: true,
   small_cell: true,
+  too_many: true,
 };
 
 const declineReasons: Readonly<Record<DeclineReason, true>> = {
@@ -87,8 +90,11 @@ function parsed<T>(schema: z.ZodType<T>, bytes: Uint8Array, field: string): T {
 
 export const encodeSummary = (summary: SiteSummary): Uint8Array => toCanonicalBytes(summary);
 export const decodeSummary = (bytes: Uint8Array): SiteSummary => parsed(siteSummarySchema, bytes, 'summary');
-export const encodeJudgement = (judgement: Judgement): Uint8Array => toCanonicalBytes(judgement);
-export const decodeJudgement = (bytes: Uint8Array): Judgement => parsed(judgementSchema, bytes, 'judgement');
+export const encodeJudgement = (judgement: SharedJudgement): Uint8Array => toCanonicalBytes(judgement);
+export const decodeJudgement = (bytes: Uint8Array): SharedJudgement =>
+  parsed(sharedJudgementSchema, bytes, 'judgement');
+export const encodeNotice = (notice: ModelNotice): Uint8Array => toCanonicalBytes(notice);
+export const decodeNotice = (bytes: Uint8Array): ModelNotice => parsed(noticeSchema, bytes, 'notice');
 
 export function encodeSiteMessage(message: SiteMessage): Wire.SiteMessage {
   switch (message.kind) {

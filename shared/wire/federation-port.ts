@@ -1,5 +1,6 @@
-import type { Judgement } from '../plan/judgement.ts';
+import type { ModelNotice } from '../plan/notice.ts';
 import type { SiteSummary } from '../plan/preprocessing.ts';
+import type { SharedJudgement } from '../plan/shared-judgement.ts';
 import type { Digest, TaskId } from '../runtime/ids.ts';
 import type {
   CoordinatorMessage,
@@ -38,7 +39,8 @@ export interface FederationOutbound {
   ): Promise<void>;
   submitSummary(task: TaskId, summary: SiteSummary, signal?: AbortSignal): Promise<Receipt>;
   submitUpdate(update: UpdateHeader, signal?: AbortSignal): Promise<Receipt>;
-  submitJudgement(task: TaskId, judgement: Judgement, signal?: AbortSignal): Promise<Receipt>;
+  submitJudgement(task: TaskId, judgement: SharedJudgement, signal?: AbortSignal): Promise<Receipt>;
+  submitNotice(notice: ModelNotice, signal?: AbortSignal): Promise<Receipt>;
   decline(task: TaskId, reason: DeclineReason, text: string, signal?: AbortSignal): Promise<void>;
 }
 

@@ -106,7 +106,7 @@ export type Receipt =
   | { readonly outcome: 'accepted' | 'duplicate' }
   | { readonly outcome: 'refused'; readonly code: AdmissionCode; readonly reason: string };
 
-/** Why an update, a summary or a judgement is not taken. */
+/** Why an update, a summary, a judgement or a notice is not taken. */
 export type AdmissionCode =
   | 'unknown_task'
   | 'wrong_site'
@@ -124,7 +124,8 @@ export type AdmissionCode =
   | 'weight_out_of_bounds'
   | 'second_update'
   | 'unknown_release'
-  | 'small_cell';
+  | 'small_cell'
+  | 'too_many';
 
 export type DeclineReason =
   | 'plan_not_approved'

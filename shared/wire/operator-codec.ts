@@ -1,5 +1,5 @@
 import type { DecisionKind } from '../plan/judgement.ts';
-import { decodeJudgement, encodeJudgement } from './federation-codec.ts';
+import { decodeJudgement, decodeNotice, encodeJudgement, encodeNotice } from './federation-codec.ts';
 import {
   countField,
   digestField,
@@ -20,6 +20,7 @@ import type {
   AuditEntry,
   ExclusionReason,
   ReleaseDecision,
+  ReleaseNotice,
   ReleaseView,
   RoundPhase,
   RoundView,
@@ -224,7 +225,7 @@ export function decodeFile(wire: Wire.ReleaseFile): ReleaseFile {
   };
 }
 
-/** The parts of one release's view: head, decisions, end. */
+/** The parts of one release's view: head, decisions, notices, end. */
 export function* encodeRelease(view: ReleaseView): Generator<Wire.ReleasePart> {
   const { version, digest, run, plan, files, awaited } = view;
   yield {
@@ -240,6 +241,9 @@ export function* encodeRelease(view: ReleaseView): Generator<Wire.ReleasePart> {
       },
     };
   }
+  for (const { site, receivedMs, notice } of view.notices) {
+    yield { notice: { site, receivedMs: Math.round(receivedMs), notice: encodeNotice(notice) } };
+  }
   yield { end: {} };
 }
 
@@ -247,10 +251,12 @@ export function* encodeRelease(view: ReleaseView): Generator<Wire.ReleasePart> {
 export function releaseDecoder(): (part: Wire.ReleasePart) => ReleaseView | undefined {
   let head: Wire.ReleaseHead | undefined;
   let taken: ReleaseDecision[] = [];
+  let notices: ReleaseNotice[] = [];
   return (part) => {
     if (part.head !== undefined) {
       head = part.head;
       taken = [];
+      notices = [];
       return undefined;
     }
     if (part.decision !== undefined) {
@@ -259,6 +265,14 @@ export function releaseDecoder(): (part: Wire.ReleasePart) => ReleaseView | unde
         decision: wordField(part.decision.decision, decisions, 'decision.decision'),
         receivedMs: countField(part.decision.receivedMs, 'decision.receivedMs'),
         judgement: decodeJudgement(part.decision.judgement),
+      });
+      return undefined;
+    }
+    if (part.notice !== undefined) {
+      notices.push({
+        site: siteField(part.notice.site, 'notice.site'),
+        receivedMs: countField(part.notice.receivedMs, 'notice.receivedMs'),
+        notice: decodeNotice(part.notice.notice),
       });
       return undefined;
     }
@@ -272,6 +286,7 @@ export function releaseDecoder(): (part: Wire.ReleasePart) => ReleaseView | unde
       createdMs: countField(wire.createdMs, 'createdMs'),
       files: wire.files.map(decodeFile),
       decisions: taken,
+      notices,
       awaited: sites(wire.awaited, 'awaited'),
     };
   };

@@ -1,4 +1,6 @@
-import type { DecisionKind, Judgement } from '../plan/judgement.ts';
+import type { DecisionKind } from '../plan/judgement.ts';
+import type { ModelNotice } from '../plan/notice.ts';
+import type { SharedJudgement } from '../plan/shared-judgement.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName } from '../runtime/ids.ts';
 import type { ObjectRef } from './messages.ts';
 
@@ -71,6 +73,8 @@ export interface ReleaseView {
   readonly createdMs: number;
   readonly files: readonly { readonly name: string; readonly digest: Digest; readonly bytes: number }[];
   readonly decisions: readonly ReleaseDecision[];
+  /** Changes of the model's state at the sites, oldest first. */
+  readonly notices: readonly ReleaseNotice[];
   /** Sites still expected to judge it. */
   readonly awaited: readonly SiteName[];
 }
@@ -79,7 +83,14 @@ export interface ReleaseDecision {
   readonly site: SiteName;
   readonly decision: DecisionKind;
   readonly receivedMs: number;
-  readonly judgement: Judgement;
+  /** What the site shares of its judgement. */
+  readonly judgement: SharedJudgement;
+}
+
+export interface ReleaseNotice {
+  readonly site: SiteName;
+  readonly receivedMs: number;
+  readonly notice: ModelNotice;
 }
 
 export interface AuditEntry {

@@ -182,6 +182,7 @@ export function createFaultyLine(site: SiteName, port: FederationPort, isCut: bo
         return reach(() => answer(header.round, () => port.submitUpdate({ ...header, delta }, signal)));
       },
       submitJudgement: async (task, judgement, signal) => reach(() => port.submitJudgement(task, judgement, signal)),
+      submitNotice: async (notice, signal) => reach(() => port.submitNotice(notice, signal)),
       async decline(task, reason, text, signal) {
         const decline = (): Promise<void> => port.decline(task, reason, text, signal);
         return reach(() => (round === null ? decline() : answer(round, decline)));

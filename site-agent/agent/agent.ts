@@ -17,6 +17,7 @@ import { loadSiteData } from '../data/load-site-data.ts';
 import { createEgress } from '../egress/egress.ts';
 import { createLedger } from '../egress/ledger.ts';
 import type { FederationInbound, FederationOutbound } from '../egress/port.ts';
+import { createSharingRecord } from '../egress/sharing-record.ts';
 import { createModelRegistry, type ModelRegistry } from '../models/registry.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import type { Trainer } from '../training/trainer.ts';
@@ -394,6 +395,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         const store = openAgentStore(directory);
         const objects = openObjects(directory);
         const { clock } = parts;
+        const plans = createPlanBook({ store, directory, site, config, signer: parts.signer });
         const ledger = createLedger(store);
         const interrupted = ledger.markInterrupted();
         if (interrupted > 0) log.warn({ entries: interrupted }, 'the agent ended while sending; the ledger says what');
@@ -407,9 +409,18 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
           clock,
           log,
           tasks: createTaskStore(store),
-          plans: createPlanBook({ store, directory, site, config, signer: parts.signer }),
+          plans,
           downloads: createDownloads({ inbound, objects, clock, random, log }),
-          egress: createEgress({ outbound: parts.outbound, ledger, recipient: parts.recipient, clock, random, log }),
+          egress: createEgress({
+            outbound: parts.outbound,
+            ledger,
+            sharing: createSharingRecord(store),
+            planOf: (digest) => plans.load(digest)?.plan ?? null,
+            recipient: parts.recipient,
+            clock,
+            random,
+            log,
+          }),
           registry: createModelRegistry(store),
           signer: parts.signer,
           trainer: openEngine,

@@ -1,9 +1,11 @@
 import type { Judgement } from '../../shared/plan/judgement.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
+import type { SiteCells } from '../../shared/plan/shared-judgement.ts';
 import { isLocalVersion, type ReleaseVersion } from '../../shared/runtime/ids.ts';
 import type { DataError } from '../data/data-error.ts';
 import { outOfRangeAmongJudged, readSiteData, refusalOf } from '../data/load-site-data.ts';
+import { createSharingRecord } from '../egress/sharing-record.ts';
 import { createJudge } from '../judging/create-judge.ts';
 import type { LocalUpdates } from '../judging/ladder/repair.ts';
 import type { ReleasePackage } from '../judging/release-package.ts';
@@ -20,7 +22,7 @@ import type { TaskParts } from './task-parts.ts';
 /** What judging needs of the agent; a command at the terminal has it too. */
 export type JudgingParts = Pick<
   TaskParts,
-  'directory' | 'site' | 'config' | 'plans' | 'registry' | 'clock' | 'signer' | 'log'
+  'directory' | 'site' | 'config' | 'plans' | 'registry' | 'clock' | 'signer' | 'log' | 'store'
 >;
 
 /** A release, or local variant, that is installed here, as the gate takes it. */
@@ -99,6 +101,7 @@ export async function judgeHere(
   const { plan, policy, release, current } = asked;
   const { version } = release.ref;
   let refusal: DataError | null = null;
+  let cells: SiteCells | null = null;
   let variant: LocalVariant | null = null as LocalVariant | null;
   const judge = createJudge({
     // Read anew: the patients since the last reading are the ones that judge.
@@ -125,6 +128,9 @@ export async function judgeHere(
       earlierLooks: earlierLooks(parts.registry.judgementOf(version)),
       nowMs: parts.clock.now(),
       heldSinceMs: parts.registry.find(version)?.heldSinceMs ?? null,
+      takeCells(counted) {
+        cells = counted;
+      },
       ...(isLocalVersion(version) ? {} : { updates: localUpdates(parts, version, (made) => (variant = made)) }),
     },
     signal,
@@ -137,6 +143,8 @@ export async function judgeHere(
     await installVariant(parts.directory, variant, parts.signer, parts.clock.now());
   }
   await keepEvidence(parts.directory, judgement, policy);
+  // Exact counts: egress makes what may leave of them, now and when the hold of this judgement ends.
+  createSharingRecord(parts.store).keepCells(release.ref.digest, cells, parts.clock.now());
   await keepReport(parts.directory, { judgement, policy });
   return judgement;
 }

@@ -152,4 +152,25 @@ export const migrations: readonly string[] = [
     at_ms integer not null
   );
   `,
+  // What left this site under each plan, whole, so that what leaves next is checked with it; and the exact counts of the last judgement of a
+  // release, which stay. `source`: digest of what it was made from.
+  `
+  create table shared_records (
+    sequence integer primary key autoincrement,
+    plan text not null,
+    kind text not null check (kind in ('summary', 'judgement')),
+    task text not null,
+    source text not null,
+    body text not null,
+    made_ms integer not null,
+    unique (task, source)
+  );
+  create index shared_records_of_plan on shared_records (plan, sequence);
+  create table judged_cells (
+    release text primary key,
+    cells text not null,
+    counted_ms integer not null
+  );
+  alter table ledger add column detail text;
+  `,
 ];

@@ -11,6 +11,7 @@ import {
   decodeReceipt,
   decodeSignature,
   encodeJudgement,
+  encodeNotice,
   encodeSummary,
   encodeUpdate,
   pemFields,
@@ -180,6 +181,10 @@ export function connectSite(options: ConnectSiteOptions): SiteConnection {
     async submitJudgement(task, judgement, signal) {
       const request = { task, site, judgement: encodeJudgement(judgement) };
       return decodeReceipt(await calls.unary(methods.SubmitJudgement, request, quick(signal)));
+    },
+    async submitNotice(notice, signal) {
+      const request = { site, notice: encodeNotice(notice) };
+      return decodeReceipt(await calls.unary(methods.SubmitNotice, request, quick(signal)));
     },
     async decline(task, reason, text, signal) {
       await calls.unary(methods.Decline, { task, site, reason, text }, quick(signal));

@@ -1,13 +1,22 @@
 import type { AgentStore } from '../agent/store.ts';
 
 /** What can leave a site. */
-export type LedgerSubject = 'summary' | 'delta' | 'update' | 'judgement' | 'decline';
+export type LedgerSubject = 'summary' | 'delta' | 'update' | 'judgement' | 'notice' | 'decline';
 
 /**
  * `sending`: under way. `interrupted`: the agent ended while sending, so any part of it may have left.
- * The rest is what the other side answered; `failed`: no answer, bytes may have left.
+ * `blocked`: the release checker found a small count in it, and nothing left. The rest is what the other side answered; `failed`: no
+ * answer, bytes may have left.
  */
-export type LedgerOutcome = 'sending' | 'sent' | 'accepted' | 'duplicate' | 'refused' | 'failed' | 'interrupted';
+export type LedgerOutcome =
+  | 'sending'
+  | 'sent'
+  | 'accepted'
+  | 'duplicate'
+  | 'refused'
+  | 'failed'
+  | 'interrupted'
+  | 'blocked';
 
 /** One thing sent, or tried to be sent. A second try is a second entry. */
 export interface LedgerEntry {
@@ -29,9 +38,16 @@ export interface LedgerEntry {
   readonly outcome: LedgerOutcome;
   /** Error or admission code, where there is one. */
   readonly code: string | null;
+  /** What was withheld from it or blocked, and why, as JSON; null where nothing was. Names of tables and cells, never a count. */
+  readonly detail: string | null;
 }
 
-export type LedgerOpening = Omit<LedgerEntry, 'sequence' | 'finishedMs' | 'bytesSent' | 'outcome' | 'code'>;
+export type LedgerOpening = Omit<
+  LedgerEntry,
+  'sequence' | 'finishedMs' | 'bytesSent' | 'outcome' | 'code' | 'detail'
+> & {
+  readonly detail?: string | null;
+};
 
 /** Record of everything that left this site, written before it leaves. Entries are never changed once closed, and never deleted. */
 export interface Ledger {
@@ -47,8 +63,8 @@ export function createLedger(store: AgentStore): Ledger {
   return {
     open: (entry) =>
       store.run(
-        `insert into ledger (started_ms, what, recipient, task, run, round, digest, bytes, outcome)
-         values (?, ?, ?, ?, ?, ?, ?, ?, 'sending')`,
+        `insert into ledger (started_ms, what, recipient, task, run, round, digest, bytes, detail, outcome)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'sending')`,
         entry.startedMs,
         entry.what,
         entry.recipient,
@@ -57,6 +73,7 @@ export function createLedger(store: AgentStore): Ledger {
         entry.round,
         entry.digest,
         entry.bytes,
+        entry.detail ?? null,
       ).rowId,
     close(sequence, finishedMs, bytesSent, outcome, code) {
       store.run(
@@ -72,7 +89,7 @@ export function createLedger(store: AgentStore): Ledger {
     entries: (options = {}) =>
       store.all<LedgerEntry>(
         `select sequence, started_ms as "startedMs", finished_ms as "finishedMs", what, recipient, task, run, round,
-           digest, bytes, bytes_sent as "bytesSent", outcome, code
+           digest, bytes, bytes_sent as "bytesSent", outcome, code, detail
          from ledger where sequence > ? order by sequence limit ?`,
         options.after ?? 0,
         options.limit ?? -1,

@@ -159,6 +159,11 @@ export interface SubmitJudgementRequest {
   readonly judgement: Uint8Array;
 }
 
+export interface SubmitNoticeRequest {
+  readonly site: string;
+  readonly notice: Uint8Array;
+}
+
 export interface Receipt {
   readonly outcome: Outcome | number;
   readonly code: string;
@@ -255,6 +260,13 @@ export interface FederationMethods {
   readonly SubmitJudgement: {
     readonly path: '/wardround.federation.v1.Federation/SubmitJudgement';
     readonly request: SubmitJudgementRequest;
+    readonly response: Receipt;
+    readonly requestStream: false;
+    readonly responseStream: false;
+  };
+  readonly SubmitNotice: {
+    readonly path: '/wardround.federation.v1.Federation/SubmitNotice';
+    readonly request: SubmitNoticeRequest;
     readonly response: Receipt;
     readonly requestStream: false;
     readonly responseStream: false;

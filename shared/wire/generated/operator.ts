@@ -101,6 +101,7 @@ export interface ReleasePart {
   readonly head?: ReleaseHead;
   readonly decision?: ReleaseDecision;
   readonly end?: ViewEnd;
+  readonly notice?: ReleaseNotice;
 }
 
 export interface ReleaseHead {
@@ -124,6 +125,12 @@ export interface ReleaseDecision {
   readonly decision: string;
   readonly receivedMs: number;
   readonly judgement: Uint8Array;
+}
+
+export interface ReleaseNotice {
+  readonly site: string;
+  readonly receivedMs: number;
+  readonly notice: Uint8Array;
 }
 
 export interface ReadObjectRequest {

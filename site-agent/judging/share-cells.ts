@@ -1,0 +1,175 @@
+import type { ContractColumn } from '../../shared/plan/contract.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
+import type { FineScores, LossSums, SharedEmbedding, SiteCells } from '../../shared/plan/shared-judgement.ts';
+import { sharingRules } from '../../shared/plan/sharing.ts';
+import { strataOf } from '../../shared/privacy/column-strata.ts';
+import { gaussianNoise, gaussianSigma, type SecureBytes } from '../../shared/privacy/gaussian-mechanism.ts';
+import { digestOf } from '../../shared/runtime/digest.ts';
+import { binIndex, countBins } from '../../shared/statistics/binning.ts';
+import { exactSum } from '../../shared/statistics/exact-sum.ts';
+import { fourierFeatures, meanEmbeddingSensitivity } from '../../shared/statistics/fourier-features.ts';
+import type { SiteTable } from '../data/site-table.ts';
+
+export interface CountedRows {
+  readonly plan: Plan;
+  /** The consortium's reference of the release; null where it has none: then no embedding and no label weights. */
+  readonly preprocessing: Preprocessing | null;
+  readonly table: SiteTable;
+  /** Judged rows, one a patient. */
+  readonly judged: Uint32Array;
+  /** Predicted risks of the judged rows, in their order; null for other tasks than binary, `current` also without a model in use. */
+  readonly scores: { readonly new: Float64Array; readonly current: Float64Array | null } | null;
+}
+
+/**
+ * Counts of the judged rows on the plan's edges and what else may be shared of them: exact, so they stay at the site until
+ * `shareJudgement` has suppressed what must not leave. The order of the rows changes nothing but the noise of the embedding.
+ *
+ * @param bytes the system's secure source, for that noise alone.
+ */
+export function countSharedCells(counted: CountedRows, bytes?: SecureBytes): SiteCells {
+  const { plan, table, judged, scores } = counted;
+  const labels = Float64Array.from(judged, (row) => table.labels[row] as number);
+  const { label } = plan.data;
+  const { scoreEdges } = sharingRules(plan);
+  const valuesOf = (column: number): Float64Array =>
+    Float64Array.from(judged, (row) => table.columns[column]?.values[row] as number);
+  const columnIndex = new Map(plan.data.columns.map(({ name }, index) => [name, index]));
+  return {
+    secret: secretOf(counted),
+    rows: judged.length,
+    classes: 'levels' in label && plan.task.kind !== 'regression' ? classCounts(labels, label.levels.length) : null,
+    columns: plan.data.columns.map((column, index) => ({
+      name: column.name,
+      counts: countBins(valuesOf(index), column),
+    })),
+    strata: strataOf(plan).map((strata) => {
+      const events = new Array<number>(strata.cells.length).fill(0);
+      const nonEvents = new Array<number>(strata.cells.length).fill(0);
+      const values = valuesOf(columnIndex.get(strata.column) as number);
+      for (const [place, value] of values.entries()) {
+        // Without two outcomes every patient counts as one without the event: only the sum of both is used then.
+        const counts = plan.task.kind === 'binary' && labels[place] === 1 ? events : nonEvents;
+        const cell = strata.cellOf(value);
+        counts[cell] = (counts[cell] as number) + 1;
+      }
+      return {
+        column: strata.column,
+        cells: strata.cells.map((cell, at) => ({
+          ...cell,
+          events: events[at] as number,
+          nonEvents: nonEvents[at] as number,
+        })),
+      };
+    }),
+    scores: {
+      new: scores === null ? null : histogram(scores.new, labels, scoreEdges),
+      current: scores?.current == null ? null : histogram(scores.current, labels, scoreEdges),
+    },
+    embedding: embeddingOf(counted, bytes),
+    sums: scores === null ? [] : lossSums(scores.new, labels, counted.preprocessing?.labelCounts ?? null),
+  };
+}
+
+/** What nobody outside can know or try: the patients' keys with the risks of each. */
+function secretOf({ table, judged, scores }: CountedRows): SiteCells['secret'] {
+  const patients = Array.from(judged, (row, place) =>
+    JSON.stringify([table.patientKeys[row], table.labels[row], scores?.new[place] ?? null]),
+  ).sort();
+  return digestOf(JSON.stringify(['shared cells', patients]));
+}
+
+function classCounts(labels: Float64Array, levels: number): number[] {
+  const counts = new Array<number>(levels).fill(0);
+  for (const label of labels) counts[label] = (counts[label] as number) + 1;
+  return counts;
+}
+
+function histogram(scores: Float64Array, labels: Float64Array, edges: readonly number[]): FineScores {
+  const events = new Array<number>(edges.length + 1).fill(0);
+  const nonEvents = new Array<number>(edges.length + 1).fill(0);
+  for (const [place, score] of scores.entries()) {
+    const counts = labels[place] === 1 ? events : nonEvents;
+    const cell = binIndex(score, edges);
+    counts[cell] = (counts[cell] as number) + 1;
+  }
+  return { edges, events, nonEvents };
+}
+
+function lossSums(
+  scores: Float64Array,
+  labels: Float64Array,
+  consortium: readonly number[] | null,
+): readonly LossSums[] {
+  const losses = scores.map((score, place) => (score - (labels[place] as number)) ** 2);
+  const sumsWith = (weighting: LossSums['weighting'], weights: Float64Array): LossSums => ({
+    weighting,
+    weight: exactSum(weights),
+    weightedLoss: exactSum(weights.map((weight, place) => weight * (losses[place] as number))),
+    squaredWeight: exactSum(weights.map((weight) => weight * weight)),
+  });
+  const plain = sumsWith('none', new Float64Array(scores.length).fill(1));
+  const events = labels.reduce((sum, label) => sum + label, 0);
+  const [nonEventsThere, eventsThere] = consortium ?? [];
+  const share = (eventsThere ?? 0) / ((eventsThere ?? 0) + (nonEventsThere ?? 0));
+  // Without both classes on both sides no weight makes the one into the other.
+  if (!(share > 0 && share < 1) || events === 0 || events === labels.length) return [plain];
+  const here = events / labels.length;
+  return [
+    plain,
+    sumsWith(
+      'label',
+      labels.map((label) => (label === 1 ? share / here : (1 - share) / (1 - here))),
+    ),
+  ];
+}
+
+/** A row as the embedding takes it: standardised values, 0 where missing; a 0 or 1 a level and one for a missing value. */
+function coordinatesOf(column: ContractColumn): number {
+  return column.kind === 'continuous' ? 2 : column.levels.length + 1;
+}
+
+/** Median distance between rows of so many independent standard coordinates: the usual bandwidth, from the plan alone. */
+export function embeddingShape(plan: Plan): { readonly dimension: number; readonly bandwidth: number } {
+  const dimension = plan.data.columns.reduce((sum, column) => sum + coordinatesOf(column), 0);
+  return { dimension, bandwidth: Math.sqrt(2 * plan.data.columns.length) };
+}
+
+function embeddingOf(
+  { plan, preprocessing, table, judged }: CountedRows,
+  bytes: SecureBytes | undefined,
+): SharedEmbedding | null {
+  const { embedding: rules } = sharingRules(plan);
+  if (rules === null || preprocessing === null || judged.length < plan.federation.minimumCount) return null;
+  const { dimension, bandwidth } = embeddingShape(plan);
+  const values = new Float64Array(judged.length * dimension);
+  let start = 0;
+  for (const [index, column] of plan.data.columns.entries()) {
+    const reference = preprocessing.columns[index];
+    const source = table.columns[index]?.values;
+    for (const [place, row] of judged.entries()) {
+      const at = place * dimension + start;
+      const value = source?.[row] as number;
+      if (column.kind === 'continuous') {
+        const missing = Number.isNaN(value);
+        values[at] = missing ? 0 : (value - (reference?.mean ?? 0)) / (reference?.scale ?? 1);
+        values[at + 1] = missing ? 1 : 0;
+      } else values[at + (Number.isNaN(value) ? column.levels.length : value)] = 1;
+    }
+    start += coordinatesOf(column);
+  }
+  const map = fourierFeatures({ dimension, features: rules.features, bandwidth, seed: plan.training.seed });
+  const mean = map.meanEmbedding({ rows: judged.length, columns: dimension, values });
+  if (mean === null) return null;
+  const noiseSd = gaussianSigma(rules.epsilon, rules.delta, meanEmbeddingSensitivity(judged.length));
+  const noise = gaussianNoise(mean.length, noiseSd, bytes);
+  return {
+    // On a grid far coarser than the gaps of floating-point noise, through which the value itself could show.
+    mean: Array.from(mean, (value, at) => Math.round((value + (noise[at] as number)) * 1e6) / 1e6),
+    rows: judged.length,
+    noiseSd,
+    epsilon: rules.epsilon,
+    delta: rules.delta,
+  };
+}

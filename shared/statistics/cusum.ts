@@ -153,9 +153,9 @@ export function cusumThreshold(options: CusumThresholdOptions): CusumThreshold {
     );
   }
   const stream = randomStream(seed, 'cusum-threshold', oddsRatio, lifetimePatients);
-  const sorted = Float64Array.from(scores).sort();
+  const increments = incrementsOf(scores, oddsRatio);
   const maxima = Float64Array.from({ length: simulations }, () =>
-    lifetimeMaximum(sorted, lifetimePatients, oddsRatio, stream),
+    lifetimeMaximum(increments, lifetimePatients, stream),
   ).sort();
   const threshold = maxima[simulations - 1 - exceeding] as number;
   const above = maxima.reduce((count, maximum) => count + (maximum > threshold ? 1 : 0), 0);
@@ -169,14 +169,29 @@ export function cusumThreshold(options: CusumThresholdOptions): CusumThreshold {
   };
 }
 
-function lifetimeMaximum(sorted: Float64Array, patients: number, oddsRatio: number, stream: RandomStream): number {
-  const logRatio = Math.log(oddsRatio);
+/** The chart's increments of every score, without and with the event, so that a simulated patient costs no logarithm. */
+interface Increments {
+  readonly scores: Float64Array;
+  readonly nonEvent: Float64Array;
+  readonly event: Float64Array;
+}
+
+function incrementsOf(scores: ArrayLike<number>, oddsRatio: number): Increments {
+  const sorted = Float64Array.from(scores).sort();
+  return {
+    scores: sorted,
+    nonEvent: sorted.map((p) => cusumIncrement(p, 0, oddsRatio)),
+    event: sorted.map((p) => cusumIncrement(p, 1, oddsRatio)),
+  };
+}
+
+function lifetimeMaximum({ scores, nonEvent, event }: Increments, patients: number, stream: RandomStream): number {
   let value = 0;
   let maximum = 0;
   for (let patient = 0; patient < patients; patient++) {
-    const p = sorted[stream.integer(sorted.length)] as number;
-    const event = stream.uniform() < p;
-    value += (event ? logRatio : 0) - Math.log(1 - p + oddsRatio * p);
+    const drawn = Math.floor(stream.uniform() * scores.length);
+    const happens = stream.uniform() < (scores[drawn] as number);
+    value += (happens ? event[drawn] : nonEvent[drawn]) as number;
     if (value < 0) value = 0;
     else if (value > maximum) maximum = value;
   }

@@ -268,6 +268,37 @@ describe('withheld cells', () => {
     );
   });
 
+  it.each([
+    ['rounded', [0.1, 0.2, 0.5, 0.8]],
+    ['intervals', [0.1, 0.2, 0.5, 0.8, 1]],
+  ] as const)('%s: the bounds are the extremes over every way to fill the cells', (name, edges) => {
+    const withheld = { events: [null, 3, null, 2], nonEvents: [4, null, null, 1] };
+    const totals = { events: 8, nonEvents: 9 };
+    const result = sharedCounts([{ edges, ...withheld, totals }], { thresholds: [0.2, 0.5] });
+    const filled = [0, 1, 2, 3].flatMap((k) =>
+      [0, 1, 2, 3, 4].map((j) =>
+        sharedCounts([{ edges, events: [k, 3, 3 - k, 2], nonEvents: [4, j, 4 - j, 1] }], { thresholds: [0.2, 0.5] }),
+      ),
+    );
+    const extremes = (figure: (counts: SharedCounts) => BoundedFigure | undefined) => ({
+      low: expect.closeTo(Math.min(...filled.map((counts) => figure(counts)?.low as number)), 9),
+      high: expect.closeTo(Math.max(...filled.map((counts) => figure(counts)?.high as number)), 9),
+    });
+    const attained = ['auroc', 'brier', 'scaledBrier', 'observedExpected', 'calibrationIntercept'] as const;
+    for (const figure of attained) expect(result[figure], figure).toMatchObject(extremes((counts) => counts[figure]));
+    for (const index of [0, 1]) {
+      expect(result.netBenefit[index]?.figure).toMatchObject(extremes((counts) => counts.netBenefit[index]?.figure));
+    }
+    for (const figure of ['aurocStandardError', 'calibrationError', 'calibrationSlope'] as const) {
+      for (const counts of filled) {
+        expect(result[figure].low ?? -99, `${name}: ${figure}`).toBeLessThanOrEqual((counts[figure].low ?? -99) + 1e-9);
+        expect(result[figure].high ?? 99, `${name}: ${figure}`).toBeGreaterThanOrEqual(
+          (counts[figure].high ?? 99) - 1e-9,
+        );
+      }
+    }
+  });
+
   it('one withheld cell follows from the totals, so nothing is open', () => {
     const result = sharedCounts(
       [

@@ -43,6 +43,15 @@ export const siteConfigSchema = z.strictObject({
   engine: z.enum(['auto', 'onnx', 'tfjs']).default('auto'),
   /** `manual`: a plan runs only after `wardround site approve`. `automatic`: every plan of this consortium runs. */
   approval: z.enum(['manual', 'automatic']).default('manual'),
+  /** How often the agent scores new rows by itself and watches the models in use. Absent: only `wardround site score` does. */
+  scoring: z
+    .strictObject({
+      everyMinutes: z
+        .int()
+        .min(1)
+        .max(7 * 1440),
+    })
+    .optional(),
   /** Fewest training rows with which this site takes part. */
   minimumRows: z.int().min(1).default(20),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -99,6 +108,11 @@ engine: auto
 
 # manual: a plan runs only after "wardround site approve DIGEST". automatic: every plan of this consortium runs.
 approval: manual
+
+# How often the agent runs the query by itself, scores new patients with the model in use and those in shadow, and watches them.
+# Without it only "wardround site score" does, for a scheduler of your own.
+scoring:
+  everyMinutes: 1440
 
 # Fewest training rows with which this site takes part.
 minimumRows: 20

@@ -29,6 +29,7 @@ import { endExpiredHolds } from './hold-deadlines.ts';
 import { judgeHeldAgain } from './judge-again.ts';
 import { carryOutJudging } from './judge-task.ts';
 import { lockDirectory } from './lock.ts';
+import { passIsDue, revalidateWanted, sendNotices, watchTurn } from './monitor-loop.ts';
 import { openObjects } from './objects.ts';
 import { createPlanBook, type PlanBook } from './plans.ts';
 import type { SiteSigner } from './signer.ts';
@@ -198,6 +199,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         if (version === seen) continue;
         seen = version;
         announceApprovals();
+        sendWaitingNotices();
       } catch (error) {
         if (signal.aborted) return;
         log.warn(safeFields(error), 'approvals could not be looked up');
@@ -212,11 +214,48 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         await endExpiredHolds(opened(), signal);
         // Tasks go first: what has waited for weeks may wait for an hour more.
         if (controllers.size === 0) await judgeHeldAgain(opened(), signal);
+        if (controllers.size === 0) await revalidateWanted(opened(), signal);
+        sendWaitingNotices();
       } catch (error) {
         if (!signal.aborted)
           log.warn({ ...safeFields(error) }, 'the end of a hold was not reported, tried again later');
       }
       await parts.clock.sleep(parts.holdPollMs ?? 3_600_000, signal).catch(() => undefined);
+    }
+  }
+
+  let noticing: Promise<void> | null = null;
+  /** Tells the coordinator what has changed about models in use; what could not be sent waits for the next time. */
+  function sendWaitingNotices(): void {
+    if (noticing !== null) return;
+    const sending = sendNotices(opened(), stopping.signal)
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.warn({ ...safeFields(error) }, 'a notice was not sent, tried again later');
+      })
+      .finally(() => {
+        noticing = null;
+        loops.delete(sending);
+      });
+    noticing = sending;
+    loops.add(sending);
+  }
+
+  /** Scores and watches as often as site.yaml says; not at all where it says nothing. */
+  async function watchModels(signal: AbortSignal): Promise<void> {
+    const { everyMinutes } = config.scoring ?? {};
+    if (everyMinutes === undefined) return;
+    let lastTryMs: number | null = null;
+    while (!signal.aborted) {
+      try {
+        if (controllers.size === 0 && passIsDue(opened(), everyMinutes, lastTryMs)) {
+          lastTryMs = parts.clock.now();
+          await watchTurn(opened(), signal);
+          sendWaitingNotices();
+        }
+      } catch (error) {
+        if (!signal.aborted) log.warn({ ...safeFields(error) }, 'rows were not scored, tried again when it is time');
+      }
+      await parts.clock.sleep(Math.min(everyMinutes, 5) * 60_000, signal).catch(() => undefined);
     }
   }
 
@@ -432,7 +471,8 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       }
       lock = directoryLock;
       announced = opened().plans.approved().join();
-      for (const loop of [attendance.run, work, watchApprovals, watchHolds]) loops.add(loop(stopping.signal));
+      for (const loop of [attendance.run, work, watchApprovals, watchHolds, watchModels])
+        loops.add(loop(stopping.signal));
     },
     stop() {
       stopped ??= shutDown();

@@ -62,7 +62,7 @@ export interface MonitorStore {
     readonly source: string;
     readonly counts: unknown;
   }): void;
-  /** End of the last pass; null before the first. */
+  /** End of the last pass over the hospital's query; null before the first. */
   lastRunMs(): number | null;
 }
 
@@ -180,6 +180,7 @@ export function createMonitorStore(store: AgentStore): MonitorStore {
       );
     },
     lastRunMs: () =>
-      store.get<{ last: number | null }>('select max(finished_ms) as last from scoring_runs')?.last ?? null,
+      store.get<{ last: number | null }>("select max(finished_ms) as last from scoring_runs where source = 'query'")
+        ?.last ?? null,
   };
 }

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { AgentError } from '../agent/agent-error.ts';
+import { createMonitorStore } from '../agent/monitor-store.ts';
+import type { AgentStore } from '../agent/store.ts';
 import { predictFile } from '../data/predict.ts';
 import { problemMeanings } from '../data/problems.ts';
 import { openScorer } from '../judging/scorer.ts';
@@ -7,7 +9,7 @@ import { readModel } from '../models/model-files.ts';
 import { createModelRegistry } from '../models/registry.ts';
 import { chooseModel } from './models.ts';
 import { withSite } from './open-site.ts';
-import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
+import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
 
 interface PredictOptions extends SiteOptions {
   readonly input: string;
@@ -18,12 +20,28 @@ interface PredictOptions extends SiteOptions {
 const modelFile = 'model.onnx';
 const problemsShown = 20;
 
+/** A model that was taken out of use is no longer used by mistake: the error says when, and why. */
+function whyNoneInUse(store: AgentStore, model: string): string | undefined {
+  const left = createMonitorStore(store)
+    .states()
+    .findLast((entry) => entry.model === model && entry.state === 'withdrawn');
+  if (left === undefined) return undefined;
+  const why =
+    left.reasons.length === 0
+      ? ''
+      : ` because of ${left.reasons.map(({ signal, level }) => `${signal} (${level})`).join(', ')}`;
+  return (
+    `${left.version} was withdrawn from use on ${timeText(left.sinceMs)} UTC${why}, and no other version of ${model} is in use. ` +
+    'See: wardround site monitor'
+  );
+}
+
 async function run(options: PredictOptions): Promise<void> {
   await withSite(siteDirectory(options), async ({ directory, store, plans, signer }) => {
     const registry = createModelRegistry(store);
     const model = chooseModel(registry, options.model);
     const active = registry.inSlot(model, 'active');
-    if (active === null) throw new AgentError('no_active_model', undefined, { model });
+    if (active === null) throw new AgentError('no_active_model', whyNoneInUse(store, model), { model });
     const plan = plans.load(active.plan);
     if (plan === null) throw new AgentError('unknown_plan', undefined, { plan: active.plan });
     const bytes = (await readModel(directory, active, signer)).files.get(modelFile);

@@ -43,7 +43,7 @@ export interface DomainClassifier {
    * fits as given: without any shift it lies wholly above .5 in 3 to 7% of samples, not in 2.5% (300 simulations each of 3 to 20 columns).
    */
   readonly auroc: Estimate;
-  /** Whether they differ at all, at an exact level: the score test of all columns, see `stratifiedScoreTest`. Does not say by how much. */
+  /** Whether they differ at all, at its stated level: the score test of all columns, see `stratifiedScoreTest`. Does not say by how much. */
   readonly test: ScoreTestResult;
   /** Null when undefined; then `auroc.reason` says why. */
   readonly source: DomainSide | null;

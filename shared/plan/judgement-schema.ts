@@ -2,7 +2,6 @@ import { z } from 'zod';
 import {
   digestText,
   maximumColumns,
-  releaseVersionText,
   rowCount,
   sentence,
   share,
@@ -175,7 +174,7 @@ const ladder = z.strictObject({
 
 const packageRecord = z.strictObject({
   wardround: z.literal('package/1'),
-  version: releaseVersionText,
+  version: siteVersionText,
   digest: digestText,
   plan: digestText,
   parent: siteVersionText.nullable(),
@@ -188,7 +187,7 @@ const evidence = z.strictObject({
   wardround: z.literal('evidence/2'),
   site: siteNameText,
   plan: digestText,
-  release: z.strictObject({ version: releaseVersionText, digest: digestText }),
+  release: z.strictObject({ version: siteVersionText, digest: digestText }),
   current: z.strictObject({ version: siteVersionText, digest: digestText }).nullable(),
   kind: z.enum(['prospective', 'retrospective']),
   judgedFrom: z.iso.datetime().nullable(),

@@ -5,6 +5,7 @@ import { AgentError } from '../agent/agent-error.ts';
 import { endedHold, holdEndsMs, waits } from '../agent/hold-deadlines.ts';
 import { approvedPolicy } from '../agent/plans.ts';
 import type { AgentStore } from '../agent/store.ts';
+import { stepNames } from '../judging/decide.ts';
 import { createModelRegistry, type ModelRegistry, type RegisteredRelease } from '../models/registry.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
@@ -51,11 +52,13 @@ async function list(options: SiteOptions): Promise<void> {
       console.log('No release has reached this site yet.');
       return;
     }
+    const someLocal = releases.some(({ parent }) => parent !== null);
     console.log(
       tableText(
-        ['release', 'place', 'decision', 'decided (UTC)', 'digest', 'reasons'],
-        releases.map(({ version, slot, decision, decidedMs, digest, reasons }) => [
+        ['release', ...(someLocal ? ['made of'] : []), 'place', 'decision', 'decided (UTC)', 'digest', 'reasons'],
+        releases.map(({ version, parent, step, slot, decision, decidedMs, digest, reasons }) => [
           version,
+          ...(someLocal ? [parent === null || step === null ? null : `${parent} with ${stepNames[step]}`] : []),
           slot,
           decision,
           timeText(decidedMs),

@@ -257,7 +257,8 @@ function withUpdateText(step: LadderStep, { update, performance }: Evidence): st
   );
 }
 
-const stepNames: Readonly<Record<LadderStep, string>> = {
+/** Local updates in words. */
+export const stepNames: Readonly<Record<LadderStep, string>> = {
   none: 'none',
   intercept: 'a new intercept',
   prior: 'an adjustment to the share of events here',

@@ -21,6 +21,7 @@ const modulesByWord: Readonly<Record<string, readonly (() => Promise<CommandModu
     () => import('../site-agent/cli/site.ts'),
   ],
   judge: [() => import('../site-agent/cli/judge.ts')],
+  packet: [() => import('./packet.ts')],
   plan: [() => import('./plan.ts')],
   policy: [() => import('./plan.ts')],
   cohort: [() => import('../simulations/cli/cohort.ts')],

@@ -77,15 +77,18 @@ export function multiclassAuroc(
   ];
   const parts = figures.map(() => new Float64Array(n));
   const values = figures.map(() => 0);
+  const below = new Float64Array(classes);
+  const tied = new Float64Array(classes);
   for (let k = 0; k < classes; k++) {
     const scores = probabilities[k] as ArrayLike<number>;
+    const countOfK = counts[k] as number;
     const order = ascendingOrder(scores);
-    const weights = figures.map((weight) => counts.map((_, c) => (c === k ? 0 : weight(k, c))));
-    const below = new Array<number>(classes).fill(0);
+    const weights = figures.map((weight) => Float64Array.from(counts, (_, c) => (c === k ? 0 : weight(k, c))));
+    below.fill(0);
     let start = 0;
     while (start < n) {
       const value = scores[order[start] as number];
-      const tied = new Array<number>(classes).fill(0);
+      tied.fill(0);
       let end = start;
       while (end < n && scores[order[end] as number] === value) {
         const label = labels[order[end] as number] as number;
@@ -94,17 +97,18 @@ export function multiclassAuroc(
       }
       const tiedOfK = tied[k] as number;
       // Share of class k above a row of another class here, and share of class c below a row of class k.
-      const above = ((counts[k] as number) - (below[k] as number) - tiedOfK + tiedOfK / 2) / (counts[k] as number);
-      for (const [figure, ofFigure] of weights.entries()) {
+      const above = (countOfK - (below[k] as number) - tiedOfK / 2) / countOfK;
+      for (let figure = 0; figure < weights.length; figure++) {
+        const ofFigure = weights[figure] as Float64Array;
         const part = parts[figure] as Float64Array;
         let ofK = 0;
-        for (let c = 0; c < classes; c++) {
-          if (c !== k) {
+        if (tiedOfK > 0) {
+          for (let c = 0; c < classes; c++) {
             const share = ((below[c] as number) + (tied[c] as number) / 2) / (counts[c] as number);
             ofK += (ofFigure[c] as number) * share;
           }
+          values[figure] = (values[figure] as number) + (ofK * tiedOfK) / countOfK;
         }
-        values[figure] = (values[figure] as number) + (ofK * tiedOfK) / (counts[k] as number);
         for (let place = start; place < end; place++) {
           const row = order[place] as number;
           const label = labels[row] as number;

@@ -146,6 +146,7 @@ function reportOf(plan: Plan, digest: string, judged: number, seed: number, by: 
     table,
     training: rows.slice(0, ownRows),
     judged: rows.slice(ownRows),
+    seed,
   });
 }
 

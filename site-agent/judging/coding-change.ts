@@ -152,26 +152,28 @@ export function readingText(column: ContinuousColumn, { unit, factor, offset }: 
 /**
  * The same question against counts of the consortium, for a site whose rows were never in the plan's unit: a conversion that brings the
  * counts back (PSI from above 1 to below a quarter of it and below 0.25). `merge` puts counts into the groups that are compared.
+ *
+ * @param current counts of the judged rows; missing ones are left out of the comparison. @param judged their known values, or a sample.
  */
 export function unitAgainstCounts(
   column: ContinuousColumn,
   reference: readonly number[],
-  judged: ArrayLike<number>,
+  current: readonly number[],
+  judged: Float64Array,
   merge: (counts: readonly number[]) => number[],
 ): CodingChange | null {
-  const values = new Float64Array(judged).filter((value) => !Number.isNaN(value));
-  if (values.length < fewestValues) return null;
+  if (judged.length < fewestValues) return null;
   const merged = merge(reference);
-  const psiOf = (reading: Reading | null): number | null => {
+  const before = populationStability(merged, merge([...current.slice(0, -1), 0]));
+  if (before === null || before < 1) return null;
+  const psiOf = (reading: Reading): number | null => {
     const counts = new Array<number>(binsOf(column)).fill(0);
-    for (const value of values) {
-      const bin = binIndex(reading === null ? value : value * reading.factor + reading.offset, column.edges);
+    for (const value of judged) {
+      const bin = binIndex(value * reading.factor + reading.offset, column.edges);
       counts[bin] = (counts[bin] as number) + 1;
     }
     return populationStability(merged, merge(counts));
   };
-  const before = psiOf(null);
-  if (before === null || before < 1) return null;
   let best: Reading | null = null;
   let nearest = Math.min(before / 4, 0.25);
   for (const reading of readings(column)) {

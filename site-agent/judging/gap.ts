@@ -4,8 +4,8 @@ import { gapSplit, labelShare } from '../../shared/statistics/gap-split.ts';
 import { readShift } from '../../shared/statistics/shift-reading.ts';
 import type { Features } from './features.ts';
 
-const splitRows = 4000;
-const readRows = 20_000;
+const splitRows = 3000;
+const readRows = 5000;
 
 /** Rows of one side with the new model's risks. */
 export interface GapSample {

@@ -31,7 +31,7 @@ import { unlabelledEvidence } from './unlabelled.ts';
 import { whereItFails } from './where-it-fails.ts';
 
 /** Rows of either side that are compared all columns at once; the report by columns takes every row. */
-const comparedRows = 20_000;
+const comparedRows = 10_000;
 
 export interface JudgeInput {
   readonly site: SiteName;
@@ -173,6 +173,7 @@ async function buildEvidence(
     table,
     judged,
     training: selection.training,
+    seed: deriveSeed(seed, 'shift report'),
     ...(input.outOfRange === undefined ? {} : { outOfRange: input.outOfRange }),
   });
   if (plan.task.kind !== 'binary') {

@@ -11,7 +11,7 @@ import { completed, type Features } from './features.ts';
 
 /** Rows of either side: what grows with their square is made on few, the classifier on more. */
 const pairwiseRows = 500;
-const classifierRows = 5000;
+const classifierRows = 3000;
 /** Fewer cannot tell a shift from chance. */
 const fewestRows = 50;
 const leadingColumns = 5;

@@ -3,6 +3,7 @@ import type { ColumnShift, ShiftKind } from '../../shared/plan/judgement.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { ColumnReference, Preprocessing } from '../../shared/plan/preprocessing.ts';
+import { randomStream } from '../../shared/runtime/random.ts';
 import { countBins } from '../../shared/statistics/binning.ts';
 import { jensenShannonDistance } from '../../shared/statistics/distances.ts';
 import { binnedKolmogorov, kolmogorovSmirnov } from '../../shared/statistics/kolmogorov.ts';
@@ -14,12 +15,16 @@ import type { SiteTable } from '../data/site-table.ts';
 import { type CodingChange, codingChange, unitAgainstCounts } from './coding-change.ts';
 import { codingAgainstCounts, levelCoding } from './counts-coding.ts';
 import { referenceName } from './reference-name.ts';
+import { sampleOf } from './sample.ts';
 
 /** Cochran's bound: below it the chi-square distribution does not hold, and bins are pooled. */
 const minimumExpected = 5;
 
 /** So many values outside the plan's range that another unit brings back are no slip of the pen. */
 const fewestOutOfRange = 10;
+
+/** Rows of either side whose values are sorted and compared one by one; bins and levels are counted in all rows. */
+const valuesAtMost = 100_000;
 
 /** One comparison before p values are adjusted. */
 interface Comparison {
@@ -54,21 +59,27 @@ export interface ShiftInput {
   readonly training: Uint32Array;
   /** By column: values of rows left out because they lie outside the plan's range. */
   readonly outOfRange?: ReadonlyMap<string, ArrayLike<number>>;
+  /** Of the rows whose values are looked at one by one, where there are more than enough. */
+  readonly seed: number;
 }
 
 /**
  * Compares every column, and the label, of the judged rows with the consortium's reference counts and with this site's own training
  * rows. Of a column: two-sample chi-square over the plan's bins, missing values as a bin of their own (sparse bins pooled); of a
  * continuous one also the rank test on its ordered bins, which is far stronger against a shift one way, and against own rows
- * Kolmogorov-Smirnov on the values. The smallest p of a column's tests is corrected for their number (Bonferroni), and those p values
+ * Kolmogorov-Smirnov on the values (of at most 100,000 rows a side, drawn by the seed). The smallest p of a column's tests is corrected for their number (Bonferroni), and those p values
  * are adjusted together, over the whole report (Benjamini-Hochberg): in a report without any shift nothing is found 19 times in 20.
  *
  * A column is found when its adjusted p is within the policy's rate, or when it looks like a change of coding; it is large when it is
  * found and its PSI reaches the policy's bound, or is found and a change of coding. The label's row is large when it is found.
  */
 export function shiftReport(input: ShiftInput): ColumnShift[] {
+  const drawn = {
+    before: sampleOf(input.training, valuesAtMost, randomStream(input.seed, 'values', 'before')),
+    now: sampleOf(input.judged, valuesAtMost, randomStream(input.seed, 'values', 'now')),
+  };
   const comparisons = [
-    ...input.plan.data.columns.flatMap((column, index) => compareColumn(input, column, index)),
+    ...input.plan.data.columns.flatMap((column, index) => compareColumn(input, drawn, column, index)),
     ...compareLabel(input),
   ];
   const adjusted = benjaminiHochberg(comparisons.map(({ p }) => p));
@@ -105,7 +116,13 @@ export function shiftReport(input: ShiftInput): ColumnShift[] {
   });
 }
 
-function compareColumn(input: ShiftInput, column: ContractColumn, index: number): Comparison[] {
+/** Rows of either side whose values are looked at one by one. */
+interface DrawnRows {
+  readonly before: Uint32Array;
+  readonly now: Uint32Array;
+}
+
+function compareColumn(input: ShiftInput, drawn: DrawnRows, column: ContractColumn, index: number): Comparison[] {
   const { table, judged, training, preprocessing } = input;
   const source = table.columns[index];
   if (source === undefined || source.name !== column.name) {
@@ -126,7 +143,7 @@ function compareColumn(input: ShiftInput, column: ContractColumn, index: number)
     referenceSites: partial(reference?.referenceSites, preprocessing),
   } as const;
   const there = referenceName(consortium);
-  const numeric = column.kind === 'continuous' ? numericSide(input, column, before, now) : null;
+  const numeric = column.kind === 'continuous' ? numericSide(input, column, source.values, drawn) : null;
   const againstCounts = (): (CodingChange & { readonly certain?: boolean }) | null => {
     if (reference === undefined) return null;
     if (column.kind === 'categorical') {
@@ -136,7 +153,7 @@ function compareColumn(input: ShiftInput, column: ContractColumn, index: number)
     }
     const coding = codingAgainstCounts(column, reference, numeric?.now as Float64Array, there, minimumCount);
     if (coding !== null || numeric?.change != null) return coding;
-    return unitAgainstCounts(column, reference.referenceCounts, now, merge);
+    return unitAgainstCounts(column, reference.referenceCounts, current, numeric?.now as Float64Array, merge);
   };
   const consortiumChange = againstCounts();
   const ownChange =
@@ -175,7 +192,7 @@ function compareColumn(input: ShiftInput, column: ContractColumn, index: number)
   ];
 }
 
-/** Known values of a continuous column, ascending, and what their change looks like. */
+/** Known values of a continuous column in the rows drawn, ascending, and what their change looks like. */
 interface NumericSide {
   readonly before: Float64Array;
   readonly now: Float64Array;
@@ -185,13 +202,22 @@ interface NumericSide {
 function numericSide(
   { outOfRange, plan }: ShiftInput,
   column: ContinuousColumn,
-  before: Float64Array,
-  now: Float64Array,
+  values: Float64Array,
+  drawn: DrawnRows,
 ): NumericSide {
-  const known = (values: Float64Array): Float64Array => values.filter((value) => !Number.isNaN(value)).sort();
-  const sides = { before: known(before), now: known(now) };
+  const sides = { before: knownAscending(values, drawn.before), now: knownAscending(values, drawn.now) };
   const outside = outOfRange?.get(column.name) ?? [];
   return { ...sides, change: codingChange(column, sides.before, sides.now, outside, plan.federation.minimumCount) };
+}
+
+function knownAscending(values: Float64Array, rows: Uint32Array): Float64Array {
+  const known = new Float64Array(rows.length);
+  let length = 0;
+  for (let place = 0; place < rows.length; place++) {
+    const value = values[rows[place] as number] as number;
+    if (!Number.isNaN(value)) known[length++] = value;
+  }
+  return known.slice(0, length).sort();
 }
 
 type Tested = ReturnType<typeof test>;

@@ -4,7 +4,7 @@ import { undefinedEstimate } from '../../shared/statistics/estimate.ts';
 import type { GapSample } from './gap.ts';
 import type { ShiftSample } from './multivariate.ts';
 
-const adaptedRows = 4000;
+const adaptedRows = 3000;
 
 /**
  * Performance to expect on patients whose outcome is not there yet, if the outcome still depends on the score as it does among the judged

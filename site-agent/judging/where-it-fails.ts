@@ -1,18 +1,21 @@
 import type { ContractColumn, DataContract } from '../../shared/plan/contract.ts';
 import type { LossLeaf, SliceEvidence } from '../../shared/plan/judgement.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
+import { randomStream } from '../../shared/runtime/random.ts';
 import { binsOf, cellOf } from '../../shared/statistics/binning.ts';
+import { meanAndVariance } from '../../shared/statistics/exact-sum.ts';
 import { lossTree, type TreeColumn, type TreeNode } from '../../shared/statistics/loss-tree.ts';
 import { normalUpper } from '../../shared/statistics/normal.ts';
 import { type SliceCondition, sliceSearch } from '../../shared/statistics/slices.ts';
 import { spiegelhalter } from '../../shared/statistics/spiegelhalter.ts';
 import type { SiteTable } from '../data/site-table.ts';
 import { squaredErrors } from './gap.ts';
+import { sampleOf } from './sample.ts';
 
 const reported = 10;
 /** The best by size of error, of which those the model does not account for are reported. */
 const candidates = 50;
-/** Rows searched at most: a slice of 5% has 2,500 of them, far more than it takes. */
+/** Rows searched at most: a slice of 5% has 2,500 of them, far more than it takes. What is found is then described on all rows. */
 const searchedAtMost = 50_000;
 
 /** The judged rows with the new model's risks. */
@@ -38,56 +41,79 @@ export function whereItFails(
   { policy, seed }: { readonly policy: Policy; readonly seed: number },
 ): { readonly slices: SliceEvidence[]; readonly lossTree: LossLeaf[] } {
   const { rows, labels, risks } = judged;
-  const losses = squaredErrors(risks, labels);
-  const columns = contract.columns.map((column, index) => coded(table, column, index, rows));
+  const drawn = sampleOf(
+    Uint32Array.from(rows, (_, place) => place),
+    searchedAtMost,
+    randomStream(seed, 'searched'),
+  );
+  const pick = (values: Float64Array): Float64Array => Float64Array.from(drawn, (place) => values[place] as number);
+  const searched = { labels: pick(labels), risks: pick(risks) };
+  const losses = squaredErrors(searched.risks, searched.labels);
+  const drawnRows = drawn.map((place) => rows[place] as number);
+  const columns = contract.columns.map((column, index) => coded(table, column, index, drawnRows));
   const { minimumRows, minimumEvents, falseDiscoveryRate } = policy.slices;
-  const search = sliceSearch(columns, losses, labels, {
-    minimumRows,
-    minimumEvents,
-    top: candidates,
-    maximumRows: searchedAtMost,
-    seed,
-  });
-  const slices = search.slices.flatMap((slice): SliceEvidence[] => {
-    const { events, p, adjustedP, conditions } = slice;
-    if (!slice.publishable || events === null || p === null || adjustedP === null) return [];
-    const beyond = beyondExpected(columns, conditions, judged);
-    const adjusted = Math.max(adjustedP, Math.min(1, beyond * (search.evaluated + search.pruned)));
-    if (adjusted > falseDiscoveryRate) return [];
-    return [
-      {
-        conditions: conditions.map(({ column, code }) => condition(contract.columns[column], [code])),
-        rows: slice.rows,
-        events,
-        loss: slice.meanError,
-        lossElsewhere: slice.restMeanError,
-        score: slice.score,
-        p: Math.max(p, beyond),
-        adjustedP: adjusted,
-      },
-    ];
-  });
-  const { root } = lossTree(columns, losses, labels, { seed, minimumLeaf: minimumRows });
-  return {
-    slices: slices.slice(0, reported),
-    lossTree: root === null ? [] : leavesOf(root, contract, new Map()),
-  };
+  const search = sliceSearch(columns, losses, searched.labels, { minimumRows, minimumEvents, top: candidates, seed });
+  const all = { labels, risks, losses: squaredErrors(risks, labels) };
+  const slices: SliceEvidence[] = [];
+  for (const { adjustedP, conditions, p, publishable, score } of search.slices) {
+    if (!publishable || p === null || adjustedP === null || slices.length === reported) continue;
+    const inside = membersOf(table, contract, conditions, rows);
+    const { beyondP, ...figures } = figuresOf(inside, all);
+    const adjusted = Math.max(adjustedP, Math.min(1, beyondP * (search.evaluated + search.pruned)));
+    if (adjusted > falseDiscoveryRate) continue;
+    slices.push({
+      conditions: conditions.map(({ column, code }) => condition(contract.columns[column], [code])),
+      ...figures,
+      score,
+      p: Math.max(p, beyondP),
+      adjustedP: adjusted,
+    });
+  }
+  const { root } = lossTree(columns, losses, searched.labels, { seed, minimumLeaf: minimumRows });
+  return { slices, lossTree: root === null ? [] : leavesOf(root, contract, new Map()) };
 }
 
-/** One-sided p that the squared error in a slice is no larger than the risks lead to expect; 1 where it cannot be said. */
-function beyondExpected(
-  columns: readonly TreeColumn[],
+/** Places among the rows of those that meet every condition. */
+function membersOf(
+  table: SiteTable,
+  contract: DataContract,
   conditions: readonly SliceCondition[],
-  { labels, risks }: Judged,
-): number {
-  const inside = (place: number): boolean =>
-    conditions.every(({ column, code }) => columns[column]?.codes[place] === code);
-  const places = Uint32Array.from(labels, (_, place) => place).filter(inside);
-  const { z } = spiegelhalter(
-    Float64Array.from(places, (place) => risks[place] as number),
-    Float64Array.from(places, (place) => labels[place] as number),
-  );
-  return z === null ? 1 : normalUpper(z);
+  rows: Uint32Array,
+): Uint8Array {
+  const inside = new Uint8Array(rows.length).fill(1);
+  for (const { column, code } of conditions) {
+    const of = contract.columns[column] as ContractColumn;
+    const values = table.columns[column]?.values as Float64Array;
+    for (let place = 0; place < rows.length; place++) {
+      if (inside[place] === 1 && cellOf(values[rows[place] as number] as number, of) !== code) inside[place] = 0;
+    }
+  }
+  return inside;
+}
+
+/**
+ * Counts, mean losses inside and outside, and the one-sided p that the squared error inside is no larger than the risks lead to expect (1
+ * where it cannot be said).
+ */
+function figuresOf(
+  inside: Uint8Array,
+  {
+    labels,
+    risks,
+    losses,
+  }: { readonly labels: Float64Array; readonly risks: Float64Array; readonly losses: Float64Array },
+): Pick<SliceEvidence, 'rows' | 'events' | 'loss' | 'lossElsewhere'> & { readonly beyondP: number } {
+  const side = (values: Float64Array, wanted: 0 | 1): Float64Array =>
+    values.filter((_, place) => inside[place] === wanted);
+  const ofSlice = side(labels, 1);
+  const { z } = spiegelhalter(side(risks, 1), ofSlice);
+  return {
+    rows: ofSlice.length,
+    events: ofSlice.reduce((sum, label) => sum + label, 0),
+    loss: meanAndVariance(side(losses, 1)).mean,
+    lossElsewhere: meanAndVariance(side(losses, 0)).mean,
+    beyondP: z === null ? 1 : normalUpper(z),
+  };
 }
 
 function coded(table: SiteTable, column: ContractColumn, index: number, rows: Uint32Array): TreeColumn {

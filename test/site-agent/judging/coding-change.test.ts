@@ -65,12 +65,14 @@ describe('a change of unit', () => {
     const reference = countBins(sample(1, 900, normal(220, 45)), cholesterol);
     const values = sample(2, 200, normal(215, 45)).map((value) => value / 38.67);
     const asTheyAre = (counts: readonly number[]): number[] => [...counts];
-    expect(unitAgainstCounts(cholesterol, reference, values, asTheyAre)).toMatchObject({
+    const unit = (values: Float64Array) =>
+      unitAgainstCounts(cholesterol, reference, countBins(values, cholesterol), values, asTheyAre);
+    expect(unit(values)).toMatchObject({
       kind: 'unit',
       explanation: expect.stringContaining('mmol/L instead of mg/dL'),
     });
-    expect(unitAgainstCounts(cholesterol, reference, sample(3, 200, normal(215, 45)), asTheyAre)).toBeNull();
-    expect(unitAgainstCounts(cholesterol, reference, sample(3, 200, normal(280, 30)), asTheyAre)).toBeNull();
+    expect(unit(sample(3, 200, normal(215, 45)))).toBeNull();
+    expect(unit(sample(3, 200, normal(280, 30)))).toBeNull();
   });
 });
 

@@ -25,6 +25,7 @@ function reportOf(
     table,
     training: rows.slice(0, training),
     judged: rows.slice(training),
+    seed: 1,
   });
 }
 

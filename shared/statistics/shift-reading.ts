@@ -289,7 +289,7 @@ function rangeOf(values: Float64Array): number {
 }
 
 /** A trace of a penalty keeps the null fit finite where classes separate; it moves no test by a visible digit. */
-const nullRidge = 1e-3;
+const nullRidge = 1e-5;
 
 /**
  * Score test, in a logistic regression of the outcome on an intercept and the design, of domain and domain·logit p (2 degrees), and of

@@ -46,7 +46,7 @@ reading <- function(name, n, m, shift, base, effect, integers = FALSE) {
     if (integers) x2 <- round(x2)
     x1 <- round(x1, 3); x2 <- round(x2, 3)
     y <- rbinom(k, 1, plogis(base + effect * x1 - 0.6 * x2))
-    p <- round(plogis(-0.3 + 0.9 * x1 - 0.6 * x2), 4)
+    p <- pmin(0.99, pmax(0.01, round(plogis(-0.3 + 0.9 * x1 - 0.6 * x2 + 0.3 * x3 * x1), 2)))
     data.frame(x1, x2, x3, y, p)
   }
   s <- make(n, 0, -0.3, 0.9); t <- make(m, shift, base, effect)

@@ -161,6 +161,10 @@ describe('ends, and what is refused', () => {
     expect(chiSquareUpper(1480, 2)).toBeCloseTo(Math.exp(-740), 320);
   });
 
+  it('says so where it does not converge, and never returns what it has', () => {
+    expect(() => gammaLower(1e13, 1e13)).toThrow(expect.objectContaining({ code: 'not_converged' }));
+  });
+
   it('refusals', () => {
     for (const wrong of [
       () => betaLower(0, 1, 0.5),

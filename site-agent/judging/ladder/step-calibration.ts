@@ -1,7 +1,7 @@
 import type { CalibrationFigures } from '../../../shared/plan/judgement.ts';
 import { groupByProbability } from '../../../shared/statistics/binomial-groups.ts';
 import { calibrateGroups, observedExpectedOfGroups } from '../../../shared/statistics/calibration.ts';
-import { calibrationCurve } from '../../../shared/statistics/calibration-curve.ts';
+import { calibrationCurveOfGroups } from '../../../shared/statistics/calibration-curve.ts';
 import { undefinedEstimate } from '../../../shared/statistics/estimate.ts';
 
 export type StepCalibration = Pick<CalibrationFigures, 'slope' | 'intercept' | 'observedExpected' | 'ici' | 'iciNull'>;
@@ -9,7 +9,7 @@ export type StepCalibration = Pick<CalibrationFigures, 'slope' | 'intercept' | '
 /** The figures of calibration that the policy bounds, of one step on the later rows. */
 export function stepCalibration(probabilities: Float64Array, labels: Float64Array, seed: number): StepCalibration {
   const groups = groupByProbability(probabilities, labels);
-  const { ici, iciNull95 } = calibrationCurve(probabilities, labels, { method: 'spline', seed });
+  const { ici, iciNull95 } = calibrationCurveOfGroups(groups, { method: 'spline', seed });
   return {
     ...calibrateGroups(groups),
     observedExpected: observedExpectedOfGroups(groups),

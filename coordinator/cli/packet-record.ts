@@ -1,32 +1,14 @@
-import { z } from 'zod';
+import { cardRecordOf } from '../../shared/packet/card-record.ts';
 import { PacketError } from '../../shared/packet/packet-error.ts';
 import type { CardRecord, ConsortiumRecord, ConsortiumRelease, PacketRecord } from '../../shared/packet/record.ts';
 import { parseCanonicalPlan } from '../../shared/plan/load-plan.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
-import type { Digest, ReleaseVersion } from '../../shared/runtime/ids.ts';
+import type { Digest } from '../../shared/runtime/ids.ts';
 import type { AuditEntry, OperatorPort, ReleaseView } from '../../shared/wire/operator-port.ts';
 
 const auditPage = 1_000;
 const iso = (ms: number): string => new Date(ms).toISOString();
 const modelOf = (version: string): string => version.slice(0, Math.max(0, version.lastIndexOf('/')));
-
-const cardSchema = z.object({
-  wardround: z.literal('card/1'),
-  run: z.string(),
-  parent: z.string().nullable(),
-  created: z.string(),
-  software: z.string(),
-  trainingCutoff: z.string().nullable(),
-  sites: z.array(z.string()),
-  rounds: z.array(
-    z.object({
-      round: z.int(),
-      published: z.string(),
-      updates: z.array(z.object({ site: z.string(), digest: z.string(), examples: z.number() })),
-      excluded: z.array(z.object({ site: z.string(), reason: z.string() })),
-    }),
-  ),
-});
 
 async function readFile(port: OperatorPort, release: ReleaseView, name: string): Promise<Buffer | null> {
   const file = release.files.find((one) => one.name === name);
@@ -45,9 +27,7 @@ async function readFile(port: OperatorPort, release: ReleaseView, name: string):
 
 async function cardOf(port: OperatorPort, release: ReleaseView): Promise<CardRecord | null> {
   const bytes = await readFile(port, release, 'card.json');
-  if (bytes === null) return null;
-  const card = cardSchema.safeParse(JSON.parse(bytes.toString('utf8')));
-  return card.success ? { ...card.data, parent: card.data.parent as ReleaseVersion | null } : null;
+  return bytes === null ? null : cardRecordOf(bytes);
 }
 
 async function releaseRecord(port: OperatorPort, release: ReleaseView): Promise<ConsortiumRelease> {

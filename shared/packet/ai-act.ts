@@ -20,13 +20,13 @@ import {
   trainingRecord,
   updatesRecord,
 } from './facts.ts';
-import { knownJudgements, type PacketRecord, policyOf } from './record.ts';
+import { knownJudgements, type PacketRecord, policyOf, subjectFiles } from './record.ts';
 
 const provider = 'the manufacturer or provider' as const;
 
 /** Sections of Annex IV of Regulation (EU) 2024/1689 by their numbers. */
 export function annexFour(record: PacketRecord): PacketDocument {
-  const files = record.consortium?.releases.find(({ version }) => version === record.release?.version)?.files ?? [];
+  const files = subjectFiles(record);
   return {
     name: 'ai-act-annex-iv',
     title: 'Technical documentation, Annex IV',
@@ -68,7 +68,7 @@ export function annexFour(record: PacketRecord): PacketDocument {
               : tabled(
                   ['file', 'bytes', 'SHA-256'],
                   files.map(({ name, bytes, digest }) => [name, String(bytes), digest]),
-                  'release list of the coordinator',
+                  'manifest of the release',
                 ),
           ),
           entry(

@@ -95,6 +95,9 @@ export interface SiteRecord {
     readonly mode: 'manual' | 'automatic';
   } | null;
   readonly releases: readonly SiteRelease[];
+  /** Card and files of the subject as they were installed here; null and empty where they are not. */
+  readonly card: CardRecord | null;
+  readonly files: readonly { readonly name: string; readonly digest: string; readonly bytes: number }[];
   readonly judgements: readonly SiteJudgement[];
   readonly events: readonly {
     readonly at: string;
@@ -221,6 +224,11 @@ export function policyOf({ site, plan }: PacketRecord): Policy {
 }
 
 /** Card of the release the packet is about; null where it is not on record. */
-export function subjectCard({ consortium, release }: PacketRecord): CardRecord | null {
-  return consortium?.releases.find(({ version }) => version === release?.version)?.card ?? null;
+export function subjectCard({ consortium, site, release }: PacketRecord): CardRecord | null {
+  return consortium?.releases.find(({ version }) => version === release?.version)?.card ?? site?.card ?? null;
+}
+
+/** Files of that release, from either side. */
+export function subjectFiles({ consortium, site, release }: PacketRecord): SiteRecord['files'] {
+  return consortium?.releases.find(({ version }) => version === release?.version)?.files ?? site?.files ?? [];
 }

@@ -34,13 +34,14 @@ export interface LinePlot extends Described {
 
 const width = 400;
 const left = 46;
-const right = 12;
+const right = 20;
 const dashes: Readonly<Record<LineLook, string | undefined>> = {
   new: undefined,
   current: '7 4',
   reference: '2 3',
-  faint: '1 4',
+  faint: undefined,
 };
+const widths: Readonly<Record<LineLook, number>> = { new: 2, current: 2, reference: 1.5, faint: 0.8 };
 const colours: Readonly<Record<LineLook, string>> = {
   new: 'var(--new)',
   current: 'var(--current)',
@@ -70,7 +71,7 @@ function legend(lines: readonly Line[]): { readonly drawn: readonly Html[]; read
         y1: y - 4,
         y2: y - 4,
         stroke: colours[line.look],
-        'stroke-width': 2,
+        'stroke-width': widths[line.look],
         'stroke-dasharray': dashes[line.look],
       }),
       element('text', { x: x + 27, y }, line.name),
@@ -171,7 +172,7 @@ export function linePlot(plot: LinePlot): Html {
       d: pathOf(points.map(([x, y]) => (y === null ? null : [atX(x), atY(y)]))),
       fill: 'none',
       stroke: colours[look],
-      'stroke-width': look === 'reference' || look === 'faint' ? 1.5 : 2,
+      'stroke-width': widths[look],
       'stroke-dasharray': dashes[look],
     }),
     ...(marked

@@ -48,7 +48,7 @@ tr.current{--c:var(--current)}tr.pooled{--c:var(--ink)}tr.prediction{--c:var(--f
 .applied th,.applied td{font-weight:700}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:.88em;overflow-wrap:anywhere}pre{white-space:pre-wrap;background:var(--panel);padding:.6rem;border-radius:6px;max-height:24rem;overflow:auto}
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--faint)}details.numbers{margin:.3rem 0 0;font-size:.86rem}
-@media (max-width:34rem){body{padding:.9rem .8rem 3rem;font-size:15.5px}h1{font-size:1.35rem}.verdict{padding:.8rem}.verdict .word{font-size:1.25rem}.verdict svg{width:2.6rem;height:2.6rem}
+@media (max-width:34rem){table.many{min-width:44rem}body{padding:.9rem .8rem 3rem;font-size:15.5px}h1{font-size:1.35rem}.verdict{padding:.8rem}.verdict .word{font-size:1.25rem}.verdict svg{width:2.6rem;height:2.6rem}
 .facts dt{flex-basis:7.5rem}.forest{min-width:0;font-size:.8rem}.forest th[scope=row]{width:30%;overflow-wrap:anywhere}.forest td.d,.forest th.d{width:34%;padding:0 .5rem 0 0}.forest td:last-child{white-space:normal}}
 @media print{
 :root{color-scheme:light;--paper:#fff;--ink:#000;--faint:#444;--rule:#bbb;--panel:#fff;--new:#003f7f;--current:#7a4300;--accept:#0b4d2b;--hold:#6b4500;--reject:#8a130e;--heat:176,52,26}

@@ -35,7 +35,7 @@ export function table({ caption, columns, rows, compact = false }: Table): Html 
         .join(' ');
       return classes === '' ? html`<td>${content}</td>` : html`<td class="${classes}">${content}</td>`;
     });
-  return html`<div class="wide" tabindex="0" role="group"><table${compact ? html` class="compact"` : null}>${
+  return html`<div class="wide" tabindex="0" role="group"><table${compact ? html` class="compact"` : heads.length > 4 ? html` class="many"` : null}>${
     caption === undefined ? null : html`<caption>${caption}</caption>`
   }<thead><tr>${heads.map(({ name, number }) =>
     number === true ? html`<th scope="col" class="n">${name}</th>` : html`<th scope="col">${name}</th>`,

@@ -1,3 +1,4 @@
+import { cardRecordOf } from '../../shared/packet/card-record.ts';
 import { PacketError } from '../../shared/packet/packet-error.ts';
 import type { PacketRecord, SiteJudgement, SiteRecord } from '../../shared/packet/record.ts';
 import type { Judgement } from '../../shared/plan/judgement.ts';
@@ -7,14 +8,16 @@ import { evidenceText } from '../../shared/report/evidence-file.ts';
 import { reportName } from '../../shared/report/judgement/judgement-report.ts';
 import { canonicalDigest, canonicalJson } from '../../shared/runtime/canonical.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
-import { type ReleaseVersion, releaseOfVersion } from '../../shared/runtime/ids.ts';
+import { type Digest, type ReleaseVersion, releaseOfVersion } from '../../shared/runtime/ids.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { AgentError } from '../agent/agent-error.ts';
 import { createMonitorStore } from '../agent/monitor-store.ts';
 import { createPeopleDecisions } from '../agent/people-decisions.ts';
 import { approvedPolicy } from '../agent/plans.ts';
 import { certificateSigner } from '../agent/signer.ts';
 import { createLedger } from '../egress/ledger.ts';
 import { listEvidence } from '../models/evidence-files.ts';
+import { readRelease } from '../models/model-files.ts';
 import { createModelRegistry, modelOfVersion, type RegisteredRelease } from '../models/registry.ts';
 import { type OpenSite, withSite } from './open-site.ts';
 
@@ -108,6 +111,22 @@ function subjectOf(releases: readonly RegisteredRelease[], version: string | und
   return subject;
 }
 
+/** What the release holds as it was installed, each file checked against its digest; nothing where it was refused, or deleted by hand. */
+async function installedFiles(directory: string, release: Digest): Promise<Pick<SiteRecord, 'card' | 'files'>> {
+  let files: ReadonlyMap<string, Uint8Array>;
+  try {
+    files = (await readRelease(directory, release)).files;
+  } catch (cause) {
+    if (cause instanceof AgentError) return { card: null, files: [] };
+    throw cause;
+  }
+  const card = files.get('card.json');
+  return {
+    card: card === undefined ? null : cardRecordOf(card),
+    files: [...files].map(([name, bytes]) => ({ name, digest: digestOf(bytes), bytes: bytes.byteLength })),
+  };
+}
+
 async function recordOf(site: OpenSite, version: string | undefined) {
   const { directory, store, plans, identity } = site;
   const registry = createModelRegistry(store);
@@ -120,6 +139,7 @@ async function recordOf(site: OpenSite, version: string | undefined) {
   const policy = approvedPolicy(store, subject.plan);
   const approval = plans.list().find(({ digest }) => digest === subject.plan)?.approval ?? null;
   const releases = registry.releases().filter(({ model }) => model === subject.model);
+  const installed = await installedFiles(directory, subject.digest);
   const kept = await keptJudgements(directory, subject.model);
   const known = new Set(kept.map(({ file }) => canonicalJson(file.decision)));
   const ended = releases.flatMap((release) => {
@@ -152,6 +172,8 @@ async function recordOf(site: OpenSite, version: string | undefined) {
       place: release.slot,
       variantOf: release.parent,
     })),
+    card: installed.card,
+    files: installed.files,
     judgements: [...kept, ...ended],
     events: registry
       .events()

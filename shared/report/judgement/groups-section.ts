@@ -1,8 +1,8 @@
-import type { Estimate, Evidence, Judgement } from '../../plan/judgement.ts';
+import type { Estimate, Evidence, Judgement, SubgroupEvidence } from '../../plan/judgement.ts';
 import type { Policy } from '../../plan/policy.ts';
 import { countText, figure, pText } from '../figures.ts';
 import { forest } from '../forest.ts';
-import { type Html, html } from '../html.ts';
+import { type Html, html, type Part } from '../html.ts';
 import { table } from '../table.ts';
 import { undefinedText } from '../words.ts';
 import { told } from './performance-section.ts';
@@ -11,6 +11,12 @@ const shownSlices = 15;
 
 function conditions(list: Evidence['slices'][number]['conditions']): string {
   return list.length === 0 ? 'all patients' : list.map(({ text }) => text).join(' and ');
+}
+
+interface GroupColumn {
+  readonly name: string;
+  readonly number?: boolean;
+  readonly of: (group: SubgroupEvidence) => Part;
 }
 
 function unknown({ value, reason }: Estimate): { readonly text?: string } {
@@ -23,6 +29,30 @@ export function groupsSection({ evidence }: Judgement, policy: Policy): Html {
   const { minimumEvents, margin, protected: guarded } = policy.subgroups;
   const judged = ({ events, nonEvents }: { events: number; nonEvents: number }): boolean =>
     events >= minimumEvents && nonEvents >= minimumEvents;
+  // What no subgroup can have, for want of a model in use or of a threshold, is left out rather than said in every row.
+  const compared = current !== null;
+  const classified = subgroups.some(({ sensitivity }) => sensitivity.new.reason !== 'no_threshold');
+  const all: readonly (GroupColumn & { readonly shown?: boolean })[] = [
+    {
+      name: 'subgroup',
+      of: ({ name }) => html`${name}${guarded.includes(name) ? html` <span class="key">protected</span>` : null}`,
+    },
+    { name: 'patients', number: true, of: ({ rows }) => countText(rows) },
+    { name: 'events', number: true, of: ({ events }) => countText(events) },
+    { name: 'AUROC, current', shown: compared, of: (group) => told(group.auroc.current, 2) },
+    { name: 'change of AUROC', shown: compared, of: (group) => told(group.auroc.difference) },
+    { name: 'sensitivity', shown: classified, of: (group) => told(group.sensitivity.new, 2) },
+    {
+      name: 'change of sensitivity',
+      shown: compared && classified,
+      of: (group) => told(group.sensitivity.difference, 2),
+    },
+    { name: 'specificity', shown: classified, of: (group) => told(group.specificity.new, 2) },
+    { name: 'observed over expected', of: (group) => told(group.observedExpected, 2) },
+    { name: 'resolvable loss', number: true, shown: compared, of: (group) => figure(group.resolvableMargin) },
+    { name: 'judged', of: (group) => (judged(group) ? (compared ? 'yes' : 'no model to compare with') : 'too few') },
+  ];
+  const columns = all.filter(({ shown }) => shown !== false);
   const groups =
     subgroups.length === 0
       ? html`<p>The plan names no subgroup${evidence.rows === 0 ? ', or nobody was judged' : ''}.</p>`
@@ -56,32 +86,8 @@ export function groupsSection({ evidence }: Judgement, policy: Policy): Html {
           ],
         })}${table({
           caption: `Judged from ${minimumEvents} events and as many without; a loss of more than ${margin} in AUROC or sensitivity must be shown after correction over all subgroups (Holm 1979).`,
-          columns: [
-            'subgroup',
-            { name: 'patients', number: true },
-            { name: 'events', number: true },
-            'AUROC, current',
-            'change of AUROC',
-            'sensitivity',
-            'change of sensitivity',
-            'specificity',
-            'observed over expected',
-            { name: 'resolvable loss', number: true },
-            'judged',
-          ],
-          rows: subgroups.map((group) => [
-            html`${group.name}${guarded.includes(group.name) ? html` <span class="key">protected</span>` : null}`,
-            countText(group.rows),
-            countText(group.events),
-            told(group.auroc.current, 2),
-            told(group.auroc.difference),
-            told(group.sensitivity.new, 2),
-            told(group.sensitivity.difference, 2),
-            told(group.specificity.new, 2),
-            told(group.observedExpected, 2),
-            figure(group.resolvableMargin),
-            judged(group) ? (current === null ? 'no model to compare' : 'yes') : 'too few',
-          ]),
+          columns: columns.map(({ name, number }) => (number === true ? { name, number } : name)),
+          rows: subgroups.map((group) => columns.map(({ of }) => of(group))),
         })}`;
   const missing = guarded.filter((name) => !subgroups.some((group) => group.name === name));
   return html`<section id="groups"><h2>4. Subgroups</h2>${groups}${

@@ -1,4 +1,4 @@
-import type { Estimate, Judgement, PairedFigure, Performance } from '../../plan/judgement.ts';
+import type { ClassificationFigures, Estimate, Judgement, PairedFigure, Performance } from '../../plan/judgement.ts';
 import type { Policy } from '../../plan/policy.ts';
 import { estimateText, figure, pText } from '../figures.ts';
 import { type Html, html, type Part } from '../html.ts';
@@ -14,6 +14,13 @@ export function told(estimate: Estimate | null | undefined, decimals = 3): Part 
     return html`${figure(estimate.value, decimals)} <span class="key">no interval: ${undefinedText(estimate.reason)}</span>`;
   }
   return estimateText(estimate, decimals);
+}
+
+function atThreshold(
+  figures: ClassificationFigures | null,
+  name: Exclude<keyof ClassificationFigures, 'threshold'>,
+): Part {
+  return figures === null ? html`<span class="key">${undefinedText('no_threshold')}</span>` : told(figures[name]);
 }
 
 interface Measure {
@@ -93,18 +100,18 @@ const measures: readonly Measure[] = [
   {
     name: 'Sensitivity',
     method: 'at the operating threshold; Wilson 1927',
-    of: ({ classification }) => told(classification?.sensitivity),
+    of: ({ classification }) => atThreshold(classification, 'sensitivity'),
   },
-  { name: 'Specificity', method: 'the same', of: ({ classification }) => told(classification?.specificity) },
+  { name: 'Specificity', method: 'the same', of: ({ classification }) => atThreshold(classification, 'specificity') },
   {
     name: 'Positive predictive value',
     method: 'the same',
-    of: ({ classification }) => told(classification?.positivePredictive),
+    of: ({ classification }) => atThreshold(classification, 'positivePredictive'),
   },
   {
     name: 'Negative predictive value',
     method: 'the same',
-    of: ({ classification }) => told(classification?.negativePredictive),
+    of: ({ classification }) => atThreshold(classification, 'negativePredictive'),
   },
 ];
 

@@ -2,7 +2,7 @@ import type { Judgement } from '../../shared/plan/judgement.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { SiteCells } from '../../shared/plan/shared-judgement.ts';
-import { isLocalVersion, type ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { isLocalVersion, type ReleaseVersion, releaseOfVersion } from '../../shared/runtime/ids.ts';
 import type { DataError } from '../data/data-error.ts';
 import { outOfRangeAmongJudged, readSiteData, refusalOf } from '../data/load-site-data.ts';
 import { createSharingRecord } from '../egress/sharing-record.ts';
@@ -17,6 +17,7 @@ import { keepReport } from '../models/report-files.ts';
 import { siteSoftware } from '../software.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import { TrainingError } from '../training/training-error.ts';
+import { AgentError } from './agent-error.ts';
 import type { TaskParts } from './task-parts.ts';
 
 /** What judging needs of the agent; a command at the terminal has it too. */
@@ -52,6 +53,16 @@ export async function packageInUse(
   const active = parts.registry.inSlot(model, 'active');
   const other = active?.version === version ? parts.registry.inSlot(model, 'previous') : active;
   return other === null ? null : installedPackage(parts, other);
+}
+
+/**
+ * The release a variant was made of, which is kept as long as the variant is used.
+ * @throws AgentError `unknown_model`, `model_damaged`
+ */
+async function releaseBehind(parts: JudgingParts, version: ReleaseVersion): Promise<ReleasePackage> {
+  const release = parts.registry.find(releaseOfVersion(version));
+  if (release === null) throw new AgentError('unknown_model', undefined, { version });
+  return installedPackage(parts, release);
 }
 
 /** What the ladder may use here. An engine chosen by the clock could be another one when a judgement is repeated. */
@@ -131,7 +142,10 @@ export async function judgeHere(
       takeCells(counted) {
         cells = counted;
       },
-      ...(isLocalVersion(version) ? {} : { updates: localUpdates(parts, version, (made) => (variant = made)) }),
+      updates: {
+        ...localUpdates(parts, version, (made) => (variant = made)),
+        ...(isLocalVersion(version) ? { base: await releaseBehind(parts, version) } : {}),
+      },
     },
     signal,
   );

@@ -65,7 +65,7 @@ export interface ModelRegistry {
    * `store.transaction` together with what else must change, or alone.
    */
   decide(version: ReleaseVersion, judgement: Judgement, nowMs: number): void;
-  /** Version the next local variant of a release would have. */
+  /** Version the next local variant of a release, or of the release a variant was made of, would have. */
   nextVariant(version: ReleaseVersion): ReleaseVersion;
   /** People took a held release into use against the gate's hold; who and why is in `people-decisions.ts`. */
   override(version: ReleaseVersion, nowMs: number): void;
@@ -154,7 +154,8 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
     nowMs: number,
   ): RegisteredRelease {
     const variant = judgement.evidence.update?.variant ?? null;
-    if (variant === null || !isLocalVersion(variant.version) || releaseOfVersion(variant.version) !== release.version) {
+    const parent = releaseOfVersion(release.version);
+    if (variant === null || !isLocalVersion(variant.version) || releaseOfVersion(variant.version) !== parent) {
       throw new AgentError('package_invalid', `${release.version} was accepted with an update that no variant holds.`, {
         version: release.version,
       });
@@ -169,7 +170,7 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
       nowMs,
       nowMs,
       canonicalJson(judgement),
-      release.version,
+      parent,
       step,
     );
     if (release.slot === 'candidate') clear(release.model, 'candidate');
@@ -243,8 +244,9 @@ export function createModelRegistry(store: AgentStore): ModelRegistry {
       record(decision === 'hold' ? 'held' : 'rejected', release.model, version, null, nowMs);
     },
     nextVariant(version) {
-      const row = store.get<{ known: number }>('select count(*) as known from releases where parent = ?', version);
-      return `${version}+${(row?.known ?? 0) + 1}` as ReleaseVersion;
+      const parent = releaseOfVersion(version);
+      const row = store.get<{ known: number }>('select count(*) as known from releases where parent = ?', parent);
+      return `${parent}+${(row?.known ?? 0) + 1}` as ReleaseVersion;
     },
     override(version, nowMs) {
       const release = find(version);

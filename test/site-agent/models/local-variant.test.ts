@@ -72,12 +72,12 @@ function releaseOf(version: string, slope = 1, more = 0): ReleasePackage {
 }
 
 /** Half of the patients before the cut-off; after it the outcome is rarer by 1.4 in log odds. */
-function patients(count: number): HeartRow[] {
+function patients(count: number, fallsAgain = '9999-01-01'): HeartRow[] {
   const stream = randomStream(4, 'rarer');
   return heartRows(count, 9).map((row) => {
     if ((row.admitted as string) < '2024-01-01') return row;
     const score =
-      -2.4 +
+      ((row.admitted as string) < fallsAgain ? -2.4 : -0.4) +
       0.05 * ((row.age as number) - 55) +
       (row.sex === 'male' ? 1 : 0) +
       (row.chest_pain === 'asymptomatic' ? 1.5 : 0) +
@@ -266,6 +266,31 @@ describe('a release that fits only with a local update', () => {
     await expect(
       readModel(folder.path, registry.inSlot('heart-disease', 'active') as never, signer),
     ).resolves.toBeDefined();
+  });
+
+  it('gives way to another variant of the release when it is judged again and drifted', async () => {
+    const first = carryOut();
+    const until = first.evidence.update?.judgedFrom as string;
+    const drifted = patients(1800, until.slice(0, 10)).filter(
+      ({ admitted }) => (admitted as string) !== until.slice(0, 10),
+    );
+    writeFileSync(join(folder.path, 'data', 'patients.csv'), csvText(drifted));
+    const own = await installedPackage(parts, registry.find(variant) as never);
+    const again = await judge(own);
+    expect(again.evidence.release.version).toBe(variant);
+    expect(again.package).toMatchObject({ parent: 'heart-disease/2', valid: true });
+    expect(judgementSchema.parse(JSON.parse(JSON.stringify(again)))).toEqual(again);
+    expect(again.decision).toMatchObject({ decision: 'accept', update: expect.anything() });
+    expect(again.evidence.update?.variant?.version).toBe('heart-disease/2+2');
+    store.transaction(() => registry.decide(variant, again, nowMs));
+    const active = registry.inSlot('heart-disease', 'active');
+    expect(active).toMatchObject({ version: 'heart-disease/2+2', parent: 'heart-disease/2' });
+    expect(registry.inSlot('heart-disease', 'previous')?.version).toBe(variant);
+    // Made of the release, not on top of the variant: its model says one recalibration.
+    const second = await installedPackage(parts, active as never);
+    const card = JSON.parse(Buffer.from(second.files.get('card.json') ?? []).toString()) as Record<string, unknown>;
+    expect(card.parent).toEqual(release.ref);
+    expect(Date.parse(card.updatedFrom as string)).toBeGreaterThan(Date.parse(until));
   });
 
   it('comes out the same, byte for byte, when the machine stops before the decision stands', async () => {

@@ -47,7 +47,8 @@ function netBenefitError(ones: number, minusWeights: number, n: number, weight: 
  *
  * Models with equal probabilities differ by exactly 0. Where the probabilities differ but every patient is classified alike, the value is 0
  * and the sample has no spread; the bounds are then what a share of unlike patients not yet seen could do at most: the exact binomial bound
- * 1 - level^(1/n) on that share (Clopper and Pearson 1934, for 0 of n) times max(1, t/(1-t)); there is no standard error.
+ * 1 - level^(1/n) on that share (Clopper and Pearson 1934, for 0 of n) times max(1, t/(1-t)); there is no standard error. With unlike
+ * patients, but fewer than ten or so, the normal law of the bounds is optimistic: `pairedClassification` counts them.
  *
  * @param levels error levels of the two bounds.
  * @throws StatisticsError as `netBenefit`.

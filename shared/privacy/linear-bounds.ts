@@ -89,7 +89,7 @@ export function linearSystem(lowest: ArrayLike<number>, constraints: readonly Li
         const entry = line[entering] as number;
         if (entry <= tolerance) continue;
         const ratio = (line[right] as number) / entry;
-        const tied = Math.abs(ratio - smallest) <= tolerance * (1 + Math.abs(smallest));
+        const tied = leaving >= 0 && Math.abs(ratio - smallest) <= tolerance * (1 + Math.abs(smallest));
         if ((!tied && ratio < smallest) || (tied && (basis[row] as number) < (basis[leaving] as number))) {
           smallest = Math.min(smallest, ratio);
           leaving = row;

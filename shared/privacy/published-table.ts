@@ -53,13 +53,12 @@ export function releaseOf(tables: readonly PublishedTable[]): {
         if (time > 0) protectedSums.push({ table, cell: `${name}, added since`, cells: since(time, cells) });
         for (const cell of cells) finest.add(cell);
       }
-      for (const { name, cells } of alsoProtected) {
+      const single = [...finest].filter(
+        (cell) => !figures.some(({ cells }) => cells.length === 1 && cells[0] === cell),
+      );
+      for (const { name, cells } of [...alsoProtected, ...single.map((cell) => ({ name: cell, cells: [cell] }))]) {
         protectedSums.push({ table, cell: name, cells: since(0, cells) });
-      }
-      for (const cell of finest) {
-        if (!figures.some(({ cells }) => cells.length === 1 && cells[0] === cell)) {
-          protectedSums.push({ table, cell, cells: since(0, [cell]) });
-        }
+        if (time > 0) protectedSums.push({ table, cell: `${name}, added since`, cells: since(time, cells) });
       }
     });
   }

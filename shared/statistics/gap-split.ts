@@ -368,29 +368,68 @@ export function outcomeHistogram(
 export function labelShare(losses: ArrayLike<number>, labels: ArrayLike<number>, targetPrevalence: number): Estimate {
   assertSameLength(losses, labels, 'losses and labels');
   assertFinite(losses, 'losses');
-  if (!(targetPrevalence >= 0 && targetPrevalence <= 1)) {
-    throw new StatisticsError('out_of_range', `labelShare: targetPrevalence is ${targetPrevalence}, not from 0 to 1`);
-  }
+  assertPrevalence(targetPrevalence);
   const events = countEvents(labels);
   const n = labels.length;
   if (n === 0) return undefinedEstimate('no_rows');
   if (events === 0 || events === n) return undefinedEstimate('single_class');
-  const ofClass = (wanted: 0 | 1): Float64Array =>
-    Float64Array.from(losses as ArrayLike<number>).filter((_, row) => labels[row] === wanted);
-  const classes = [ofClass(0), ofClass(1)] as const;
-  const means = classes.map((values) => exactSum(values) / values.length) as [number, number];
-  // (π_T - π_S) · (mean loss of events - mean loss of non-events), written so.
-  const change = targetPrevalence - events / n;
-  const difference = means[1] - means[0];
-  const variance = (values: Float64Array, mean: number): number =>
-    values.length < 2 ? Number.NaN : exactSum(values.map((value) => (value - mean) ** 2)) / (values.length - 1);
-  const prevalence = events / n;
-  // Of the class means at given prevalences, and of the source's own prevalence.
-  const total =
-    change * change * (variance(classes[0], means[0]) / classes[0].length + variance(classes[1], means[1]) / events) +
-    (difference * difference * prevalence * (1 - prevalence)) / n;
+  const ofClass = (wanted: 0 | 1): ClassLosses => {
+    const values = Float64Array.from(losses).filter((_, row) => labels[row] === wanted);
+    const mean = exactSum(values) / values.length;
+    const variance = exactSum(values.map((value) => (value - mean) ** 2)) / (values.length - 1);
+    return { rows: values.length, mean, variance: values.length < 2 ? null : variance };
+  };
+  return reweighted(ofClass(0), ofClass(1), targetPrevalence);
+}
+
+/** `labelShare` from the counts of the source's score by outcome, with the losses of `gapSplitFromCounts`. */
+export function labelShareFromCounts(
+  source: OutcomeHistogram,
+  loss: CountLoss,
+  targetPrevalence: number,
+  representatives: readonly number[] = binMiddles(source.edges),
+): Estimate {
+  assertHistogram(source, 'source');
+  assertSameLength(representatives, source.events, 'representatives and bins');
+  assertPrevalence(targetPrevalence);
+  const ofClass = (counts: readonly number[], outcome: 0 | 1): ClassLosses => {
+    const rows = sumOf(counts);
+    const each = representatives.map((probability) => lossOf(loss, probability, outcome));
+    const mean = counts.reduce((sum, count, bin) => sum + count * (each[bin] as number), 0) / rows;
+    const squares = counts.reduce((sum, count, bin) => sum + count * ((each[bin] as number) - mean) ** 2, 0);
+    return { rows, mean, variance: rows < 2 ? null : squares / (rows - 1) };
+  };
+  const [nonEvents, events] = [ofClass(source.nonEvents, 0), ofClass(source.events, 1)];
+  if (nonEvents.rows + events.rows === 0) return undefinedEstimate('no_rows');
+  if (nonEvents.rows === 0 || events.rows === 0) return undefinedEstimate('single_class');
+  return reweighted(nonEvents, events, targetPrevalence);
+}
+
+interface ClassLosses {
+  readonly rows: number;
+  readonly mean: number;
+  /** Sample variance; null for one row. */
+  readonly variance: number | null;
+}
+
+/** (π_T - π_S) · (mean loss of events - mean loss of non-events), with the errors of the two means and of the source's own prevalence. */
+function reweighted(nonEvents: ClassLosses, events: ClassLosses, targetPrevalence: number): Estimate {
+  const n = nonEvents.rows + events.rows;
+  const prevalence = events.rows / n;
+  const change = targetPrevalence - prevalence;
+  const difference = events.mean - nonEvents.mean;
   const value = change * difference;
-  return Number.isFinite(total)
-    ? waldEstimate(value, Math.sqrt(total))
-    : { value, low: null, high: null, standardError: null, reason: 'too_few_for_interval' };
+  if (nonEvents.variance === null || events.variance === null) {
+    return { value, low: null, high: null, standardError: null, reason: 'too_few_for_interval' };
+  }
+  const variance =
+    change * change * (nonEvents.variance / nonEvents.rows + events.variance / events.rows) +
+    (difference * difference * prevalence * (1 - prevalence)) / n;
+  return waldEstimate(value, Math.sqrt(variance));
+}
+
+function assertPrevalence(prevalence: number): void {
+  if (!(prevalence >= 0 && prevalence <= 1)) {
+    throw new StatisticsError('out_of_range', `labelShare: targetPrevalence is ${prevalence}, not from 0 to 1`);
+  }
 }

@@ -141,6 +141,7 @@ export {
   gapSplitFromCounts,
   gapSplitFromSums,
   labelShare,
+  labelShareFromCounts,
   type OutcomeHistogram,
   outcomeHistogram,
   type RowGapSplit,

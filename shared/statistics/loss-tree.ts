@@ -79,8 +79,9 @@ export function lossTree(
     throw new StatisticsError('out_of_range', `lossTree: depth is ${depth} and minimumLeaf ${minimumLeaf}`);
   }
   const order = rowOrder(columns, errors, labels, options.seed);
-  const growing = order.filter((_, place) => place % 2 === 0);
-  const judging = order.filter((_, place) => place % 2 === 1);
+  // Sums over a half are whole numbers of grains, so that its rows may stand as they lie in memory.
+  const growing = order.filter((_, place) => place % 2 === 0).sort();
+  const judging = order.filter((_, place) => place % 2 === 1).sort();
   if (judging.length === 0) return { root: null, grownOn: growing.length, judgedOn: 0, reason: 'no_rows' };
   const { grains, grain } = toGrid(errors);
   const squares = toGrid(Float64Array.from(errors, (error) => error * error));

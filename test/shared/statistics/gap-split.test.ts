@@ -7,6 +7,7 @@ import {
   gapSplitFromCounts,
   gapSplitFromSums,
   labelShare,
+  labelShareFromCounts,
   outcomeHistogram,
 } from '../../../shared/statistics/gap-split.ts';
 import { take, takeRows } from '../../../shared/statistics/matrix.ts';
@@ -218,6 +219,29 @@ describe('label share', () => {
     expect(labelShare([1, 2], [1, 1], 0.5).reason).toBe('single_class');
     expect(labelShare([1, 2], [0, 1], 0.75)).toMatchObject({ value: 0.25, low: null, reason: 'too_few_for_interval' });
     expect(() => labelShare([1, 2], [0, 1], 1.5)).toThrow(StatisticsError);
+  });
+
+  it('from counts is that of their rows', () => {
+    const side = { edges: [0.2, 0.6], events: [3, 10, 20], nonEvents: [30, 12, 5] };
+    const losses: number[] = [];
+    const labels: number[] = [];
+    for (const [bin, p] of [0.1, 0.4, 0.8].entries()) {
+      for (const [counts, y] of [
+        [side.events, 1],
+        [side.nonEvents, 0],
+      ] as const) {
+        for (let row = 0; row < (counts[bin] as number); row++) {
+          labels.push(y);
+          losses.push((p - y) ** 2);
+        }
+      }
+    }
+    const found = labelShareFromCounts(side, 'brier', 0.7);
+    const wanted = labelShare(losses, labels, 0.7);
+    expect(found.value).toBeCloseTo(wanted.value as number, 12);
+    expect(found.standardError).toBeCloseTo(wanted.standardError as number, 12);
+    expect(labelShareFromCounts({ edges: [], events: [0], nonEvents: [0] }, 'log', 0.5).reason).toBe('no_rows');
+    expect(labelShareFromCounts({ edges: [], events: [4], nonEvents: [0] }, 'log', 0.5).reason).toBe('single_class');
   });
 
   it('has a standard error that a simulation bears out', () => {

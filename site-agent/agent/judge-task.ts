@@ -1,12 +1,21 @@
 import type { Judgement } from '../../shared/plan/judgement.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
+import { isLocalVersion } from '../../shared/runtime/ids.ts';
 import type { JudgeOffer, Receipt } from '../../shared/wire/messages.ts';
+import { AgentError } from './agent-error.ts';
 import { judgeHere, packageInUse } from './judge-here.ts';
 import { receiveRelease } from './release-intake.ts';
 import type { TaskParts } from './task-parts.ts';
 
 async function judge(parts: TaskParts, offer: JudgeOffer, plan: LoadedPlan, signal: AbortSignal): Promise<Judgement> {
   const { clock, registry, store, tasks } = parts;
+  if (isLocalVersion(offer.release.version)) {
+    throw new AgentError(
+      'package_invalid',
+      `The coordinator offers ${offer.release.version}: a version with + is of a site's own variant, and no release has one.`,
+      { version: offer.release.version },
+    );
+  }
   // Before anything is downloaded: rules that were not signed beforehand judge nothing.
   const policy = parts.plans.signedPolicy(plan);
   const received = await receiveRelease(parts, offer.release, signal);

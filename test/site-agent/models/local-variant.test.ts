@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,9 +14,12 @@ import { silentLogger } from '../../../shared/runtime/logger.ts';
 import { randomStream } from '../../../shared/runtime/random.ts';
 import { applyRecalibration } from '../../../shared/statistics/recalibration.ts';
 import type { Recalibration } from '../../../shared/statistics/recalibration-kinds.ts';
+import type { JudgeOffer } from '../../../shared/wire/messages.ts';
 import { installedPackage, type JudgingParts, judgeHere, packageInUse } from '../../../site-agent/agent/judge-here.ts';
+import { carryOutJudging } from '../../../site-agent/agent/judge-task.ts';
 import { certificateSigner, type SiteSigner } from '../../../site-agent/agent/signer.ts';
 import { type AgentStore, openAgentStore } from '../../../site-agent/agent/store.ts';
+import type { TaskParts } from '../../../site-agent/agent/task-parts.ts';
 import { predictFile } from '../../../site-agent/data/predict.ts';
 import { decide } from '../../../site-agent/judging/decide.ts';
 import { packageProblems, type ReleasePackage } from '../../../site-agent/judging/release-package.ts';
@@ -325,7 +329,49 @@ describe('a release that fits only with a local update', () => {
     ).resolves.toBeDefined();
   });
 
-  it('changes nothing at all when the transaction is broken off', async () => {
+  it('leaves all or nothing of a decision to kill -9', () => {
+    writeFileSync(join(folder.path, 'verdict.json'), canonicalJson(verdict));
+    store.close();
+    const room = (path: string): string => JSON.stringify(new URL(`../../../site-agent/${path}`, import.meta.url).href);
+    // Killed inside the transaction, after everything was written to it.
+    const { signal } = spawnSync(
+      process.execPath,
+      [
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '-e',
+        `import { readFileSync } from 'node:fs';
+         import { openAgentStore } from ${room('agent/store.ts')};
+         import { createModelRegistry } from ${room('models/registry.ts')};
+         const store = openAgentStore(process.argv[1]);
+         const registry = createModelRegistry(store);
+         store.transaction(() => {
+           registry.decide('heart-disease/2', JSON.parse(readFileSync(process.argv[1] + '/verdict.json', 'utf8')), ${nowMs});
+           if (registry.inSlot('heart-disease', 'active')?.version === 'heart-disease/2+1') process.kill(process.pid, 'SIGKILL');
+         });`,
+        folder.path,
+      ],
+      { cwd: process.cwd() },
+    );
+    expect(signal).toBe('SIGKILL');
+    open();
+    expect(registry.releases().map(({ version, slot, decision }) => [version, slot, decision])).toEqual([
+      ['heart-disease/2', 'candidate', null],
+    ]);
+    carryOut();
+    expect(registry.inSlot('heart-disease', 'active')?.version).toBe(variant);
+  });
+
+  it('never comes over the wire', async () => {
+    const offer = { kind: 'judge', id: 'task', run: 'run', release: { version: variant, digest: release.ref.digest } };
+    const agent = { ...parts, tasks: { result: () => null } } as unknown as TaskParts;
+    await expect(carryOutJudging(agent, offer as unknown as JudgeOffer, loaded, never)).rejects.toMatchObject({
+      code: 'package_invalid',
+    });
+  });
+
+  it('changes nothing at all when the transaction is broken off', () => {
     expect(() =>
       store.transaction(() => {
         registry.decide(release.ref.version, verdict, nowMs);

@@ -8,6 +8,7 @@ import {
   runOddsEProcess,
   runSquaredErrorEProcess,
 } from '../../shared/statistics/e-process.ts';
+import { applyRecalibration, fitLogisticUpdate } from '../../shared/statistics/recalibration.ts';
 import { type BenchRow, median } from '../support/bench.ts';
 
 /** All monitors together, over a lifetime. */
@@ -25,8 +26,15 @@ const tolerance = 0.01;
 /** Share of the e-process's capital that is bet from the first patient on. */
 const initialShare = 0.2;
 
+interface Population {
+  readonly mean: number;
+  readonly deviation: number;
+  /** Whether the goals for the delay were set for hospitals like it. */
+  readonly goals: boolean;
+}
+
 /** Hospitals whose log odds of risk are normal. */
-const hospitals = [
+const hospitals: readonly [Population, ...Population[]] = [
   { mean: -1.45, deviation: 1.35, goals: true },
   { mean: -2.25, deviation: 1.35, goals: true },
   { mean: -3.6, deviation: 1.35, goals: false },
@@ -93,6 +101,80 @@ const monitors = [
   ['squared', `e-process on squared error, tolerance ${tolerance}`, null],
 ] as const;
 
+/** A share of lifetimes with its Monte Carlo error; judged where it stands for the whole budget. */
+function falseAlarms(name: string, count: number, seeds: number, judged: boolean): BenchRow {
+  const share = count / seeds;
+  const error = (100 * Math.sqrt((share * (1 - share)) / seeds)).toFixed(1);
+  return {
+    case: name,
+    figure: `ever a false alarm (standard error ${error})`,
+    value: (100 * count) / seeds,
+    unit: `% of ${seeds} seeds`,
+    ...(judged ? { goal: `at most ${100 * alpha}`, ok: share <= alpha } : {}),
+  };
+}
+
+/** Rows a site recalibrates on before it watches. */
+const recalibrationRows = 500;
+
+/**
+ * CUSUM over predictions that each site recalibrated, intercept and slope, on a sample of its own: the estimate's error is there for the
+ * whole lifetime. With and without allowing for it in the threshold.
+ */
+function recalibrated(seeds: number, simulations: number): BenchRow[] {
+  const [{ mean, deviation }] = hospitals;
+  const draws = (stream: RandomStream, n: number): Float64Array =>
+    Float64Array.from({ length: n }, () => logistic(mean + deviation * stream.normal()));
+  const scores = draws(randomStream(1, 'bench-monitor', 'recalibrated'), sitePatients);
+  const charts = [2, 0.5].map((oddsRatio) => {
+    const options = { scores, lifetimePatients, alpha: alpha / 2, oddsRatio, seed: 1, simulations };
+    return {
+      oddsRatio,
+      ignored: cusumThreshold(options).threshold,
+      allowed: cusumThreshold({ ...options, recalibrationRows }).threshold,
+    };
+  });
+  const signals = { ignored: 0, allowed: 0 };
+  const delays: number[] = [];
+  for (let seed = 0; seed < seeds; seed++) {
+    const stream = randomStream(seed, 'bench-monitor', 'recalibrated site');
+    const outcomes = (risks: Float64Array, ratio: number): Float64Array =>
+      risks.map((risk) => Number(stream.uniform() < (ratio * risk) / (1 - risk + ratio * risk)));
+    const reference = draws(stream, recalibrationRows);
+    const { recalibration } = fitLogisticUpdate(reference, outcomes(reference, 1));
+    if (recalibration === null) continue;
+    const stable = draws(stream, lifetimePatients);
+    const after = draws(stream, watchedPatients);
+    const labels = { stable: outcomes(stable, 1), after: outcomes(after, 2) };
+    const risks = {
+      stable: applyRecalibration(recalibration, stable),
+      after: applyRecalibration(recalibration, after),
+    };
+    const highest = charts.map(({ oddsRatio, ignored, allowed }) => {
+      const { maximum } = runCusum({ oddsRatio, threshold: ignored }, risks.stable, labels.stable).chart;
+      return { ignored: maximum > ignored, allowed: maximum > allowed };
+    });
+    for (const way of ['ignored', 'allowed'] as const) if (highest.some((chart) => chart[way])) signals[way]++;
+    const found = charts.flatMap(({ oddsRatio, allowed }) => {
+      const { chart } = runCusum({ oddsRatio, threshold: allowed }, risks.after, labels.after);
+      return chart.firstSignal ?? [];
+    });
+    delays.push(found.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...found));
+  }
+  const place = `predictions recalibrated on ${recalibrationRows} rows`;
+  const lifetime = `${place}, ${lifetimePatients} stable patients; CUSUM, up and down`;
+  return [
+    falseAlarms(`${lifetime}, threshold as if the recalibration were exact`, signals.ignored, seeds, false),
+    falseAlarms(`${lifetime}, threshold that allows for its error`, signals.allowed, seeds, true),
+    {
+      case: `${place}, odds times 2 from the first patient; CUSUM that allows for its error`,
+      figure: 'patients until found, median',
+      value: Math.min(watchedPatients, median(delays)),
+      unit: `patients, ${delays.length} seeds`,
+    },
+  ];
+}
+
 /** How often the monitor alarms though nothing changed, and how soon when the odds of the event have changed. */
 export async function section(options: {
   seeds: number;
@@ -110,22 +192,13 @@ export async function section(options: {
       const { risks, labels } = patients(site, stream, [[lifetimePatients, 1]]);
       return alarms(site, risks, labels);
     });
-    const falseAlarms = (count: number, name: string, limit: number): BenchRow => {
-      const share = count / seeds;
-      return {
-        case: `${site.name}, ${lifetimePatients} stable patients; ${name}`,
-        figure: `ever a false alarm (standard error ${(100 * Math.sqrt((share * (1 - share)) / seeds)).toFixed(1)})`,
-        value: 100 * share,
-        unit: `% of ${seeds} seeds`,
-        goal: `at most ${100 * limit}`,
-        ok: share <= limit,
-      };
-    };
+    const place = `${site.name}, ${lifetimePatients} stable patients`;
     for (const [key, name] of monitors) {
-      rows.push(falseAlarms(stable.filter((run) => run[key] !== null).length, name, budget[key]));
+      const count = stable.filter((run) => run[key] !== null).length;
+      rows.push(falseAlarms(`${place}; ${name}, at ${(100 * budget[key]).toFixed(1)}%`, count, seeds, false));
     }
     const any = stable.filter((run) => monitors.some(([key]) => run[key] !== null)).length;
-    rows.push(falseAlarms(any, 'all three under one budget', alpha));
+    rows.push(falseAlarms(`${place}; all three under one budget`, any, seeds, true));
     for (const ratio of [2, 0.5]) {
       options.progress(`monitor: ${site.name}, odds times ${ratio}`);
       const changed = Array.from({ length: seeds }, (_, seed) => {
@@ -156,5 +229,7 @@ export async function section(options: {
       }
     }
   }
+  options.progress(`monitor: recalibrated on ${recalibrationRows} rows`);
+  rows.push(...recalibrated(seeds, options.quick ? 400 : 4000));
   return rows;
 }

@@ -1,6 +1,9 @@
 import { type RandomStream, randomStream } from '../runtime/random.ts';
+import { covarianceAt } from './binomial-fit.ts';
+import { logistic, logitOf } from './binomial-groups.ts';
 import { logGamma } from './gamma.ts';
 import { assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
+import { cholesky } from './positive-definite.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 /** A patient whose outcome has become known. */
@@ -107,6 +110,11 @@ export interface CusumThresholdOptions {
   readonly seed: number;
   /** Lifetimes to simulate. */
   readonly simulations: number;
+  /**
+   * Rows of the site on which the predictions were recalibrated by intercept and slope, when they were: the recalibration is then an
+   * estimate, and each lifetime is given its own true calibration, drawn from the estimate's distribution. Absent: calibrated as they are.
+   */
+  readonly recalibrationRows?: number;
 }
 
 export interface CusumThreshold {
@@ -127,7 +135,9 @@ const thresholdConfidence = 0.95;
  * threshold is the lowest order statistic that is an upper 95% confidence bound of the (1 - alpha) quantile (S. S. Wilks 1941, Ann. Math.
  * Stat. 12:91: the count of lifetimes below the quantile is binomial), so the simulation's own error makes it higher, not lower.
  *
- * It holds for a model that is calibrated at the site: update the predictions first where the site's calibration is known to differ.
+ * It holds for a model that is calibrated at the site: update the predictions first where the site's calibration is known to differ, and say
+ * with `recalibrationRows` on how many rows. The rate then holds over sites that recalibrated so, not for each: intercept and slope are
+ * drawn from the normal distribution with the inverse of the expected information of so many rows with these predictions.
  * @throws StatisticsError `out_of_range` without scores, for options out of range, and for too few simulations to bound the quantile.
  */
 export function cusumThreshold(options: CusumThresholdOptions): CusumThreshold {
@@ -154,8 +164,12 @@ export function cusumThreshold(options: CusumThresholdOptions): CusumThreshold {
   }
   const stream = randomStream(seed, 'cusum-threshold', oddsRatio, lifetimePatients);
   const increments = incrementsOf(scores, oddsRatio);
+  const uncertainty =
+    options.recalibrationRows === undefined ? null : calibrationUncertainty(increments, options.recalibrationRows);
   const maxima = Float64Array.from({ length: simulations }, () =>
-    lifetimeMaximum(increments, lifetimePatients, stream),
+    uncertainty === null
+      ? lifetimeMaximum(increments, lifetimePatients, stream)
+      : miscalibratedMaximum(increments, lifetimePatients, stream, uncertainty),
   ).sort();
   const threshold = maxima[simulations - 1 - exceeding] as number;
   const above = maxima.reduce((count, maximum) => count + (maximum > threshold ? 1 : 0), 0);
@@ -191,6 +205,55 @@ function lifetimeMaximum({ scores, nonEvent, event }: Increments, patients: numb
   for (let patient = 0; patient < patients; patient++) {
     const drawn = Math.floor(stream.uniform() * scores.length);
     const happens = stream.uniform() < (scores[drawn] as number);
+    value += (happens ? event[drawn] : nonEvent[drawn]) as number;
+    if (value < 0) value = 0;
+    else if (value > maximum) maximum = value;
+  }
+  return maximum;
+}
+
+/** How far intercept and slope on log odds, fitted on so many rows with these predictions, may lie from the truth. */
+interface CalibrationUncertainty {
+  readonly logits: Float64Array;
+  /** Lower Cholesky factor of their covariance: intercept; slope with intercept, slope. */
+  readonly factor: readonly [number, number, number];
+}
+
+function calibrationUncertainty({ scores }: Increments, rows: number): CalibrationUncertainty {
+  if (!(Number.isInteger(rows) && rows >= 1)) {
+    throw new StatisticsError(
+      'out_of_range',
+      `cusumThreshold: recalibrationRows is ${rows}, not a whole number above 0`,
+    );
+  }
+  const logits = scores.map(logitOf);
+  const columns = [new Float64Array(scores.length).fill(1), logits];
+  const each = rows / scores.length;
+  const data = { events: scores.map((p) => p * each), rows: new Float64Array(scores.length).fill(each) };
+  const covariance = covarianceAt(columns, data, [0, 1]);
+  if (covariance === null) {
+    throw new StatisticsError('out_of_range', 'cusumThreshold: no recalibration could be fitted on equal scores');
+  }
+  const factor = cholesky(Float64Array.from(covariance.flat()), 2);
+  if (factor === null) throw new StatisticsError('out_of_range', 'cusumThreshold: the scores hardly differ');
+  return { logits, factor: [factor[0] as number, factor[2] as number, factor[3] as number] };
+}
+
+/** As `lifetimeMaximum`, with outcomes from predictions whose calibration is off by what its estimate may be. */
+function miscalibratedMaximum(
+  { scores, nonEvent, event }: Increments,
+  patients: number,
+  stream: RandomStream,
+  { logits, factor: [first, mixed, second] }: CalibrationUncertainty,
+): number {
+  const normal = stream.normal();
+  const shift = first * normal;
+  const stretch = 1 + mixed * normal + second * stream.normal();
+  let value = 0;
+  let maximum = 0;
+  for (let patient = 0; patient < patients; patient++) {
+    const drawn = Math.floor(stream.uniform() * scores.length);
+    const happens = stream.uniform() < logistic(shift + stretch * (logits[drawn] as number));
     value += (happens ? event[drawn] : nonEvent[drawn]) as number;
     if (value < 0) value = 0;
     else if (value > maximum) maximum = value;

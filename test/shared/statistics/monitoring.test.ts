@@ -119,6 +119,27 @@ describe('CUSUM', () => {
     expect(cusumThreshold({ ...options, seed: 12 }).threshold).not.toBe(found.threshold);
   });
 
+  it('threshold rises with the error of a recalibration, and falls back to that of a known one', () => {
+    const options = {
+      scores: p.slice(2),
+      lifetimePatients: 500,
+      alpha: 0.05,
+      oddsRatio: 2,
+      seed: 3,
+      simulations: 1000,
+    };
+    const known = cusumThreshold(options).threshold;
+    const [few, some, many] = [200, 2000, 1e8].map(
+      (recalibrationRows) => cusumThreshold({ ...options, recalibrationRows }).threshold,
+    ) as [number, number, number];
+    expect(few).toBeGreaterThan(some * 1.2);
+    expect(some).toBeGreaterThan(many);
+    // Another stream of draws: the two differ by the simulations' error only.
+    expect(Math.abs(many - known)).toBeLessThan(0.6);
+    expect(() => cusumThreshold({ ...options, recalibrationRows: 0 })).toThrow(StatisticsError);
+    expect(() => cusumThreshold({ ...options, scores: [0.2, 0.2], recalibrationRows: 100 })).toThrow(/equal scores/);
+  });
+
   it('asks for enough simulations and for scores', () => {
     const options = { scores: [0.2], lifetimePatients: 10, alpha: 0.05, oddsRatio: 2, seed: 1, simulations: 59 };
     // ln .05 / ln .95 = 58.4: with 59 the highest lifetime just will do.

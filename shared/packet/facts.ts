@@ -29,6 +29,11 @@ export function estimateOf(estimate: Estimate | null | undefined, decimals = 3):
   return estimate.reason === 'withheld' ? 'kept at the hospital' : `undefined: ${undefinedText(estimate.reason)}`;
 }
 
+/** In place of a figure that is null: a hospital keeps it, or it could not be computed. */
+function missing(whole: boolean): string {
+  return whole ? 'not known' : 'kept at the hospital';
+}
+
 export function countOrKept(count: number | null): string {
   return count === null ? 'kept at the hospital' : String(count);
 }
@@ -122,8 +127,10 @@ export function trainingRows(card: CardRecord | null): number | null {
   return summary === undefined ? null : summary.updates.reduce((sum, { examples }) => sum + examples, 0);
 }
 
-function performanceRow({ site, version, decision, evidence, at }: KnownJudgement): readonly string[] {
-  const calibration = evidence.performance?.new.calibration;
+function performanceRow({ site, version, decision, evidence, at, whole }: KnownJudgement): readonly string[] {
+  const figures = evidence.performance?.new;
+  const told = (estimate: Estimate | undefined, decimals: number): string =>
+    estimate === undefined ? missing(whole) : estimateOf(estimate, decimals);
   return [
     site,
     version,
@@ -133,9 +140,9 @@ function performanceRow({ site, version, decision, evidence, at }: KnownJudgemen
     countOrKept(evidence.events),
     estimateOf(evidence.auroc.new),
     evidence.current === null ? 'no model in use' : estimateOf(evidence.auroc.difference),
-    estimateOf(calibration?.observedExpected, 2),
-    estimateOf(calibration?.slope, 2),
-    estimateOf(evidence.performance?.new.netBenefit, 4),
+    told(figures?.calibration.observedExpected, 2),
+    told(figures?.calibration.slope, 2),
+    told(figures?.netBenefit, 4),
     decision,
   ];
 }
@@ -166,7 +173,7 @@ export function performance(record: PacketRecord, judgements = subjectJudgements
 
 export function subgroupPerformance(record: PacketRecord): Matter {
   const judgements = subjectJudgements(record);
-  const rows = judgements.flatMap(({ site, evidence }) =>
+  const rows = judgements.flatMap(({ site, evidence, whole }) =>
     evidence.subgroups.map((group) => [
       site,
       group.name,
@@ -176,7 +183,7 @@ export function subgroupPerformance(record: PacketRecord): Matter {
       estimateOf(group.auroc.difference),
       estimateOf(group.sensitivity.new),
       estimateOf(group.observedExpected, 2),
-      group.resolvableMargin === null ? 'not known' : group.resolvableMargin.toFixed(3),
+      group.resolvableMargin === null ? missing(whole) : group.resolvableMargin.toFixed(3),
     ]),
   );
   const { subgroups } = record.plan.plan.data;
@@ -205,7 +212,7 @@ export function subgroupPerformance(record: PacketRecord): Matter {
 export function shiftFound(record: PacketRecord): Matter {
   const judgements = subjectJudgements(record);
   if (judgements.length === 0) return open('No judgement of this release is on record.', 'the hospital');
-  const rows = judgements.flatMap(({ site, evidence }) =>
+  const rows = judgements.flatMap(({ site, evidence, whole }) =>
     evidence.shift
       .filter(({ found }) => found)
       .slice(0, 60)
@@ -214,8 +221,8 @@ export function shiftFound(record: PacketRecord): Matter {
         row.column,
         row.against === 'consortium' ? 'the consortium' : 'own training rows',
         row.kind ?? '',
-        row.psi === null ? 'undefined' : row.psi.toFixed(2),
-        row.adjustedP === null ? 'undefined' : row.adjustedP < 0.0001 ? '< 0.0001' : row.adjustedP.toFixed(4),
+        row.psi === null ? missing(whole) : row.psi.toFixed(2),
+        row.adjustedP === null ? missing(whole) : row.adjustedP < 0.0001 ? '< 0.0001' : row.adjustedP.toFixed(4),
         row.explanation ?? '',
       ]),
   );

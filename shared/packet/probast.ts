@@ -80,7 +80,7 @@ export function probastSheet(record: PacketRecord): PacketDocument {
             answers('analysis'),
           ),
           entry(
-            'Applicability',
+            'Applicability of the development',
             'Whether participants, predictors and outcome match the intended use.',
             purpose(record),
             answers('applicability'),
@@ -131,7 +131,7 @@ export function probastSheet(record: PacketRecord): PacketDocument {
             answers('analysis'),
           ),
           entry(
-            'Applicability',
+            'Applicability of the evaluation',
             'Whether participants, predictors and outcome of the evaluation match the intended use.',
             purpose(record),
             answers('applicability'),

@@ -9,13 +9,14 @@ import { querySource, type RowSource, schemaDigest } from '../data/row-source.ts
 import { JudgingError } from '../judging/judging-error.ts';
 import {
   initMonitor,
+  type MonitorState,
   noteLevels,
   readMonitor,
   takeFailure,
   takeOutcomes,
   takePass,
 } from '../judging/monitor/monitor-state.ts';
-import type { PassFacts } from '../judging/monitor/pipe.ts';
+import type { Delivery, PassFacts } from '../judging/monitor/pipe.ts';
 import { type MonitorRecord, type OpenedRelease, type ScoreCounts, scoreRows } from '../judging/monitor/score-rows.ts';
 import { levelOf, type SignalReading } from '../judging/monitor/signal.ts';
 import { referenceScores, startMonitor } from '../judging/monitor/start-monitor.ts';
@@ -218,7 +219,9 @@ async function startWatching(
       rows.table,
       signal,
     );
-    parts.store.transaction(() => monitors.create({ baseline, state: initMonitor(contract, baseline) }));
+    parts.store.transaction(() =>
+      monitors.create({ baseline, state: initMonitor(contract, baseline, predictions.lastPrediction()) }),
+    );
     parts.log.info({ release: active.version, rows: baseline.rows, events: baseline.events }, 'a model is watched');
     return null;
   } catch (error) {
@@ -298,11 +301,18 @@ function watch(pass: ModelPass, plan: LoadedPlan, active: RegisteredRelease, fac
   }
   store.transaction(() => {
     const { baseline, state } = record() as MonitorRecord;
-    const passed = facts === null ? state : takePass(state, contract, baseline, facts);
+    const passed =
+      facts === null
+        ? state
+        : takePass(state, contract, baseline, facts, deliveryOf(pass, active.digest, outcomeOf, state));
     const readings = readMonitor(passed, baseline, predictions.days(active.digest), nowMs);
     monitors.save(active.digest, noteLevels(passed, readings, nowMs));
     act(pass, active.version, readings);
   });
+}
+
+function deliveryOf({ predictions }: ModelPass, digest: Digest, outcomeOf: string, { pipe }: MonitorState): Delivery {
+  return { ...predictions.scoredAfter(digest, pipe.sequence), newRows: predictions.counts(digest, outcomeOf).new };
 }
 
 function act({ monitors, nowMs, parts }: ModelPass, version: ReleaseVersion, readings: readonly SignalReading[]): void {

@@ -76,7 +76,14 @@ export interface PredictionStore {
   /** Highest sequence of an outcome; 0 without any. */
   lastOutcome(): number;
   counts(digest: Digest, outcomeOf: string): PredictionCounts;
-  /** New rows by day (UTC) of prediction and the mean delay until they were scored, days ascending; none without times. */
+  /** What this release scored after a sequence: rows, the mean time from prediction to scoring in days, and the last sequence. */
+  scoredAfter(
+    digest: Digest,
+    sequence: number,
+  ): { readonly rows: number; readonly meanDelayDays: number | null; readonly sequence: number };
+  /** Highest sequence of a prediction; 0 without any. */
+  lastPrediction(): number;
+  /** Rows by day (UTC) of prediction, days ascending; none without times. */
   days(digest: Digest): readonly DayCount[];
 }
 
@@ -213,6 +220,22 @@ export function createPredictionStore(store: AgentStore): PredictionStore {
         )
         .map(scoredOutcome),
     lastOutcome: () => store.get<{ last: number | null }>('select max(sequence) as last from outcomes')?.last ?? 0,
+    scoredAfter(digest, sequence) {
+      const row = store.get<{ rows: number; delayMs: number | null; last: number | null }>(
+        `select count(*) as rows, avg(scored_ms - time_ms) as "delayMs", max(sequence) as last
+         from predictions where digest = ? and sequence > ?`,
+        digest,
+        sequence,
+      );
+      const delayMs = row?.delayMs ?? null;
+      return {
+        rows: row?.rows ?? 0,
+        meanDelayDays: delayMs === null ? null : delayMs / 86_400_000,
+        sequence: row?.last ?? sequence,
+      };
+    },
+    lastPrediction: () =>
+      store.get<{ last: number | null }>('select max(sequence) as last from predictions')?.last ?? 0,
     counts(digest, outcomeOf) {
       const row = store.get<{
         scored: number;

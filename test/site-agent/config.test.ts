@@ -31,8 +31,10 @@ describe('site.yaml', () => {
     const config = await read(siteConfigTemplate);
     expect(config).toMatchObject({ engine: 'auto', approval: 'manual', minimumRows: 20, logLevel: 'info' });
     const { data: _, ...defaults } = await read(minimal);
-    const { data: __, ...written } = config;
+    const { data: __, scoring, ...written } = config;
     expect(written).toEqual(defaults);
+    // A site enrolled from now on watches its models; one from before goes on as it did.
+    expect(scoring).toEqual({ everyMinutes: 1440 });
   });
 
   it('the commented settings of the template are valid when uncommented', async () => {

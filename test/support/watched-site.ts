@@ -50,7 +50,7 @@ export function patientsOn(
     const event = random.uniform() < 1 / (1 + Math.exp(-odds));
     return {
       patient: `p${dayStartMs / dayMs}-${index}`,
-      admitted: new Date(dayStartMs + index * 60_000).toISOString().slice(0, 19).replace('T', ' '),
+      admitted: new Date(dayStartMs + 3_600_000 + index * 60_000).toISOString().slice(0, 19).replace('T', ' '),
       age,
       cholesterol: (options.cholesterol ?? ((value: number) => value))(level),
       sex: male ? 'male' : 'female',
@@ -59,10 +59,15 @@ export function patientsOn(
   });
 }
 
-/** A plan of three columns whose monitor is sized for a test: 2,000 patients in windows of 100. */
+/** A plan of three columns whose monitor is sized for a test: 1,000 patients in windows of 100, and a rate that few simulations bound. */
 export function watchedPlan(gate: Readonly<Record<string, unknown>> = {}): Plan {
   const plan = smallPlan();
-  const monitor = { lifetimePatients: 2000, windowPatients: 100, ...(gate.monitor as object | undefined) };
+  const monitor = {
+    falseAlarmRate: 0.2,
+    lifetimePatients: 1000,
+    windowPatients: 100,
+    ...(gate.monitor as object | undefined),
+  };
   return {
     ...plan,
     data: {
@@ -84,8 +89,8 @@ export interface WatchedSite {
   parts(): PassParts & { readonly tasks: TaskStore; readonly monitors: MonitorStore };
   /** Writes what the site's query reads. */
   write(rows?: readonly HeartRow[]): void;
-  /** Moves to the end of the next day, with its patients in the query. */
-  nextDay(count: number, options?: PatientOptions): Promise<HeartRow[]>;
+  /** Lets days pass, with their patients in the query, and stops at midnight. */
+  days(count: number, perDay: number, options?: PatientOptions): Promise<HeartRow[]>;
   /** Installs a release by log odds a year, for male sex, and in all. */
   install(version: string, perYear: number, male: number, constant: number): Promise<Digest>;
   decide(version: string, decision: 'accept' | 'hold', atMs?: number): void;
@@ -106,7 +111,8 @@ export function watchedSite(
   const signer = testSigner();
   const rows: HeartRow[] = [];
   for (let day = -60; day < 200; day++) {
-    rows.push(...patientsOn(cutoffDayMs + day * dayMs, options.perDay ?? 4, random));
+    // Not every day has as many.
+    rows.push(...patientsOn(cutoffDayMs + day * dayMs, (options.perDay ?? 4) + (day % 3) - 1, random));
   }
   const config = siteConfigSchema.parse({
     wardround: 'site/1',
@@ -143,12 +149,14 @@ export function watchedSite(
     write(written = rows) {
       writeFileSync(join(folder.path, 'data', 'patients.csv'), csvText(written));
     },
-    async nextDay(count, change) {
+    async days(count, perDay, change) {
       const startMs = Math.floor(clock.now() / dayMs) * dayMs;
-      const fresh = patientsOn(startMs, count, random, change);
+      const fresh = Array.from({ length: count }, (_, day) =>
+        patientsOn(startMs + day * dayMs, perDay, random, change),
+      ).flat();
       rows.push(...fresh);
       site.write();
-      await clock.advance(dayMs);
+      await clock.advance(count * dayMs);
       return fresh;
     },
     async install(version, perYear, male, constant) {

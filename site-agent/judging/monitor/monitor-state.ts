@@ -5,6 +5,7 @@ import type { SiteTable } from '../../data/site-table.ts';
 import type { Baseline } from './baseline.ts';
 import { initOutcomeSignals, type OutcomeSignals, readOutcomeSignals, stepOutcomeSignals } from './outcome-signals.ts';
 import {
+  type Delivery,
   failPipe,
   initPipeSignals,
   type PassFacts,
@@ -27,13 +28,14 @@ export interface MonitorState {
   readonly levels: Readonly<Partial<Record<MonitorSignal, { readonly level: SignalLevel; readonly sinceMs: number }>>>;
 }
 
-export function initMonitor(contract: DataContract, baseline: Baseline): MonitorState {
+/** @param sequence of the last prediction there is: later ones are deliveries to be watched */
+export function initMonitor(contract: DataContract, baseline: Baseline, sequence: number): MonitorState {
   return {
     wardround: 'monitor-state/1',
     outcomeSequence: 0,
     outcomes: initOutcomeSignals(baseline),
     rows: initRowSignals(contract, baseline),
-    pipe: initPipeSignals(),
+    pipe: initPipeSignals(sequence),
     levels: {},
   };
 }
@@ -71,8 +73,9 @@ export function takePass(
   contract: DataContract,
   baseline: Baseline,
   facts: PassFacts,
+  delivery: Delivery,
 ): MonitorState {
-  return { ...state, pipe: stepPipeSignals(state.pipe, contract, baseline, facts) };
+  return { ...state, pipe: stepPipeSignals(state.pipe, contract, baseline, facts, delivery) };
 }
 
 /** Takes the failure of a pass. */

@@ -20,17 +20,27 @@ export interface PassFacts {
   readonly nowMs: number;
   /** Digest of query and declared units; null for a file. */
   readonly schema: Digest | null;
-  readonly newRows: number;
-  /** Mean time from prediction to scoring of the new rows, in days; null without any, or without times. */
-  readonly meanDelayDays: number | null;
   /** By column: numbers outside the plan's range in rows later than the reference. */
   readonly outOfRange: ReadonlyMap<string, ArrayLike<number>>;
   /** By column: rows later than the reference that were left out for a level the plan does not know. */
   readonly unknownLevels: ReadonlyMap<string, number>;
 }
 
+/** Rows that were scored since the monitor last looked. */
+export interface Delivery {
+  readonly rows: number;
+  /** Mean time from prediction to scoring, in days; null without rows, or without times. */
+  readonly meanDelayDays: number | null;
+  /** Sequence of the last of them. */
+  readonly sequence: number;
+  /** New rows in all, since watching began. */
+  readonly newRows: number;
+}
+
 /** State of the pipe; numbers and parts only. */
 export interface PipeSignals {
+  /** Sequence of the last prediction that was looked at. */
+  readonly sequence: number;
   /** Mean delay of each pass that brought rows: the first seven are what later ones are compared with. */
   readonly learned: readonly number[];
   readonly recent: readonly number[];
@@ -42,8 +52,8 @@ export interface PipeSignals {
   readonly units: readonly SignalPart[];
 }
 
-export function initPipeSignals(): PipeSignals {
-  return { learned: [], recent: [], schemaChanged: false, failure: null, unknownLevels: [], units: [] };
+export function initPipeSignals(sequence: number): PipeSignals {
+  return { sequence, learned: [], recent: [], schemaChanged: false, failure: null, unknownLevels: [], units: [] };
 }
 
 export function stepPipeSignals(
@@ -51,8 +61,9 @@ export function stepPipeSignals(
   contract: DataContract,
   baseline: Baseline,
   facts: PassFacts,
+  delivery: Delivery,
 ): PipeSignals {
-  const delay = facts.meanDelayDays;
+  const delay = delivery.meanDelayDays;
   const learns = state.learned.length < week;
   const units = contract.columns.flatMap((planned, index) => {
     const values = Array.from(facts.outOfRange.get(planned.name) ?? []).filter((value) => Number.isFinite(value));
@@ -75,6 +86,7 @@ export function stepPipeSignals(
     return part === null ? [] : [part];
   });
   return {
+    sequence: Math.max(state.sequence, delivery.sequence),
     learned: delay !== null && learns ? [...state.learned, delay] : state.learned,
     recent: delay === null || learns ? state.recent : [...state.recent, delay].slice(-week),
     schemaChanged: facts.schema === null ? state.schemaChanged : facts.schema !== baseline.schema,
@@ -82,7 +94,7 @@ export function stepPipeSignals(
     unknownLevels: [...facts.unknownLevels]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, rows]) =>
-        upperPart(`${name}: unknown levels`, rows / (rows + facts.newRows), {
+        upperPart(`${name}: unknown levels`, rows / (rows + delivery.newRows), {
           warn: baseline.maximumUnseenShare,
           alarm: null,
         }),
@@ -155,8 +167,9 @@ export function readPipeSignals(
   }
   const from = baseline.days.last + 1;
   const usualDelay = state.learned.length === 0 ? 0 : Math.max(...state.learned);
-  // The last day that is over, and whose rows would have come.
-  const until = Math.floor((nowMs - usualDelay * dayMs) / dayMs) - 1;
+  // The last day that is over, and whose rows would have come; later rows show that they would.
+  const latest = days.at(-1)?.day ?? 0;
+  const until = Math.max(latest - 1, Math.floor((nowMs - usualDelay * dayMs) / dayMs) - 1);
   const rowsOf = new Map(days.map(({ day, rows }) => [day, rows]));
   const whole = Array.from({ length: Math.max(0, until - from + 1) }, (_, place) => from + place);
   const lastWeek = whole.slice(-week).map((day) => rowsOf.get(day) ?? 0);

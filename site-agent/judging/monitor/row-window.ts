@@ -18,6 +18,8 @@ import { type SignalPart, type SignalReading, worse } from './signal.ts';
 /** Counts of one column among the rows of a window that is still open. */
 interface ColumnCounts {
   readonly counts: readonly number[];
+  /** Known values beyond the reference's least and largest. */
+  readonly outside: number;
   /** The same of known values put through each reading of another unit; empty for levels. */
   readonly converted: readonly (readonly number[])[];
 }
@@ -55,6 +57,7 @@ function emptyWindow(contract: DataContract, baseline: Baseline): RowWindow {
       const zeros = new Array<number>(counts.length).fill(0);
       return {
         counts: zeros,
+        outside: 0,
         converted: column?.kind === 'continuous' ? readings(column).map(() => zeros) : [],
       };
     }),
@@ -72,6 +75,7 @@ class Filling {
   readonly #baseline: Baseline;
   readonly #readings: readonly (readonly Reading[])[];
   readonly #counts: number[][];
+  readonly #outside: number[];
   readonly #converted: number[][][];
   readonly #probabilities: number[];
 
@@ -80,6 +84,7 @@ class Filling {
     this.#baseline = baseline;
     this.#readings = contract.columns.map((column) => (column.kind === 'continuous' ? readings(column) : []));
     this.#counts = from.columns.map(({ counts }) => [...counts]);
+    this.#outside = from.columns.map(({ outside }) => outside);
     this.#converted = from.columns.map(({ converted }) => converted.map((cells) => [...cells]));
     this.#probabilities = [...from.probabilities];
   }
@@ -93,6 +98,10 @@ class Filling {
       const counts = this.#counts[index] as number[];
       counts[cell] = (counts[cell] as number) + 1;
       if (Number.isNaN(value)) continue;
+      const { spread } = column;
+      if (spread !== null && (value < spread.least || value > spread.largest)) {
+        this.#outside[index] = (this.#outside[index] as number) + 1;
+      }
       for (const [place, { factor, offset }] of (this.#readings[index] as readonly Reading[]).entries()) {
         const cells = this.#converted[index]?.[place] as number[];
         const bin = binIndex(value * factor + offset, column.edges);
@@ -104,7 +113,11 @@ class Filling {
   finish(): RowWindow {
     return {
       rows: this.rows,
-      columns: this.#counts.map((counts, index) => ({ counts, converted: this.#converted[index] as number[][] })),
+      columns: this.#counts.map((counts, index) => ({
+        counts,
+        outside: this.#outside[index] as number,
+        converted: this.#converted[index] as number[][],
+      })),
       probabilities: this.#probabilities,
     };
   }
@@ -267,12 +280,16 @@ function effectOf(column: BaselineColumn, before: readonly number[], now: readon
   return binnedWasserstein(column.edges, before, now, { referenceSd: sd, range: [least, largest] }).scaled;
 }
 
-/** Whether the shift leaves what the reference knew: a level it never had, in more rows than the policy lets pass, in a column that shifted. */
+/**
+ * Whether the shift leaves what the reference knew: levels or values beyond any it had, in more rows than the policy lets pass, in a column
+ * that shifted.
+ */
 function outsideSupport(baseline: Baseline, window: RowWindow, inputs: readonly SignalPart[]): boolean {
   return baseline.columns.some((column, index) => {
     const shifted = inputs.some(({ name, level }) => name === column.name && level !== 'quiet');
-    const current = (window.columns[index] as ColumnCounts).counts;
-    const unknown = current.reduce((rows, count, cell) => rows + (column.counts[cell] === 0 ? count : 0), 0);
+    const { counts, outside } = window.columns[index] as ColumnCounts;
+    const levels = counts.reduce((rows, count, cell) => rows + (column.counts[cell] === 0 ? count : 0), 0);
+    const unknown = Math.max(outside, levels);
     return shifted && unknown > baseline.maximumUnseenShare * window.rows;
   });
 }

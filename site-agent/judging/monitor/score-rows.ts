@@ -125,9 +125,6 @@ interface Tally {
   readonly scored: Map<string, number>;
   readonly before: Map<string, number>;
   outcomes: OutcomeCounts;
-  newRows: number;
-  delayMs: number;
-  delayed: number;
 }
 
 /**
@@ -146,9 +143,6 @@ export async function scoreRows(
     scored: new Map(),
     before: new Map(),
     outcomes: noOutcomes,
-    newRows: 0,
-    delayMs: 0,
-    delayed: 0,
   };
   const passed = await source.read(
     needs.contract,
@@ -166,18 +160,16 @@ export async function scoreRows(
     })),
     outcomes: tally.outcomes,
   };
-  return { counts, facts: factsOf(needs, source, passed, tally) };
+  return { counts, facts: factsOf(needs, source, passed) };
 }
 
-function factsOf(needs: ScoreNeeds, source: RowSource, passed: PassedRows, tally: Tally): PassFacts {
+function factsOf(needs: ScoreNeeds, source: RowSource, passed: PassedRows): PassFacts {
   const last = needs.monitor?.load().baseline.days?.last ?? null;
   const later = (times: Float64Array): ((_: unknown, index: number) => boolean) =>
     last === null || source.schema === null ? () => true : (_, index) => dayOf(times[index] as number) > last;
   return {
     nowMs: needs.nowMs,
     schema: source.schema,
-    newRows: tally.newRows,
-    meanDelayDays: tally.delayed === 0 ? null : tally.delayMs / tally.delayed / dayMs,
     outOfRange: new Map([...passed.outOfRange].map(([name, { values, times }]) => [name, values.filter(later(times))])),
     unknownLevels: new Map([...passed.unknownLevels].map(([name, times]) => [name, times.filter(later(times)).length])),
   };
@@ -215,9 +207,6 @@ async function takePart(
     tally.before.set(release.version, (tally.before.get(release.version) ?? 0) + rows.length - fresh.length);
   }
   tally.outcomes = addCounts(tally.outcomes, part.outcomes);
-  tally.newRows += part.newRows;
-  tally.delayMs += part.delayMs;
-  tally.delayed += part.delayed;
 }
 
 function addCounts(a: OutcomeCounts, b: OutcomeCounts): OutcomeCounts {
@@ -241,7 +230,7 @@ function enterPart(
   }[],
 ) {
   const { contract, monitor, nowMs, predictions } = needs;
-  const result = { entered: [] as number[], outcomes: noOutcomes, newRows: 0, delayMs: 0, delayed: 0 };
+  const result = { entered: [] as number[], outcomes: noOutcomes };
   for (const { release, rows: fresh, probabilities } of scored) {
     let entered = 0;
     const taken: number[] = [];
@@ -254,13 +243,7 @@ function enterPart(
       const prediction = { patient, timeMs, probability, role, subgroups: subgroupsOf(table, contract, row) } as const;
       if (!predictions.add(release, prediction, nowMs)) continue;
       entered++;
-      if (!release.shown) continue;
-      result.newRows++;
-      if (timeMs !== null) {
-        result.delayMs += nowMs - timeMs;
-        result.delayed++;
-      }
-      if (role === 'new') {
+      if (release.shown && role === 'new') {
         taken.push(row);
         takenProbabilities.push(probability);
       }

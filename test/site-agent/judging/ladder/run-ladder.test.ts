@@ -6,11 +6,14 @@ import { permutation, randomStream } from '../../../../shared/runtime/random.ts'
 import { applyRecalibration } from '../../../../shared/statistics/recalibration.ts';
 import type { Recalibration } from '../../../../shared/statistics/recalibration-kinds.ts';
 import type { SiteTable } from '../../../../site-agent/data/site-table.ts';
+import { selectRows } from '../../../../site-agent/judging/judged-rows.ts';
 import { ladderStepPasses } from '../../../../site-agent/judging/ladder/ladder-step-passes.ts';
 import { type LadderResult, runLadder } from '../../../../site-agent/judging/ladder/run-ladder.ts';
+import { hashShare } from '../../../../site-agent/judging/ladder/split-judged.ts';
 import { scoreModel } from '../../../../site-agent/judging/ladder/trained-steps.ts';
 import { modelFile } from '../../../../site-agent/judging/release-package.ts';
-import { distorted, everyStep, ladderInput, ladderPolicy, releaseOf, right } from './ladder-support.ts';
+import { type LocalVariant, updateOf } from '../../../../site-agent/models/local-variant.ts';
+import { distorted, everyStep, ladderInput, ladderPolicy, nowMs, plan, releaseOf, right } from './ladder-support.ts';
 
 const never = new AbortController().signal;
 const climb = async (table: SiteTable, change: Parameters<typeof ladderInput>[1] = {}): Promise<LadderResult> =>
@@ -145,6 +148,29 @@ describe('the adaptation ladder', () => {
       expect(card.policy).toBe(canonicalDigest(input.policy));
       expect(card.updatedUntil).toBe(evidence.judgedFrom);
       expect(evidence.variant).toEqual({ version: 'heart-disease/2+1', digest: variant?.digest });
+    }
+  });
+
+  it('without times divides by patient, and those who fitted the update judge no more', async () => {
+    const holdout = lowered.labels.map((_, row) => (row < 600 ? 0 : 1));
+    const table: SiteTable = { ...lowered, holdout: Uint8Array.from(holdout) };
+    const contract = { ...plan.data, time: null, trainingCutoff: null };
+    const first = selectRows(table, contract, { cutoffs: [null], nowMs });
+    const input = { ...(await ladderInput(table)), ...first, policy: ladderPolicy() };
+    const { evidence, variant } = await runLadder(input, never);
+    expect(first.kind).toBe('retrospective');
+    expect(evidence).toMatchObject({ chosen: 'intercept', judgedFrom: null });
+    expect(variant).toMatchObject({ updatedUntil: null, updateShare: 0.5 });
+    const own = updateOf(variant as LocalVariant);
+    expect(own).toEqual({ updateShare: 0.5 });
+    const next = selectRows(table, contract, { cutoffs: [null], nowMs, ...own });
+    expect(next.judged.length).toBe(evidence.rows);
+    expect(next.excluded.trained_patient).toBe(evidence.updateRows);
+    const judges = new Set(Array.from(next.judged, (row) => table.patientKeys[row]));
+    expect(judges.size).toBe(evidence.rows);
+    for (const row of first.judged) {
+      const key = table.patientKeys[row] as string;
+      expect(judges.has(key)).toBe(hashShare(key) >= 0.5);
     }
   });
 

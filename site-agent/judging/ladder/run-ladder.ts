@@ -24,6 +24,7 @@ import { encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import type { SiteTable } from '../../data/site-table.ts';
 import { buildVariant, type LocalVariant } from '../../models/local-variant.ts';
 import type { Trainer } from '../../training/trainer.ts';
+import { TrainingError } from '../../training/training-error.ts';
 import { modelFile, planFile, preprocessingFile, type ReleasePackage } from '../release-package.ts';
 import { consortiumCaseMix } from './case-mix.ts';
 import { forgetting, nothingForgotten } from './forgetting.ts';
@@ -141,9 +142,9 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
   }
   let reference: Float64Array | null = null;
   const { preprocessing } = input;
-  const trainer = preprocessing === null ? null : await input.means.openTrainer();
+  const trainer = preprocessing === null ? 'no_reference' : await openEngine(input.means);
   try {
-    if (trainer !== null && preprocessing !== null) {
+    if (typeof trainer !== 'string' && preprocessing !== null) {
       const ground: TrainingGround = { plan, preprocessing, table, trainer, seed, signal };
       for (const step of ['last_layer', 'full'] as const) {
         fitted.set(step, await trained(step, input, ground, updateRows, laterRows));
@@ -151,10 +152,11 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
       const own = await localReference(ground, Uint32Array.from([...input.training, ...updateRows]));
       if (!('reason' in own) && laterRows.length > 0) reference = await scoreModel(own, table, laterRows, signal);
     } else {
-      for (const step of ['last_layer', 'full'] as const) fitted.set(step, { kind: 'none', reason: 'no_reference' });
+      const reason = typeof trainer === 'string' ? trainer : 'no_reference';
+      for (const step of ['last_layer', 'full'] as const) fitted.set(step, { kind: 'none', reason });
     }
   } finally {
-    await trainer?.dispose();
+    if (typeof trainer !== 'string') await trainer.dispose();
   }
 
   const test = closedTest(updateScores, updateLabels, policy.update.alpha);
@@ -198,6 +200,16 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
   }
   const { version, digest } = built;
   return { evidence: { ...evidence, variant: { version, digest } }, variant: built };
+}
+
+/** A machine without an engine can still recalibrate: why it cannot train is said at the steps that would. */
+async function openEngine(means: LadderMeans): Promise<Trainer | string> {
+  try {
+    return await means.openTrainer();
+  } catch (error) {
+    if (error instanceof TrainingError) return error.code;
+    throw error;
+  }
 }
 
 async function trained(

@@ -13,6 +13,7 @@ import { hashShare } from '../../../../site-agent/judging/ladder/split-judged.ts
 import { scoreModel } from '../../../../site-agent/judging/ladder/trained-steps.ts';
 import { modelFile } from '../../../../site-agent/judging/release-package.ts';
 import { type LocalVariant, updateOf } from '../../../../site-agent/models/local-variant.ts';
+import { TrainingError } from '../../../../site-agent/training/training-error.ts';
 import { distorted, everyStep, ladderInput, ladderPolicy, nowMs, plan, releaseOf, right } from './ladder-support.ts';
 
 const never = new AbortController().signal;
@@ -115,6 +116,19 @@ describe('the adaptation ladder', () => {
       expect(evidence).toMatchObject({ chosen: null, variant: null });
       expect(evidence.updateRows + evidence.rows).toBe(judged);
     }
+  });
+
+  it('recalibrates where no engine works, and without a reference of the consortium', async () => {
+    const input = await ladderInput(lowered);
+    const openTrainer = () => Promise.reject(new TrainingError('engine_missing'));
+    const { evidence } = await runLadder({ ...input, means: { ...input.means, openTrainer } }, never);
+    expect(evidence.chosen).toBe('intercept');
+    expect(stepOf(evidence, 'full').reason).toBe('engine_missing');
+    expect(stepOf(evidence, 'intercept').gapClosed.reason).toBe('no_reference_model');
+    const without = await runLadder({ ...input, preprocessing: null }, never);
+    expect(without.evidence.chosen).toBe('intercept');
+    expect(stepOf(without.evidence, 'full').reason).toBe('no_reference');
+    expect(stepOf(without.evidence, 'isotonic').forgetting.reason).toBe('no_reference');
   });
 
   it('compares with the model in use on the later rows', async () => {

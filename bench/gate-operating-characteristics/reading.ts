@@ -23,7 +23,13 @@ const risk = (x: readonly number[], weights: readonly number[], base: number): n
   logistic(base + weights.reduce((sum, weight, column) => sum + weight * (x[column] as number), 0));
 
 /** A side whose outcomes follow from its findings; `probability` is always that of the source's model. */
-function forward(stream: RandomStream, shift: number, weights: readonly number[], base: number, keep?: number): ShiftSide {
+function forward(
+  stream: RandomStream,
+  shift: number,
+  weights: readonly number[],
+  base: number,
+  keep?: number,
+): ShiftSide {
   const values = new Float64Array(patients * columns);
   const labels = new Uint8Array(patients);
   const probabilities = new Float64Array(patients);
@@ -36,7 +42,8 @@ function forward(stream: RandomStream, shift: number, weights: readonly number[]
     labels[row] = label;
     // The model is a little off, as a model is: fewer findings, and slightly too sure.
     probabilities[row] = logistic(
-      0.1 + 1.15 * (intercept + coefficients.slice(0, 4).reduce((sum, weight, c) => sum + weight * (x[c] as number), 0)),
+      0.1 +
+        1.15 * (intercept + coefficients.slice(0, 4).reduce((sum, weight, c) => sum + weight * (x[c] as number), 0)),
     );
     row++;
   }

@@ -80,14 +80,14 @@ const sentences: Readonly<Record<ShiftName, string>> = {
  * Names the shift between a source and a target from three tests: of P(X), P(Y | X) and P(X | Y).
  *
  * P(X) and P(X | Y) are score tests of the domain on the standardised features (and their squares, and logit p), the latter within each
- * outcome: see `stratifiedScoreTest`. P(Y | X) takes a logistic regression of the outcome on logit p and the features, the same on both
- * sides, and asks whether the domain adds an intercept, a slope of logit p (2 degrees) or slopes of the features (one each): the score test
+ * outcome: see `stratifiedScoreTest`. P(Y | X) takes a logistic regression of the outcome on logit p, the features and their squares, the same
+ * on both sides, and asks whether the domain adds an intercept, a slope of logit p (2 degrees) or slopes of the features (one each): the score test
  * of each group, the smaller p doubled. Without features it is the likelihood-ratio test of y ~ logit p + domain + domain·logit p.
  *
  * Reading (A. Storkey 2009, in Dataset Shift in Machine Learning, chapter 1; J. Moreno-Torres et al. 2012, Pattern Recognition 45:521):
  * nothing rejected, `none`; P(X) but not P(Y | X), `covariate`; P(Y | X) but not P(X), `concept`; P(X | Y) alone holding, `label`; all three
  * rejected, `mixed`. Where two readings stand, the one whose own hypothesis has the larger p. "Not rejected" is no proof: with few rows
- * little is. With many rows trifles are named; the prevalence's difference and the recalibration say how large they are.
+ * little is. An effect that is neither straight nor a parabola on the log odds can look like a changed P(Y | X) when the patients move along it. With many rows trifles are named; the prevalence's difference and the recalibration say how large they are.
  *
  * Undefined: `no_rows`, `single_class`, or a test's own reason. @throws StatisticsError for unusable input.
  */
@@ -136,7 +136,8 @@ export function readShift(source: ShiftSide, target: ShiftSide, options: ReadShi
   const featuresGivenOutcome = stratifiedScoreTest(design, domain, labels, 2);
   const recalibration = recalibrationTest(logits, labels, domain);
   const linear = a.features === null ? null : encodeDesign(withScore(a, 0), withScore(b, n), false).matrix;
-  const outcomeGivenFeatures = linear === null ? recalibration.test : outcomeTest(linear, labels, domain, logits);
+  const outcomeGivenFeatures =
+    linear === null ? recalibration.test : outcomeTest(design, linear, labels, domain, logits);
 
   const [x, yx, xy] = holm([features.p, outcomeGivenFeatures.p, featuresGivenOutcome.p]);
   const missing = [features, outcomeGivenFeatures, featuresGivenOutcome].find(({ p }) => p === null);
@@ -293,10 +294,12 @@ const nullRidge = 1e-5;
 
 /**
  * Score test, in a logistic regression of the outcome on an intercept and the design, of domain and domain·logit p (2 degrees), and of
- * domain·each column; the smaller p doubled. The null fit is the same on both sides.
+ * domain·each linear column; the smaller p doubled. The null fit is the same on both sides; squares in the design let a curved effect be
+ * curved, so that a shift of the patients along the curve is not taken for one of the outcome.
  */
 function outcomeTest(
-  design: { readonly rows: number; readonly columns: number; readonly values: Float64Array },
+  design: Matrix,
+  linear: Matrix,
   labels: Float64Array,
   domain: Float64Array,
   logits: Float64Array,
@@ -320,9 +323,9 @@ function outcomeTest(
     into[0] = domain[row] as number;
     into[1] = (domain[row] as number) * ((logits[row] as number) - meanLogit);
   });
-  const single = addedScoreTest(design, residuals, weights, columns, (row, into) => {
-    for (let column = 0; column < columns; column++) {
-      into[column] = (domain[row] as number) * (values[row * columns + column] as number);
+  const single = addedScoreTest(design, residuals, weights, linear.columns, (row, into) => {
+    for (let column = 0; column < linear.columns; column++) {
+      into[column] = (domain[row] as number) * (linear.values[row * linear.columns + column] as number);
     }
   });
   const chosen = (single.p ?? 1) < (overall.p ?? 1) ? single : overall;
@@ -331,7 +334,7 @@ function outcomeTest(
 
 /** Score test of columns added to a fitted logistic regression: U'(V_aa - V_ab V_bb⁻¹ V_ba)⁻U with b the intercept and the design. */
 function addedScoreTest(
-  design: { readonly rows: number; readonly columns: number; readonly values: Float64Array },
+  design: Matrix,
   residuals: Float64Array,
   weights: Float64Array,
   added: number,

@@ -31,7 +31,7 @@ interface OutputMeans {
 
 /** A pivot below this share of the largest entry: the classes' outputs are alike to rounding. */
 const smallestPivot = 1e-9;
-/** Standard errors by which two classes' mean outputs must differ: closer, no figure is identified. */
+/** Standard errors by which two classes' mean outputs must differ, and by which a share may lie outside 0 to 1. */
 const fewestStandardErrors = 1.96;
 
 /**
@@ -40,7 +40,8 @@ const fewestStandardErrors = 1.96;
  * multinomial errors of both sides.
  *
  * `not_identifiable` when the matrix is singular, as it is where a class is never predicted, or where two classes are predicted alike
- * within the sampling error; no pseudo-inverse is taken.
+ * within the sampling error; no pseudo-inverse is taken. `not_label_shift` when a share lies outside 0 to 1 by more than its error allows: no
+ * mixture of the source's classes looks like the target, so that something else has changed.
  *
  * @param confusion at the source: rows by predicted class, then by true class [predicted][true].
  * @param predicted rows of the target by predicted class.
@@ -164,17 +165,23 @@ function solvePriors(
       ),
     ),
   );
-  const priors = raw.map((_, k): Estimate => {
+  const errors = raw.map((_, k): number => {
     const row = inverse[k] as readonly number[];
     let variance = 0;
     for (let i = 0; i < width; i++) {
       for (let j = 0; j < width; j++) variance += (row[i] as number) * (middle[i]?.[j] as number) * (row[j] as number);
     }
+    return Math.sqrt(Math.max(0, variance));
+  });
+  if (raw.some((share, k) => Math.max(-share, share - 1) > fewestStandardErrors * (errors[k] as number))) {
+    return { raw, priors: null, weights: null, reason: 'not_label_shift' };
+  }
+  const priors = raw.map((_, k): Estimate => {
     const value = shares[k] as number;
-    if (!Number.isFinite(variance)) {
+    if (!Number.isFinite(errors[k])) {
       return { value, low: null, high: null, standardError: null, reason: 'too_few_for_interval' };
     }
-    const interval = waldEstimate(raw[k] as number, Math.sqrt(Math.max(0, variance)));
+    const interval = waldEstimate(raw[k] as number, errors[k] as number);
     const inside = (bound: number): number => Math.min(1, Math.max(0, bound));
     return {
       value,

@@ -33,8 +33,14 @@ interface Reference {
 const { hard, soft, em } = readReference<Reference>('label-shift.json');
 
 describe('BBSE against numpy', () => {
-  it.each(hard)('hard: $name', ({ confusion, predicted, prior, spread }) => {
+  it.each(hard)('hard: $name', ({ name, confusion, predicted, prior, spread }) => {
     const found = bbseFromCounts(confusion, predicted);
+    if (name.endsWith('outside 0 to 1')) {
+      // Six standard errors above 1: no mixture of the two classes gives so many positives.
+      expect(found).toMatchObject({ priors: null, weights: null, reason: 'not_label_shift' });
+      expect(found.raw?.[1]).toBeCloseTo(prior[1] as number, 10);
+      return;
+    }
     expect(found.reason).toBeNull();
     for (const [index, value] of prior.entries()) {
       expect(found.raw?.[index]).toBeCloseTo(value, 10);
@@ -107,6 +113,20 @@ describe('BBSE against numpy', () => {
     ).toBeNull();
     expect(bbseSoft({ probabilities: [0.3, 0.3, 0.3, 0.3], labels: [0, 1, 0, 1] }, [0.3])).toEqual(nothing);
     expect(bbseHard(soft, soft.target, 1.1)).toEqual(nothing);
+  });
+
+  it('moves a share that lies outside by chance to the border', () => {
+    // 81 of 100 predicted positive where 80% of events are: a share of 1.013 with an error of .07.
+    const found = bbseFromCounts(
+      [
+        [70, 20],
+        [10, 80],
+      ],
+      [19, 81],
+    );
+    expect(found.raw?.[1]).toBeGreaterThan(1);
+    expect(found.priors?.[1]).toMatchObject({ value: 1, high: 1 });
+    expect(found.priors?.[1]?.low).toBeLessThan(0.95);
   });
 
   it('is undefined without rows or with one class, and refuses what is no table', () => {

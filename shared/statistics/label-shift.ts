@@ -6,12 +6,7 @@ import { kolmogorovSmirnov } from './kolmogorov.ts';
 import { assertMatrix, type Matrix } from './matrix.ts';
 import { StatisticsError } from './statistics-error.ts';
 
-export type LabelShiftReason =
-  | 'no_rows'
-  | 'single_class'
-  | 'not_identifiable'
-  | 'not_converged'
-  | 'too_few_for_interval';
+export type LabelShiftReason = 'no_rows' | 'single_class' | 'not_identifiable' | 'not_label_shift';
 
 export interface ClassPriors {
   /** Share of each class at the target, as solved: may lie outside 0 to 1. Null with a reason when undefined. */

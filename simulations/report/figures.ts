@@ -1,7 +1,7 @@
 import type { Estimate } from '../../shared/plan/judgement.ts';
 
-/** Figure with fixed decimals; an en dash where it is unknown. */
-export function figure(value: number | null, decimals = 3): string {
+/** Figure with fixed decimals for a terminal, in ASCII signs; an en dash where it is unknown. */
+function figure(value: number | null, decimals = 3): string {
   return value === null ? '–' : value.toFixed(decimals);
 }
 
@@ -12,13 +12,6 @@ export function estimateText(estimate: Estimate): string {
   return estimate.low === null || estimate.high === null
     ? `${text} (no interval)`
     : `${text} (${figure(estimate.low)} to ${figure(estimate.high)})`;
-}
-
-/** p to two digits, `< 0.0001` below that. */
-export function pText(p: number | null): string {
-  if (p === null) return '–';
-  if (p < 0.0001) return '< 0.0001';
-  return p < 0.01 ? p.toFixed(4) : p.toFixed(2);
 }
 
 /** `812 B`, `1.4 KiB`, `3.0 MiB`. */

@@ -1,11 +1,12 @@
 import type { ColumnShift, DecisionKind, Reason } from '../../shared/plan/judgement.ts';
+import { estimateText, figure, pText } from '../../shared/report/figures.ts';
+import { type Html, html } from '../../shared/report/html.ts';
+import { page } from '../../shared/report/page.ts';
 import type { ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
 import { baselinesSection } from './baselines-section.ts';
-import { bytesText, durationText, estimateText, figure, pText } from './figures.ts';
-import { type Html, html, trusted } from './html.ts';
+import { bytesText, durationText } from './figures.ts';
 import type { Outcome, RunOutcome } from './outcome.ts';
-import { forestPlot, linePlot } from './plots.ts';
-import { style } from './style.ts';
+import { lossPlot, sitesForest } from './plots.ts';
 import { trainingRounds } from './summary.ts';
 
 const words: Readonly<Record<DecisionKind, string>> = { accept: 'accept', hold: 'hold', reject: 'reject' };
@@ -53,7 +54,7 @@ function roundRow(round: RoundView): Html {
 function roundsSection(run: RunOutcome): Html {
   const rounds = trainingRounds(run);
   const bytes = (key: 'bytesUp' | 'bytesDown') => rounds.reduce((sum, round) => sum + round[key], 0);
-  const plot = linePlot(`Loss by round of ${run.view.run}`, 'mean loss', [
+  const plot = lossPlot(`Loss by round of ${run.view.run}`, [
     { name: 'end of round', values: rounds.map((round) => round.metrics.lossLast ?? null) },
     { name: 'start of round', values: rounds.map((round) => round.metrics.lossFirst ?? null) },
   ]);
@@ -139,8 +140,8 @@ function explanations(decisions: readonly ReleaseDecision[]): Html {
 function releaseSection(run: RunOutcome, release: ReleaseView): Html {
   const decisions = bySite(release.decisions);
   const { gate } = run.plan;
-  const forest = forestPlot(
-    `AUROC of ${release.version} by site`,
+  const forest = sitesForest(
+    `AUROC of ${release.version} with 95% interval (DeLong). Filled: the new model. Open: the model the hospital uses now.`,
     decisions.map(({ site, judgement: { evidence } }) => ({
       name: site,
       estimates: [
@@ -148,23 +149,23 @@ function releaseSection(run: RunOutcome, release: ReleaseView): Html {
         { kind: 'current', estimate: evidence.auroc.current },
       ],
     })),
-    { value: gate.auroc.floor, name: `floor ${gate.auroc.floor}` },
+    { value: gate.auroc.floor, name: 'floor' },
   );
   const compared = decisions.filter(({ judgement }) => judgement.evidence.auroc.difference.value !== null);
   const differences =
     compared.length === 0
       ? html``
-      : html`<figure>${forestPlot(
-          `Difference in AUROC, ${release.version} less the model in use`,
+      : sitesForest(
+          `Difference in AUROC, ${release.version} less the model in use, on the same patients (DeLong, paired). Wholly left of the margin: harm is shown. Wholly right of it: a loss as large as the margin is ruled out; the gate asks this of its one-sided bound.`,
           compared.map(({ site, judgement }) => ({
             name: site,
             estimates: [{ kind: 'difference', estimate: judgement.evidence.auroc.difference }],
           })),
-          { value: -gate.auroc.margin, name: `margin −${gate.auroc.margin}` },
-        )}<figcaption>New less current on the same patients (DeLong, paired). Wholly left of the margin: harm is shown. Wholly right of it: a loss as large as the margin is ruled out; the gate asks this of the one-sided 95% bound.</figcaption></figure>`;
+          { value: -gate.auroc.margin, name: 'margin' },
+        );
   return html`<h3>Release ${release.version}</h3><p class="faint">digest <code>${release.digest}</code></p>
 <div class="cards">${decisions.map(decisionCard)}</div>
-<div class="plots"><figure>${forest}<figcaption>AUROC with 95% interval (DeLong). Filled: the new model. Open: the model the hospital uses now.</figcaption></figure>${differences}</div>
+${forest}${differences}
 ${aurocTable(decisions)}
 <h3>How the judged patients differ</h3>
 <p class="faint">Population stability index, and p of the two-sample chi-square test corrected over the whole report (Benjamini-Hochberg). Framed: named as shifted.</p>
@@ -196,16 +197,12 @@ ${roundsSection(run)}${run.releases.map((release) => releaseSection(run, release
  * The report as one self-contained page: no script, nothing from the network, every text from a plan or a site escaped.
  */
 export function reportHtml(outcome: Outcome): string {
-  const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${outcome.title}</title><style>${trusted(style)}</style></head><body>
-<h1>${outcome.title}</h1><p>${outcome.description}</p>
+  return page({
+    title: outcome.title,
+    body: html`<main><h1>${outcome.title}</h1><p>${outcome.description}</p>
 ${outcome.remarks.length === 0 ? '' : html`<ul>${outcome.remarks.map((remark) => html`<li>${remark}</li>`)}</ul>`}
 ${overview(outcome)}
 ${outcome.runs.map(runSection)}
-<p class="faint">Made by Wardround. Figures only: no row of any patient is in this page.</p>
-</body></html>
-`;
-  return page.markup;
+<p class="faint">Made by Wardround. Figures only: no row of any patient is in this page.</p></main>`,
+  });
 }

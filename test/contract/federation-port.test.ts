@@ -7,7 +7,7 @@ import type { CoordinatorMessage, SiteMessage, UpdateHeader } from '../../shared
 import { memoryFederation } from '../../simulations/memory-transport.ts';
 import { openGrpcBench } from '../support/coordinator-over-grpc.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../support/fake-coordinator.ts';
-import { sampleJudgement, sampleSummary } from '../support/wire-samples.ts';
+import { sampleJudgement, sampleNotice, sampleSummary } from '../support/wire-samples.ts';
 
 /** For what happens in another turn of the loop; long, for a busy machine. */
 const soon = { timeout: 20_000, interval: 10 };
@@ -152,6 +152,15 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
     expect(opened.coordinator.submissions.at(-1)?.value).toEqual(summary);
     expect(await opened.port.submitJudgement('t-2' as TaskId, judgement)).toEqual({ outcome: 'accepted' });
     expect(opened.coordinator.submissions.at(-1)?.value).toEqual(judgement);
+  });
+
+  it('carries notices unchanged, a repeat harmlessly', async () => {
+    const notice = sampleNotice('berlin');
+    expect(await opened.port.submitNotice(notice)).toEqual({ outcome: 'accepted' });
+    expect(opened.coordinator.submissions.at(-1)).toEqual({ site: 'berlin', kind: 'notice', value: notice });
+    expect(await opened.port.submitNotice(notice)).toEqual({ outcome: 'duplicate' });
+    const byPeople = { ...notice, to: 'withdrawn', signals: [], inUse: null, byRoles: ['Medical director'] } as const;
+    expect(await opened.port.submitNotice(byPeople)).toEqual({ outcome: 'accepted' });
   });
 
   it('declines, reads a signature and renews a certificate', async () => {

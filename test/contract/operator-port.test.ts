@@ -7,7 +7,7 @@ import { memoryOperator } from '../../simulations/memory-transport.ts';
 import { openGrpcBench } from '../support/coordinator-over-grpc.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../support/fake-coordinator.ts';
 import { wireCodeOf } from '../support/wire-error-of.ts';
-import { sampleJudgement } from '../support/wire-samples.ts';
+import { sampleJudgement, sampleNotice } from '../support/wire-samples.ts';
 
 interface Opened {
   readonly coordinator: FakeCoordinator;
@@ -185,12 +185,17 @@ describe.each(Object.entries(transports))('OperatorPort %s', (_, open) => {
       createdMs: 5,
       files: [{ name: 'model.onnx', digest: digestOf(bytes), bytes: bytes.byteLength }],
       decisions: [{ site: 'berlin' as SiteName, decision: 'hold', receivedMs: 6, judgement }],
+      notices: [
+        { site: 'berlin' as SiteName, receivedMs: 7, notice: sampleNotice('berlin') },
+        { site: 'lyon' as SiteName, receivedMs: 8, notice: { ...sampleNotice('lyon'), from: null, to: 'active' } },
+      ],
       awaited: ['lyon'] as SiteName[],
     };
     const older: ReleaseView = {
       ...release,
       version: 'heart/1' as ReleaseVersion,
       decisions: [],
+      notices: [],
       awaited: [],
       files: [],
     };

@@ -8,11 +8,10 @@ import type { SiteRecord } from '../../coordinator/sites/site-book.ts';
 import { type ObjectStore, openObjectStore } from '../../coordinator/store/object-store.ts';
 import { openStore, type Store } from '../../coordinator/store/open-store.ts';
 import { modelTensors } from '../../shared/graph/families.ts';
-import type { Judgement } from '../../shared/plan/judgement.ts';
 import { parseCanonicalPlan } from '../../shared/plan/load-plan.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
-import { canonicalDigest } from '../../shared/runtime/canonical.ts';
+import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, RunId, SiteName } from '../../shared/runtime/ids.ts';
@@ -36,6 +35,7 @@ import type {
 import type { OperatorPort, RunView } from '../../shared/wire/operator-port.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import { createTestAuthority } from './authority.ts';
+import { emptySharedEvidence, sharedJudgement } from './shared-judgements.ts';
 
 /** Sites by name, kept in memory; does what the coordinator asks of a site book, without certificates. */
 export function memorySiteBook(names: readonly string[]) {
@@ -192,39 +192,25 @@ export function deltaFor(plan: Plan, site: string, base: string): Uint8Array {
   );
 }
 
-export function judgementFor(site: string, offer: JudgeOffer, decision: 'accept' | 'hold' | 'reject'): Judgement {
-  const unknown = { value: null, low: null, high: null, reason: 'no_rows' };
-  const evidence: Judgement['evidence'] = {
-    wardround: 'evidence/1',
-    site: site as SiteName,
-    plan: offer.plan,
-    release: { version: offer.release.version, digest: offer.release.digest },
-    current: null,
-    package: { valid: true, problems: [] },
-    kind: 'prospective',
-    judgedFrom: '2024-01-01T00:00:00Z',
-    task: 'binary',
-    rows: 0,
-    events: null,
-    nonEvents: null,
-    excluded: {},
-    auroc: { new: unknown, current: unknown, difference: unknown },
-    difference: { oneSidedLower: null, twoSidedUpper: null },
-    brier: { new: unknown, current: unknown },
-    calibration: { slope: unknown, intercept: unknown },
-    prevalence: { site: unknown, consortium: null, ownTraining: null },
-    shift: [],
-    resolvableMargin: null,
-  };
-  return {
-    decision: {
-      decision,
-      reasons: [{ code: decision === 'accept' ? 'passed.all' : 'evidence.no_rows', text: 'As the test asked.' }],
-      policy: digestOf('policy'),
-      evidence: canonicalDigest(evidence),
+export function judgementFor(
+  site: string,
+  offer: JudgeOffer,
+  decision: 'accept' | 'hold' | 'reject',
+  minimum = 5,
+): SharedJudgement {
+  return sharedJudgement(
+    emptySharedEvidence(site, {
+      plan: offer.plan,
+      release: { version: offer.release.version, digest: offer.release.digest },
+    }),
+    {
+      decision: {
+        decision,
+        reasons: [{ code: decision === 'accept' ? 'passed.all' : 'evidence.no_rows', text: 'As the test asked.' }],
+      },
+      cells: { minimum },
     },
-    evidence,
-  };
+  );
 }
 
 export async function* chunksOf(bytes: Uint8Array, size = 1024 * 1024): AsyncGenerator<Uint8Array, void, void> {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Audit, CoordinatorPorts, EnrolmentDesk, Membership } from '../../coordinator/service/ports.ts';
-import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { ModelNotice } from '../../shared/plan/notice.ts';
 import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
+import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
+import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import { createQueue, type Queue } from '../../shared/runtime/queue.ts';
@@ -151,7 +153,7 @@ export function createFakeCoordinator(issueChain: readonly string[] = ['chain'],
     const owner = fake.tasks.get(task);
     if (owner === undefined) return { outcome: 'refused', code: 'unknown_task', reason: `There is no task ${task}.` };
     if (owner !== site) return { outcome: 'refused', code: 'wrong_site', reason: `Task ${task} is not this site's.` };
-    const text = JSON.stringify(value);
+    const text = canonicalJson(value);
     if (seen.get(`${kind} ${task}`) === text) return { outcome: 'duplicate' };
     if (seen.has(`${kind} ${task}`)) return { outcome: 'refused', code: 'second_update', reason: 'Another was taken.' };
     seen.set(`${kind} ${task}`, text);
@@ -220,7 +222,16 @@ export function createFakeCoordinator(issueChain: readonly string[] = ['chain'],
     },
     submitSummary: async (task: TaskId, summary: SiteSummary) => submit(site, 'summary', task, summary),
     submitUpdate: async (update: UpdateHeader) => submit(site, 'update', update.task, update),
-    submitJudgement: async (task: TaskId, judgement: Judgement) => submit(site, 'judgement', task, judgement),
+    submitJudgement: async (task: TaskId, judgement: SharedJudgement) => submit(site, 'judgement', task, judgement),
+    async submitNotice(notice: ModelNotice) {
+      if (notice.site !== site)
+        return { outcome: 'refused', code: 'wrong_site', reason: "The notice is another site's." };
+      const text = JSON.stringify(notice);
+      if (seen.has(`notice ${text}`)) return { outcome: 'duplicate' };
+      seen.set(`notice ${text}`, text);
+      fake.submissions.push({ site, kind: 'notice', value: notice });
+      return { outcome: 'accepted' };
+    },
     async decline(task, reason, text) {
       if (fake.tasks.get(task) !== site) throw new WireError('not_found', `There is no task ${task}.`);
       fake.submissions.push({ site, kind: 'decline', value: { task, reason, text } });

@@ -18,9 +18,9 @@ import { createModelRegistry } from '../../site-agent/models/registry.ts';
 import { type ManualClock, manualClock } from './clock.ts';
 import { goodEvidence } from './evidence.ts';
 import { csvText, type HeartRow, temporaryDirectory } from './heart-site.ts';
+import { goodJudgement } from './judgements.ts';
 import { consortiumReference, logisticWeights, packageOf, smallPlan } from './judging.ts';
 import { testSigner } from './site-agent.ts';
-import { sampleJudgement } from './wire-samples.ts';
 
 export const dayMs = 86_400_000;
 /** From here rows judge; the release is accepted 200 days later, and watched from then on. */
@@ -185,7 +185,7 @@ export function watchedSite(
       const { registry } = site.parts();
       const found = registry.find(version as ReleaseVersion);
       if (found === null) throw new Error(`${version} is not installed`);
-      const sample = sampleJudgement('north');
+      const sample = goodJudgement();
       const evidence = goodEvidence({
         plan: loaded.digest,
         release: { version: found.version, digest: found.digest },

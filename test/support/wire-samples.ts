@@ -1,7 +1,10 @@
-import type { Estimate, Judgement } from '../../shared/plan/judgement.ts';
+import type { Estimate } from '../../shared/plan/judgement.ts';
+import type { ModelNotice } from '../../shared/plan/notice.ts';
 import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
+import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { ReleaseVersion, SiteName } from '../../shared/runtime/ids.ts';
+import { emptySharedEvidence, sharedJudgement } from './shared-judgements.ts';
 
 /** A summary with values that are awkward for a wire: withheld cells, tiny and large numbers. */
 export function sampleSummary(): SiteSummary {
@@ -14,7 +17,7 @@ export function sampleSummary(): SiteSummary {
       {
         name: 'age',
         sums: { count: 303, sum: 16_496.000000000004, sumOfSquares: 9.1e5 },
-        counts: [101, 102, 100, null],
+        counts: [101, 102, null, null],
       },
       { name: 'cp', sums: null, counts: [null, null, 144, 0] },
     ],
@@ -24,33 +27,15 @@ export function sampleSummary(): SiteSummary {
 const unknown: Estimate = { value: null, low: null, high: null, reason: 'no_current_model' };
 const known: Estimate = { value: 0.8123456789012345, low: 0.75, high: 0.87, standardError: 0.03 };
 
-export function sampleJudgement(site: string): Judgement {
-  return {
-    decision: {
-      decision: 'hold',
-      reasons: [
-        { code: 'evidence.too_few_events', text: '57 events, 100 are needed.' },
-        { code: 'noted.shift', text: 'chol has moved.', column: 'chol' },
-      ],
-      policy: digestOf('policy'),
-      evidence: digestOf('evidence'),
-    },
-    evidence: {
-      wardround: 'evidence/1',
-      site: site as SiteName,
-      plan: digestOf('plan'),
-      release: { version: 'heart-disease/2' as ReleaseVersion, digest: digestOf('release') },
-      current: null,
-      package: { valid: true, problems: [] },
-      kind: 'prospective',
-      judgedFrom: '2025-01-01T00:00:00Z',
-      task: 'binary',
+/** What a site shares of a judgement, with values that are awkward for a wire. */
+export function sampleJudgement(site: string): SharedJudgement {
+  return sharedJudgement(
+    emptySharedEvidence(site, {
       rows: 123,
       events: 57,
       nonEvents: 66,
-      excluded: { before_cutoff: 180 },
+      excluded: { before_cutoff: 180, label_missing: null },
       auroc: { new: known, current: unknown, difference: unknown },
-      difference: { oneSidedLower: null, twoSidedUpper: null },
       brier: { new: known, current: unknown },
       calibration: { slope: known, intercept: { value: -0.25, low: -1e-12, high: 3 } },
       prevalence: { site: known, consortium: 0.46, ownTraining: null },
@@ -63,14 +48,48 @@ export function sampleJudgement(site: string): Judgement {
           p: 3.4e-18,
           adjustedP: 3.7e-17,
           psi: 1.31,
+          jensenShannon: 0.41,
+          scaledWasserstein: null,
+          kolmogorov: 0.3,
           missingRate: 0.02,
           referenceMissingRate: 0.01,
           found: true,
+          large: true,
           kind: 'distribution',
           explanation: 'Größer als zuvor.',
         },
       ],
-      resolvableMargin: null,
+    }),
+    {
+      decision: {
+        reasons: [
+          { code: 'evidence.too_few_events', text: 'Too few events: 57 for a judgement.' },
+          { code: 'noted.shift', text: 'The column chol is distributed otherwise.', column: 'chol' },
+        ],
+        evidence: digestOf('evidence'),
+      },
+      cells: {
+        classes: [66, 57],
+        columns: [{ name: 'chol', counts: [40, 30, null, null, 0] }],
+        scores: { new: { edges: [0.5], events: [15, 42], nonEvents: [46, 20] }, current: null },
+        sums: [{ weighting: 'none', weight: 123, weightedLoss: 19.2504, squaredWeight: 123 }],
+      },
+      withheld: [{ what: 'cells.columns.chol', why: 'small_cell' }],
     },
+  );
+}
+
+export function sampleNotice(site: string): ModelNotice {
+  return {
+    wardround: 'notice/1',
+    site: site as SiteName,
+    plan: digestOf('plan'),
+    release: { version: 'heart-disease/2' as ReleaseVersion, digest: digestOf('release') },
+    from: 'active',
+    to: 'rolled_back',
+    inUse: 'heart-disease/1' as ReleaseVersion,
+    at: '2025-08-01T10:00:00Z',
+    signals: [{ signal: 'performance', level: 'harm' }],
+    byRoles: null,
   };
 }

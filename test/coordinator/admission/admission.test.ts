@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { modelTensors } from '../../../shared/graph/families.ts';
-import type { Judgement } from '../../../shared/plan/judgement.ts';
+import type { ModelNotice } from '../../../shared/plan/notice.ts';
 import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
-import { canonicalDigest, canonicalJson } from '../../../shared/runtime/canonical.ts';
+import type { SharedJudgement } from '../../../shared/plan/shared-judgement.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { ReleaseVersion, RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
+import { binsOf } from '../../../shared/statistics/binning.ts';
 import { namedTensors } from '../../../shared/tensors/checks.ts';
 import { encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import type { Tensor } from '../../../shared/tensors/tensor.ts';
@@ -24,6 +26,7 @@ import {
   viewWhere,
 } from '../../support/coordinator-core.ts';
 import { heartPlan } from '../../support/plans.ts';
+import { sampleNotice } from '../../support/wire-samples.ts';
 
 const plan = heartPlan({ federation: { rounds: 1, maximumDeltaNorm: 5, weightCap: 150 } });
 const names = ['aachen', 'bern', 'cork'];
@@ -267,26 +270,79 @@ describe('a summary', () => {
 });
 
 describe('a judgement', () => {
-  const resealed = (judgement: Judgement, evidence: Partial<Judgement['evidence']>): Judgement => {
-    const next = { ...judgement.evidence, ...evidence };
-    return { decision: { ...judgement.decision, evidence: canonicalDigest(next) }, evidence: next };
-  };
-  const cases: readonly (readonly [string, string, (judgement: Judgement) => Judgement])[] = [
-    ["with another site's evidence", 'wrong_site', (j) => resealed(j, { site: 'bern' as SiteName })],
-    ['of another plan', 'wrong_plan', (j) => resealed(j, { plan: digestOf('another') })],
+  const changed = (judgement: SharedJudgement, evidence: Partial<SharedJudgement['evidence']>): SharedJudgement => ({
+    ...judgement,
+    evidence: { ...judgement.evidence, ...evidence },
+  });
+  /** With counts: 40 patients, of which so many have the event. */
+  const counted = (judgement: SharedJudgement, cells: Partial<SharedJudgement['cells']>): SharedJudgement => ({
+    ...changed(judgement, { rows: 40, events: 15, nonEvents: 25 }),
+    cells: { ...judgement.cells, rows: 40, classes: [25, 15], ...cells },
+  });
+  const scores = { edges: [0.5], events: [5, 10], nonEvents: [20, 5] };
+  const cases: readonly (readonly [string, string, (judgement: SharedJudgement) => SharedJudgement])[] = [
+    ["with another site's evidence", 'wrong_site', (j) => changed(j, { site: 'bern' as SiteName })],
+    ['of another plan', 'wrong_plan', (j) => changed(j, { plan: digestOf('another') })],
+    [
+      'whose package is of another plan',
+      'wrong_plan',
+      (j) => ({ ...j, package: { ...j.package, plan: digestOf('another') } }),
+    ],
     [
       'of another release',
       'unknown_release',
       (j) =>
-        resealed(j, { release: { version: 'heart-disease/7' as ReleaseVersion, digest: j.evidence.release.digest } }),
+        changed(j, { release: { version: 'heart-disease/7' as ReleaseVersion, digest: j.evidence.release.digest } }),
     ],
     [
       'of another package',
       'unknown_release',
-      (j) => resealed(j, { release: { ...j.evidence.release, digest: digestOf('x') } }),
+      (j) => changed(j, { release: { ...j.evidence.release, digest: digestOf('x') } }),
     ],
-    ['decided on other evidence', 'malformed', (j) => ({ ...j, evidence: { ...j.evidence, rows: 12 } })],
-    ['with an unknown key', 'malformed', (j) => ({ ...j, note: 'patient 12' }) as Judgement],
+    [
+      'whose package is of another release',
+      'unknown_release',
+      (j) => ({ ...j, package: { ...j.package, version: 'heart-disease/7' as ReleaseVersion } }),
+    ],
+    ['with other rows than its cells', 'malformed', (j) => changed(j, { rows: 12 })],
+    ['with an unknown key', 'malformed', (j) => ({ ...j, note: 'patient 12' }) as SharedJudgement],
+    ['of the form before sharing', 'malformed', (j) => ({ decision: j.decision, evidence: j.evidence }) as never],
+    ["with another minimum than the plan's", 'malformed', (j) => ({ ...j, cells: { ...j.cells, minimum: 1 } })],
+    ['that shows few patients', 'small_cell', (j) => counted(j, { classes: [37, 3] })],
+    ['that shows few left out', 'small_cell', (j) => changed(j, { excluded: { label_missing: 2 } })],
+    ['whose classes are not its rows', 'malformed', (j) => counted(j, { classes: [20, 15] })],
+    ['with a class too many', 'malformed', (j) => counted(j, { classes: [10, 15, 15] })],
+    [
+      'with a small cell of scores',
+      'small_cell',
+      (j) => counted(j, { scores: { new: { ...scores, events: [11, 4] }, current: null } }),
+    ],
+    [
+      "with scores on edges that are not the plan's",
+      'malformed',
+      (j) => counted(j, { scores: { new: { ...scores, edges: [0.123] }, current: null } }),
+    ],
+    [
+      'whose scores are not its classes',
+      'malformed',
+      (j) => counted(j, { scores: { new: { ...scores, nonEvents: [20, 20] }, current: null } }),
+    ],
+    [
+      'with columns in another order',
+      'malformed',
+      (j) => counted(j, { columns: [{ name: 'sex', counts: [20, 20, 0] }] }),
+    ],
+    [
+      'with cells that are more than its rows',
+      'malformed',
+      (j) =>
+        counted(j, {
+          columns: plan.data.columns.map((column) => ({
+            name: column.name,
+            counts: new Array(binsOf(column)).fill(20),
+          })),
+        }),
+    ],
   ];
   test.each(cases)('%s is refused as %s', async (_, code, change) => {
     await withCork('judge', async ({ core, offer }) => {
@@ -324,10 +380,10 @@ describe('a judgement', () => {
       expect(await port.submitJudgement(offer.id, judgementFor('cork', offer, 'reject'))).toEqual(
         refusedWith('round_closed'),
       );
-      const expired = (site: string): Judgement => {
-        const { decision, evidence } = judgementFor(site, offer, 'reject');
-        const reasons = [{ code: 'hold.expired', text: 'On hold for 90 days.' }] as const;
-        return resealed({ decision: { ...decision, reasons }, evidence }, { rows: 7 });
+      const expired = (site: string): SharedJudgement => {
+        const judgement = judgementFor(site, offer, 'reject');
+        const reasons = [{ code: 'hold.expired', text: 'The time the policy allows for a hold is over.' }] as const;
+        return { ...judgement, decision: { ...judgement.decision, reasons } };
       };
       expect(await core.site('bern').submitJudgement(offer.id, expired('bern'))).toEqual(refusedWith('wrong_site'));
       expect(await port.submitJudgement(offer.id, expired('bern'))).toEqual(refusedWith('wrong_site'));
@@ -340,6 +396,64 @@ describe('a judgement', () => {
         ['cork', 'reject'],
       ]);
       expect(release?.decisions[2]?.judgement.decision.reasons[0]?.code).toBe('hold.expired');
+    });
+  });
+});
+
+describe('a notice', () => {
+  const noticeOf = (offer: JudgeOffer, site = 'cork'): ModelNotice => ({
+    ...sampleNotice(site),
+    plan: offer.plan,
+    release: { version: offer.release.version, digest: offer.release.digest },
+  });
+
+  test('is kept once, shown with the release and in the audit, while the run is judged and after', async () => {
+    await withCork('judge', async ({ core, offer, run }) => {
+      const port = core.site('cork');
+      const notice = noticeOf(offer);
+      expect(await port.submitNotice(notice)).toEqual({ outcome: 'accepted' });
+      expect(await port.submitNotice(notice)).toEqual({ outcome: 'duplicate' });
+      await port.submitJudgement(offer.id, judgementFor('cork', offer, 'accept'));
+      await viewWhere(core.operator, run, ({ status }) => status === 'finished');
+      const later = { ...notice, from: 'rolled_back', to: 'withdrawn', byRoles: ['Medical director'] } as const;
+      expect(await port.submitNotice(later)).toEqual({ outcome: 'accepted' });
+      // Word for word the same from another hospital is another notice.
+      expect(await core.site('bern').submitNotice(noticeOf(offer, 'bern'))).toEqual({ outcome: 'accepted' });
+      const { notices } = await core.operator.showRelease(offer.release.version);
+      expect(notices.map(({ site, notice: { to } }) => [site, to])).toEqual([
+        ['cork', 'rolled_back'],
+        ['cork', 'withdrawn'],
+        ['bern', 'rolled_back'],
+      ]);
+      expect(notices[0]?.notice).toEqual(notice);
+      const audit = await core.operator.listAudit({});
+      expect(audit.filter(({ event }) => event === 'model.notice').map(({ actor }) => actor)).toEqual([
+        'cork',
+        'cork',
+        'bern',
+      ]);
+    });
+  });
+
+  test.each([
+    ['of another site', 'wrong_site', (n: ModelNotice) => ({ ...n, site: 'bern' as SiteName })],
+    ['of another plan', 'wrong_plan', (n: ModelNotice) => ({ ...n, plan: digestOf('another') })],
+    [
+      'of a release there is not',
+      'unknown_release',
+      (n: ModelNotice) => ({ ...n, release: { ...n.release, version: 'heart-disease/7' as ReleaseVersion } }),
+    ],
+    [
+      'of another package',
+      'unknown_release',
+      (n: ModelNotice) => ({ ...n, release: { ...n.release, digest: digestOf('x') } }),
+    ],
+    ['with an unknown key', 'malformed', (n: ModelNotice) => ({ ...n, patients: 3 }) as ModelNotice],
+    ['with a state there is not', 'malformed', (n: ModelNotice) => ({ ...n, to: 'asleep' }) as unknown as ModelNotice],
+  ] as const)('%s is refused as %s', async (_, code, change) => {
+    await withCork('judge', async ({ core, offer }) => {
+      expect(await core.site('cork').submitNotice(change(noticeOf(offer)))).toEqual(refusedWith(code));
+      expect((await core.operator.showRelease(offer.release.version)).notices).toEqual([]);
     });
   });
 });

@@ -12,7 +12,7 @@ import type { SiteConnection } from '../../../site-agent/client/connect.ts';
 import { createTestAuthority, type TestCredentials } from '../../support/authority.ts';
 import { clientIdentity, type GrpcBench, openGrpcBench, serviceTls } from '../../support/coordinator-over-grpc.ts';
 import { wireCodeOf } from '../../support/wire-error-of.ts';
-import { sampleJudgement } from '../../support/wire-samples.ts';
+import { sampleJudgement, sampleNotice } from '../../support/wire-samples.ts';
 
 /** For what happens in another turn of the loop; long, for a busy machine. */
 const soon = { timeout: 20_000, interval: 10 };
@@ -186,9 +186,11 @@ describe('who is refused, why, and what is kept of it', () => {
     expect(await wireCodeOf(berlin.connection.submitJudgement('t-2' as TaskId, sampleJudgement('lyon')))).toBe(
       'wrong_site',
     );
+    expect(await wireCodeOf(berlin.connection.submitNotice(sampleNotice('lyon')))).toBe('wrong_site');
+    expect(await wireCodeOf(asLyon.submitNotice(sampleNotice('lyon')))).toBe('wrong_site');
     expect(bench.coordinator.submissions).toEqual([]);
     expect(await lyon.connection.submitUpdate(update)).toEqual({ outcome: 'accepted' });
-    expect(recorded('credentials.wrong_site').map((entry) => entry.actor)).toEqual(['berlin', 'berlin', 'berlin']);
+    expect(recorded('credentials.wrong_site').map((entry) => entry.actor)).toEqual(new Array(5).fill('berlin'));
   });
 
   it('TLS 1.2', async () => {

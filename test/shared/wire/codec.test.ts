@@ -6,6 +6,7 @@ import {
   decodeCoordinatorMessage,
   decodeDecline,
   decodeJudgement,
+  decodeNotice,
   decodeReceipt,
   decodeSiteMessage,
   decodeSummary,
@@ -14,7 +15,7 @@ import {
 import { decodeAudit, decodeFile, releaseDecoder, runViewDecoder } from '../../../shared/wire/operator-codec.ts';
 import { codeOfStatus, errorOfStatus, statusOf } from '../../../shared/wire/status.ts';
 import { WireError, type WireErrorCode, wireErrors } from '../../../shared/wire/wire-error.ts';
-import { sampleJudgement, sampleSummary } from '../../support/wire-samples.ts';
+import { sampleJudgement, sampleNotice, sampleSummary } from '../../support/wire-samples.ts';
 
 const digest = digestOf('x');
 const toBytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
@@ -89,6 +90,12 @@ describe('what does not fit is refused with the field that is wrong', () => {
     ['bytes that are no UTF-8', () => decodeSummary(new Uint8Array([0x22, 0xff, 0x22]))],
     ['an unknown key', () => decodeSummary(toBytes({ ...sampleSummary(), rowsOfPatients: [] }))],
     ['an unknown key', () => decodeJudgement(toBytes({ ...sampleJudgement('berlin'), rows: [] }))],
+    ['a count that is none', () => decodeJudgement(toBytes({ ...sampleJudgement('berlin'), cells: { rows: -1 } }))],
+    ['an unknown key', () => decodeNotice(toBytes({ ...sampleNotice('berlin'), patients: 3 }))],
+    [
+      'a role that rewrites a terminal',
+      () => decodeNotice(toBytes({ ...sampleNotice('berlin'), byRoles: ['\u001b[2J'] })),
+    ],
     ['no object', () => decodeAudit({ sequence: 1, timeMs: 1, event: 'e', details: '[]' })],
     ['a way out of a folder', () => decodeFile({ name: '../card.json', digest, bytes: 1 })],
     ['a hidden file', () => decodeFile({ name: '.bashrc', digest, bytes: 1 })],
@@ -113,6 +120,7 @@ describe('any bytes at all', () => {
       [federation.Decline, decodeDecline],
       [federation.SubmitSummary, (wire: { summary: Uint8Array }) => decodeSummary(wire.summary)],
       [federation.SubmitJudgement, (wire: { judgement: Uint8Array }) => decodeJudgement(wire.judgement)],
+      [federation.SubmitNotice, (wire: { notice: Uint8Array }) => decodeNotice(wire.notice)],
     ];
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(decoders.length - 1), (bytes, index) => {

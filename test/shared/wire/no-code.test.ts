@@ -12,9 +12,11 @@ const bytesFields: Readonly<Record<string, string>> = {
   'ReleaseSignature.signature': 'verified',
   'RenewCertificateRequest.certificateRequest': 'PKCS#10, parsed',
   'SubmitSummaryRequest.summary': 'JSON, summary schema',
-  'SubmitJudgementRequest.judgement': 'JSON, judgement schema',
+  'SubmitJudgementRequest.judgement': 'JSON, schema of what is shared of a judgement',
+  'SubmitNoticeRequest.notice': 'JSON, notice schema',
   'StartRunRequest.plan': 'YAML or JSON, plan schema',
-  'ReleaseDecision.judgement': 'JSON, judgement schema',
+  'ReleaseDecision.judgement': 'JSON, schema of what is shared of a judgement',
+  'ReleaseNotice.notice': 'JSON, notice schema',
 };
 
 function* messages(namespace: protobuf.NamespaceBase): Generator<protobuf.Type> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reportHtml } from '../../../simulations/report/report-html.ts';
 import { summariseOutcome } from '../../../simulations/report/summary.ts';
+import { nestingProblems } from '../../support/markup.ts';
 import { sampleOutcome } from './sample-outcome.ts';
 
 describe('summary.json', () => {
@@ -69,12 +70,13 @@ describe('report.html', () => {
   });
 
   it('draws plots in the colours of the page, so that dark and print need no second drawing', () => {
-    const plots = page.match(/<svg /g) ?? [];
-    // Loss and AUROC of two runs, and the difference where there was a model in use.
-    expect(plots).toHaveLength(5);
+    // Loss of two runs; AUROC of both releases, and the difference where there was a model in use.
+    expect(page.match(/<svg role="img"/g)).toHaveLength(2);
+    expect(page.match(/<table class="forest">/g)).toHaveLength(3);
     expect(page).toContain('prefers-color-scheme:dark');
     expect(page).toContain('@media print');
     expect(page).toMatch(/stroke="var\(--new\)"/);
+    expect(nestingProblems(page)).toEqual([]);
   });
 
   it('gives the same bytes again', () => {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
-import type { ColumnShift, DecisionKind, Estimate, Judgement, Reason } from '../../../shared/plan/judgement.ts';
+import type { ColumnShift, DecisionKind, Estimate } from '../../../shared/plan/judgement.ts';
 import { loadPlan } from '../../../shared/plan/load-plan.ts';
+import type { SharedJudgement, SharedReason } from '../../../shared/plan/shared-judgement.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { ReleaseVersion, RunId, SiteName } from '../../../shared/runtime/ids.ts';
 import type { ReleaseView, RoundView } from '../../../shared/wire/operator-port.ts';
 import type { Outcome, RunOutcome } from '../../../simulations/report/outcome.ts';
+import { emptySharedEvidence, sharedJudgement } from '../../support/shared-judgements.ts';
 
 const planFile = new URL('../../../simulations/scenarios/heart-disease.plan.yaml', import.meta.url);
 const loaded = loadPlan(readFileSync(planFile, 'utf8'), 'heart-disease.plan.yaml');
@@ -25,9 +27,13 @@ function shift(column: string, psi: number, found: boolean, against: ColumnShift
     p: found ? 1e-7 : 0.2,
     adjustedP: found ? 2e-6 : 0.31,
     psi,
+    jensenShannon: psi / 4,
+    scaledWasserstein: null,
+    kolmogorov: null,
     missingRate: 0.02,
     referenceMissingRate: 0.01,
     found,
+    large: found,
     kind: found ? 'unit' : null,
     explanation: found ? `${column} looks as if it were in another unit: <mmol/L> & not mg/dL.` : null,
   };
@@ -38,8 +44,8 @@ function judgement(
   release: { version: ReleaseVersion },
   decision: DecisionKind,
   index: number,
-): Judgement {
-  const texts: Record<DecisionKind, Reason[]> = {
+): SharedJudgement {
+  const texts: Record<DecisionKind, SharedReason[]> = {
     accept: [{ code: 'passed.all', text: 'Every condition of the policy is met.' }],
     hold: [
       { code: 'evidence.too_few_non_events', text: '42 judged patients without the outcome; the policy asks for 100.' },
@@ -50,43 +56,30 @@ function judgement(
     ],
   };
   const current = release.version.endsWith('/1') ? null : 0.84;
-  return {
-    decision: {
-      decision,
-      reasons: texts[decision],
-      policy: digestOf('policy'),
-      evidence: digestOf(`evidence ${site}`),
+  const shared = emptySharedEvidence(site, {
+    plan: loaded.digest,
+    release: { version: release.version, digest: digestOf(release.version) },
+    rows: 600 + index,
+    events: 300,
+    nonEvents: 300 + index,
+    excluded: { before_cutoff: 1200 },
+    auroc: {
+      new: estimate(0.9 - index / 20),
+      current: estimate(current),
+      difference: estimate(current === null ? null : 0.9 - index / 20 - current),
     },
-    evidence: {
-      wardround: 'evidence/1',
-      site,
-      plan: loaded.digest,
-      release: { version: release.version, digest: digestOf(release.version) },
-      current: null,
-      package: { valid: true, problems: [] },
-      kind: 'prospective',
-      judgedFrom: '2025-01-01T00:00:00.000Z',
-      task: 'binary',
-      rows: 600 + index,
-      events: 300,
-      nonEvents: 300 + index,
-      excluded: { before_cutoff: 1200 },
-      auroc: {
-        new: estimate(0.9 - index / 20),
-        current: estimate(current),
-        difference: estimate(current === null ? null : 0.9 - index / 20 - current),
-      },
-      difference: { oneSidedLower: null, twoSidedUpper: null },
-      brier: { new: estimate(0.14, 0.01), current: estimate(null) },
-      calibration: { slope: estimate(1.02, 0.1), intercept: estimate(-0.03, 0.1) },
-      prevalence: { site: estimate(0.5), consortium: 0.55, ownTraining: 0.5 },
-      shift: loaded.plan.data.columns.flatMap(({ name }, at) => [
-        shift(name, ((at * 7 + index * 3) % 10) / 20, name === 'chol' && index === 1, 'own-training'),
-        shift(name, ((at * 3 + index * 7) % 10) / 15, name === 'age' && index === 2, 'consortium'),
-      ]),
-      resolvableMargin: 0.031,
-    },
-  };
+    brier: { new: estimate(0.14, 0.01), current: estimate(null) },
+    calibration: { slope: estimate(1.02, 0.1), intercept: estimate(-0.03, 0.1) },
+    prevalence: { site: estimate(0.5), consortium: 0.55, ownTraining: 0.5 },
+    shift: loaded.plan.data.columns.flatMap(({ name }, at) => [
+      shift(name, ((at * 7 + index * 3) % 10) / 20, name === 'chol' && index === 1, 'own-training'),
+      shift(name, ((at * 3 + index * 7) % 10) / 15, name === 'age' && index === 2, 'consortium'),
+    ]),
+    resolvableMargin: 0.031,
+  });
+  return sharedJudgement(shared, {
+    decision: { decision, reasons: texts[decision], evidence: digestOf(`evidence ${site}`) },
+  });
 }
 
 function round(number: number): RoundView {
@@ -124,6 +117,7 @@ function run(index: number, title: string, decisions: readonly DecisionKind[]): 
       receivedMs: 1_767_225_601_000,
       judgement: judgement(sites[at] as SiteName, { version }, decision, at),
     })),
+    notices: [],
     awaited: [],
   };
   return {

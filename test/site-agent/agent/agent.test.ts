@@ -6,11 +6,11 @@ import { signRelease } from '../../../certs/signing.ts';
 import { poolSummaries } from '../../../shared/algorithms/federated-scaling.ts';
 import { initialWeights } from '../../../shared/graph/families.ts';
 import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
-import type { Judgement } from '../../../shared/plan/judgement.ts';
 import { type LoadedPlan, loadPlan } from '../../../shared/plan/load-plan.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
-import { canonicalDigest, canonicalJson } from '../../../shared/runtime/canonical.ts';
+import type { SharedJudgement } from '../../../shared/plan/shared-judgement.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
 import { systemClock } from '../../../shared/runtime/system-clock.ts';
@@ -474,7 +474,7 @@ describe('judging', () => {
       ]),
     );
   }
-  const judgements = () => submitted<Judgement>('judgement');
+  const judgements = () => submitted<SharedJudgement>('judgement');
   const negated = (weights: NamedTensors): NamedTensors =>
     new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.map((value) => -value) }]));
 
@@ -558,7 +558,7 @@ describe('judging', () => {
     await eventually('the judgement', () => judgements().length === 1);
     await first.stop();
     writeHeartSite(folder.path, heartRows(600, 3));
-    const again: Judgement[] = [];
+    const again: SharedJudgement[] = [];
     const real = port();
     await startApproved(
       {
@@ -617,7 +617,7 @@ describe('judging', () => {
     await cut.stop();
     expect(judgements().length).toBe(1);
 
-    const reports: Judgement[] = [];
+    const reports: SharedJudgement[] = [];
     const counting: Partial<FederationPort> = {
       submitJudgement: async (_, judgement) => {
         reports.push(judgement);
@@ -626,9 +626,10 @@ describe('judging', () => {
     };
     const agent = await later(31, counting);
     await eventually('the report', () => reports.length === 1);
-    const { decision, evidence } = reports[0] as Judgement;
+    const { decision, evidence } = reports[0] as SharedJudgement;
     expect(decision.reasons.map(({ code }) => code).slice(0, 2)).toEqual(['hold.expired', 'evidence.too_few_events']);
-    expect(decision.evidence).toBe(canonicalDigest(evidence));
+    // The whole evidence stays at the site; its digest is that of the file kept there.
+    expect(decision.evidence).toBe(agent.registry.judgementOf('heart-disease/1' as ReleaseVersion)?.decision.evidence);
     expect({ ...evidence, held: undefined }).toEqual({ ...judgements()[0]?.evidence, held: undefined });
     expect(agent.registry.events().map(({ event }) => event)).toEqual(['received', 'held', 'rejected']);
     await agent.stop();

@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
+import type { SharedJudgement } from '../../../shared/plan/shared-judgement.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
@@ -13,9 +15,12 @@ import { type AgentStore, openAgentStore } from '../../../site-agent/agent/store
 import { declineText, declineTexts } from '../../../site-agent/egress/declines.ts';
 import { createEgress, type Egress } from '../../../site-agent/egress/egress.ts';
 import { createLedger, type Ledger } from '../../../site-agent/egress/ledger.ts';
+import { createSharingRecord } from '../../../site-agent/egress/sharing-record.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
 import { temporaryDirectory } from '../../support/heart-site.ts';
-import { sampleJudgement, sampleSummary } from '../../support/wire-samples.ts';
+import { goodJudgement } from '../../support/judgements.ts';
+import { heartPlan } from '../../support/plans.ts';
+import { sampleNotice, sampleSummary } from '../../support/wire-samples.ts';
 
 let folder: ReturnType<typeof temporaryDirectory>;
 let store: AgentStore;
@@ -42,7 +47,16 @@ function port(changes: Partial<FederationOutbound> = {}): FederationOutbound {
   return { ...real, ...changes };
 }
 const egressOver = (outbound: FederationOutbound): Egress =>
-  createEgress({ outbound, ledger, recipient: 'localhost:7443', clock: instantly, random: () => 0, log: silentLogger });
+  createEgress({
+    outbound,
+    ledger,
+    sharing: createSharingRecord(store),
+    planOf: () => heartPlan(),
+    recipient: 'localhost:7443',
+    clock: instantly,
+    random: () => 0,
+    log: silentLogger,
+  });
 
 function deltaFile(bytes: number): { path: string; update: UpdateHeader; content: Buffer } {
   const content = Buffer.alloc(bytes, 'delta of a hospital, ');
@@ -63,11 +77,57 @@ function deltaFile(bytes: number): { path: string; update: UpdateHeader; content
   return { path, update, content };
 }
 
+describe('a notice', () => {
+  it('is in the ledger under its release, and a repeat is harmless', async () => {
+    const egress = egressOver(port());
+    const notice = sampleNotice('north');
+    expect(await egress.sendNotice(notice, never)).toEqual({ outcome: 'accepted' });
+    expect(await egress.sendNotice(notice, never)).toEqual({ outcome: 'duplicate' });
+    expect(ledger.entries().map(({ what, task: of, outcome, detail }) => [what, of, outcome, detail])).toEqual([
+      ['notice', 'heart-disease/2', 'accepted', null],
+      ['notice', 'heart-disease/2', 'duplicate', null],
+    ]);
+  });
+});
+
+describe('what would tell a small count', () => {
+  it('is blocked, sent to nobody, and named in the ledger without the count', async () => {
+    // A summary that was made without suppression: 200 rows in one bin, 3 in the other, and the total.
+    const careless: SiteSummary = {
+      ...sampleSummary(),
+      rows: 203,
+      labelCounts: [103, 100],
+      columns: [{ name: 'age', sums: null, counts: [200, null] }],
+    };
+    await expect(egressOver(port()).sendSummary(task, careless, never)).rejects.toMatchObject({
+      fullCode: 'egress.small_cell',
+    });
+    expect(coordinator.submissions).toEqual([]);
+    const [entry] = ledger.entries();
+    expect(entry).toMatchObject({ what: 'summary', outcome: 'blocked', code: 'egress.small_cell', bytesSent: 0 });
+    expect(JSON.parse(entry?.detail ?? '')).toEqual({ blocked: [{ table: 'column age', cell: '1' }] });
+  });
+
+  it('is withheld from a second summary whose difference to the first is a handful of patients', async () => {
+    const egress = egressOver(port());
+    const first = sampleSummary();
+    await egress.sendSummary(task, first, never);
+    coordinator.tasks.set('task-2' as TaskId, 'north' as SiteName);
+    // Two rows more: nothing of them may be told, and the number of rows is the first thing that would.
+    const second = { ...first, rows: 305, labelCounts: [164, 141] };
+    await egress.sendSummary({ ...task, id: 'task-2' as TaskId }, second, never);
+    expect(coordinator.submissions.at(-1)?.value).toMatchObject({ rows: null, labelCounts: null });
+    // The first again is the same bits, and no difference to itself.
+    await egress.sendSummary(task, first, never);
+    expect(ledger.entries().map(({ digest }) => digest)[2]).toBe(ledger.entries()[0]?.digest);
+  });
+});
+
 describe('the ledger', () => {
   it('holds every message with its bytes and digest, and the answer', async () => {
     const egress = egressOver(port());
     const summary = sampleSummary();
-    const judgement = sampleJudgement('north');
+    const judgement = goodJudgement();
     expect(await egress.sendSummary(task, summary, never)).toEqual({ outcome: 'accepted' });
     await egress.sendSummary(task, summary, never);
     await egress.sendJudgement(task, judgement, never);
@@ -90,7 +150,11 @@ describe('the ledger', () => {
       round: 2,
       code: null,
     });
-    expect(entries[2]?.digest).toBe(digestOf(canonicalJson(judgement)));
+    // What was sent of the judgement, and not the judgement, is what the digest is of.
+    const sent = coordinator.submissions.find(({ kind }) => kind === 'judgement')?.value as SharedJudgement;
+    expect(entries[2]?.digest).toBe(digestOf(canonicalJson(sent)));
+    expect(sent.wardround).toBe('shared-judgement/1');
+    expect(JSON.parse(entries[2]?.detail ?? '{}')).toEqual({ withheld: sent.withheld });
   });
 
   it('is written before anything is sent', async () => {

@@ -14,7 +14,15 @@ function outboundCalls(): string[] {
 
 test('nothing at a site but egress makes the calls that send what is made from rows', () => {
   const calls = outboundCalls();
-  expect(calls).toEqual(['uploadOffset', 'writeObject', 'submitSummary', 'submitUpdate', 'submitJudgement', 'decline']);
+  expect(calls).toEqual([
+    'uploadOffset',
+    'writeObject',
+    'submitSummary',
+    'submitUpdate',
+    'submitJudgement',
+    'submitNotice',
+    'decline',
+  ]);
   const call = new RegExp(`(\\w+)\\.(?:${calls.join('|')})\\(`, 'g');
   const callers = readdirSync(join(root, 'site-agent'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))

@@ -11,7 +11,7 @@ import { type AgentStore, openAgentStore } from '../../../site-agent/agent/store
 import { installRelease, readRelease, releaseFolder } from '../../../site-agent/models/model-files.ts';
 import { createModelRegistry, type ModelRegistry, type Slot } from '../../../site-agent/models/registry.ts';
 import { temporaryDirectory } from '../../support/heart-site.ts';
-import { sampleJudgement } from '../../support/wire-samples.ts';
+import { goodJudgement } from '../../support/judgements.ts';
 
 let folder: ReturnType<typeof temporaryDirectory>;
 let store: AgentStore;
@@ -30,7 +30,7 @@ let timeMs = 0;
 const version = (number: number): ReleaseVersion => `heart/${number}` as ReleaseVersion;
 const digest = (number: number): Digest => digestOf(`release ${number}`);
 const judged = (decision: DecisionKind): Judgement => {
-  const sample = sampleJudgement('north');
+  const sample = goodJudgement();
   return { ...sample, decision: { ...sample.decision, decision } };
 };
 const receive = (number: number): void =>

@@ -7,7 +7,7 @@ import { type Html, html, type Part, trusted } from './html.ts';
  * How an estimate is drawn; told apart by shape and filling, not by colour alone. `prediction` is a wide thin bar below a pooled
  * diamond: where a further hospital's own figure is expected.
  */
-export type Mark = 'new' | 'current' | 'difference' | 'site' | 'pooled' | 'prediction';
+export type Mark = 'new' | 'current' | 'difference' | 'site' | 'alone' | 'pooled' | 'prediction';
 
 export interface ForestRow {
   readonly name: Part;
@@ -41,6 +41,7 @@ function markOf(mark: Mark, at: string, middle: number): string {
   if (mark === 'new' || mark === 'difference') return put('<circle r="4.5" class="m f"/>');
   if (mark === 'current') return put('<circle r="4.5" class="m c"/>');
   if (mark === 'site') return put('<rect x="-4" y="-4" width="8" height="8" class="m f"/>');
+  if (mark === 'alone') return put('<rect x="-4" y="-4" width="8" height="8" class="m c"/>');
   if (mark === 'pooled') return put('<path d="M0 -7L8 0L0 7L-8 0Z" class="m f"/>');
   return put('<path d="M0 -4V4" class="m"/>');
 }

@@ -307,7 +307,7 @@ function next(judgement: Judgement, judgesAgainAt: string | null | undefined): H
         : judgesAgainAt === null
           ? html`<li>It is not judged again by itself: what holds it needs a person.</li>`
           : html`<li>The agent judges it again by itself, from <strong>${judgesAgainAt.slice(0, 10)}</strong>, when enough patients are expected.</li>`;
-    return html`<ul>${review}<li>Go on with ${evidence.current === null ? 'care as it is, without this model' : evidence.current.version}.</li><li>See that what would settle it comes: patients, outcomes, or mended data.</li>${again}</ul>`;
+    return html`<ul>${review}<li>Go on with ${evidence.current === null ? 'care as it is, without this model' : evidence.current.version}.</li><li>See to what would settle it: patients, outcomes, mended data, or a person.</li>${again}</ul>`;
   }
   return html`<ul>${review}<li>Go on with ${evidence.current === null ? 'care as it is, without this model' : evidence.current.version}.</li><li>Tell the consortium what was found: it has the decision and its reasons.</li><li>Wait for another release; this one is not judged again.</li></ul>`;
 }
@@ -344,7 +344,7 @@ export function firstScreen(
 <div class="first">
 <div><section><h3>Why</h3>${why(decision, policy)}</section>
 ${settles(judgement, policy)}
-<section><h3>What changed at this hospital</h3>${changes(judgement, policy)}</section>
+<section><h3>What changed or differs at this hospital</h3>${changes(judgement, policy)}</section>
 <section><h3>What to do next</h3>${next(judgement, judgesAgainAt)}</section></div>
 <div><section><h3>The figures that matter</h3>${
     evidence.task === 'binary'

@@ -6,13 +6,18 @@ import { kolmogorovSmirnov } from './kolmogorov.ts';
 import { assertMatrix, type Matrix } from './matrix.ts';
 import { StatisticsError } from './statistics-error.ts';
 
-export type LabelShiftReason = 'no_rows' | 'single_class' | 'not_identifiable' | 'not_label_shift';
+export type LabelShiftReason = 'no_rows' | 'single_class' | 'not_identifiable';
 
 export interface ClassPriors {
   /** Share of each class at the target, as solved: may lie outside 0 to 1. Null with a reason when undefined. */
   readonly raw: readonly number[] | null;
   /** The same, moved to the nearest probability vector of non-negative shares (negative ones at 0, the others scaled), with 95% intervals. */
   readonly priors: readonly Estimate[] | null;
+  /**
+   * False when a share lies outside 0 to 1 by more than its error allows: no mixture of the source's classes looks like the target, so that
+   * something other than the classes' frequency has changed and the shares are not to be believed. Null when undefined.
+   */
+  readonly explained: boolean | null;
   /** priors / source priors: what to weight source rows of each class with. */
   readonly weights: readonly number[] | null;
   readonly reason: LabelShiftReason | null;
@@ -35,8 +40,7 @@ const fewestStandardErrors = 1.96;
  * multinomial errors of both sides.
  *
  * `not_identifiable` when the matrix is singular, as it is where a class is never predicted, or where two classes are predicted alike
- * within the sampling error; no pseudo-inverse is taken. `not_label_shift` when a share lies outside 0 to 1 by more than its error allows: no
- * mixture of the source's classes looks like the target, so that something else has changed.
+ * within the sampling error; no pseudo-inverse is taken. See `explained` before believing a share on the border.
  *
  * @param confusion at the source: rows by predicted class, then by true class [predicted][true].
  * @param predicted rows of the target by predicted class.
@@ -135,7 +139,7 @@ function scoreMeans(scores: Float64Array): OutputMeans {
 }
 
 function undefinedPriors(reason: LabelShiftReason): ClassPriors {
-  return { raw: null, priors: null, weights: null, reason };
+  return { raw: null, priors: null, explained: null, weights: null, reason };
 }
 
 function solvePriors(
@@ -168,9 +172,7 @@ function solvePriors(
     }
     return Math.sqrt(Math.max(0, variance));
   });
-  if (raw.some((share, k) => Math.max(-share, share - 1) > fewestStandardErrors * (errors[k] as number))) {
-    return { raw, priors: null, weights: null, reason: 'not_label_shift' };
-  }
+  const explained = !raw.some((share, k) => Math.max(-share, share - 1) > fewestStandardErrors * (errors[k] as number));
   const priors = raw.map((_, k): Estimate => {
     const value = shares[k] as number;
     if (!Number.isFinite(errors[k])) {
@@ -189,6 +191,7 @@ function solvePriors(
   return {
     raw,
     priors,
+    explained,
     weights: shares.map((share, k) => share / ((sourceSizes[k] as number) / sourceTotal)),
     reason: null,
   };

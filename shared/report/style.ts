@@ -31,7 +31,7 @@ svg .l{stroke:var(--c,var(--new));stroke-width:2}svg .m{stroke:var(--c,var(--new
 svg .ref{stroke:var(--ink);stroke-width:1.3;stroke-dasharray:4 3}svg .ax{stroke:var(--faint)}svg .allowed{fill:var(--faint);fill-opacity:.13}
 svg .bar{fill:var(--panel);stroke:var(--faint)}svg .bar.found{fill:var(--hold);stroke:var(--hold)}
 tr.current{--c:var(--current)}tr.pooled{--c:var(--ink)}tr.alone{--c:var(--faint)}tr.prediction{--c:var(--faint)}tr.pooled th{font-weight:700}
-.heat td.h{background:rgba(var(--heat),calc(var(--a)*.75))}.heat td.found{outline:2px solid var(--reject);outline-offset:-2px}
+.heat td{padding-left:.5rem;text-align:right}.heat td.h{background:rgba(var(--heat),calc(var(--a)*.75))}.heat td.found{outline:2px solid var(--reject);outline-offset:-2px}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15rem),1fr));gap:.8rem;margin:.6rem 0}
 .card{border:1px solid var(--rule);border-left:5px solid var(--c);border-radius:8px;padding:.6rem .8rem;min-width:0}
 .card b,td b{color:var(--c);text-transform:uppercase;letter-spacing:.03em}.card h4{margin:0;font-size:1rem;display:flex;justify-content:space-between;gap:.5rem}

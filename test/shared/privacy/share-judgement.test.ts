@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest';
+import type { Judgement } from '../../../shared/plan/judgement.ts';
+import type { Plan } from '../../../shared/plan/plan.ts';
+import type { SharedJudgement, SharingHistory, SiteCells } from '../../../shared/plan/shared-judgement.ts';
+import { sharedJudgementSchema } from '../../../shared/plan/shared-judgement-schema.ts';
+import { derivableFromJudgement } from '../../../shared/privacy/judgement-check.ts';
+import { shareJudgement } from '../../../shared/privacy/share-judgement.ts';
+import { sharedCellsProblem } from '../../../shared/privacy/shared-cells-check.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { randomStream } from '../../../shared/runtime/random.ts';
+import type { SiteTable } from '../../../site-agent/data/site-table.ts';
+import { countSharedCells } from '../../../site-agent/judging/share-cells.ts';
+import { columnShift, subgroupEvidence } from '../../support/evidence.ts';
+import { goodJudgement } from '../../support/judgements.ts';
+import { heartPlan } from '../../support/plans.ts';
+
+const plan = heartPlan({ federation: { minimumCount: 11 }, gate: { netBenefit: { threshold: 0.5 } } as never });
+const none: SharingHistory = { summaries: [], judgements: [] };
+
+/** Patients one by one, so that a longer table holds the shorter one: rare levels, missing values, few women. */
+function patients(rows: number, seed = 1): SiteTable {
+  const stream = randomStream(seed, 'patients');
+  const columns = plan.data.columns.map((column) => ({ ...column, values: new Float64Array(rows) }));
+  const labels = new Float64Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const sick = stream.uniform() < 0.4;
+    labels[row] = sick ? 1 : 0;
+    for (const column of columns) {
+      if (stream.uniform() < 0.02) column.values[row] = Number.NaN;
+      else if (column.kind === 'categorical') {
+        column.values[row] = Math.min(
+          column.levels.length - 1,
+          Math.floor(column.levels.length * stream.uniform() ** 3),
+        );
+      } else {
+        const [low, high] = column.range;
+        column.values[row] = low + (high - low) * Math.min(0.999, Math.abs(0.35 + 0.13 * stream.normal()));
+      }
+    }
+  }
+  return {
+    rows,
+    columns: columns.map(({ name, kind, values }) => ({ name, kind, values })),
+    labels,
+    patientKeys: Array.from({ length: rows }, (_, row) => `p${row}`),
+    times: new Float64Array(rows).fill(Number.NaN),
+    holdout: new Uint8Array(rows),
+  };
+}
+
+function judged(
+  table: SiteTable,
+  change: Partial<Judgement['evidence']> = {},
+): { judgement: Judgement; cells: SiteCells } {
+  const stream = randomStream(3, 'scores');
+  const scores = Float64Array.from(
+    table.labels,
+    (label) => 1 / (1 + Math.exp(-(1.5 * (2 * label - 1) + 1.2 * stream.normal()))),
+  );
+  const cells = countSharedCells({
+    plan,
+    preprocessing: null,
+    table,
+    judged: Uint32Array.from({ length: table.rows }, (_, row) => row),
+    scores: { new: scores, current: null },
+  });
+  const events = table.labels.reduce((sum, label) => sum + label, 0);
+  const women = table.columns[1]?.values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0) ?? 0;
+  const judgement = goodJudgement({
+    rows: table.rows,
+    events,
+    nonEvents: table.rows - events,
+    excluded: { label_missing: 3, before_cutoff: 900 },
+    subgroups: [subgroupEvidence({ name: 'women', rows: women }), subgroupEvidence({ name: 'over 65', rows: 4 })],
+    shift: [
+      ...plan.data.columns.map(({ name }) => columnShift({ column: name })),
+      columnShift({
+        column: 'age',
+        against: 'own-training',
+        explanation: '3 patients',
+        found: true,
+        kind: 'distribution',
+      }),
+    ],
+    ...change,
+  });
+  return { judgement, cells };
+}
+
+const share = (
+  given: { judgement: Judgement; cells: SiteCells | null },
+  history = none,
+  under: Plan = plan,
+): SharedJudgement => shareJudgement(given.judgement, given.cells, under, history);
+const adding = (history: SharingHistory, shared: SharedJudgement): SharingHistory => ({
+  ...history,
+  judgements: [...history.judgements, shared],
+});
+
+/** Every number that stands for patients in a message, wherever it stands. */
+function counts(shared: SharedJudgement): number[] {
+  const { cells, evidence } = shared;
+  return [
+    evidence.rows,
+    evidence.events,
+    evidence.nonEvents,
+    ...Object.values(evidence.excluded),
+    ...evidence.subgroups.flatMap(({ rows, events, nonEvents }) => [rows, events, nonEvents]),
+    ...(cells.classes ?? []),
+    ...cells.columns.flatMap((column) => column.counts),
+    ...(cells.scores.new === null ? [] : [...cells.scores.new.events, ...cells.scores.new.nonEvents]),
+  ].flatMap((count) => (count === null ? [] : [count]));
+}
+
+describe('what is shared of a judgement', () => {
+  const large = judged(patients(900));
+  const shared = share(large);
+
+  it('has the form that is taken outside, fits its plan and holds no small count', () => {
+    expect(sharedJudgementSchema.safeParse(shared).error).toBeUndefined();
+    expect(sharedCellsProblem(shared, plan)).toBeNull();
+    expect(counts(shared).filter((count) => count > 0 && count < 11)).toEqual([]);
+    expect(derivableFromJudgement(shared, plan, none)).toEqual([]);
+    expect(shared.evidence.rows).toBe(900);
+    expect(shared.evidence.excluded).toEqual({ label_missing: null, before_cutoff: 900 });
+  });
+
+  it('says of everything withheld what and why', () => {
+    const why = new Map(shared.withheld.map(({ what, why: reason }) => [what, reason]));
+    expect(why.get('evidence.excluded.label_missing')).toBe('small_cell');
+    expect(why.get('evidence.performance.decisionCurve')).toBe('finer_than_plan');
+    for (const { name, counts: told } of shared.cells.columns) {
+      expect(why.has(`cells.columns.${name}`), name).toBe(told.includes(null));
+    }
+  });
+
+  it('keeps the decision, its codes and the digest of the whole evidence, and no sentence of the site', () => {
+    const { decision } = large.judgement;
+    expect(shared.decision).toMatchObject({
+      decision: decision.decision,
+      policy: decision.policy,
+      package: decision.package,
+      evidence: decision.evidence,
+    });
+    expect(shared.decision.reasons.map(({ code }) => code)).toEqual(decision.reasons.map(({ code }) => code));
+    const text = canonicalJson(shared);
+    expect(text).not.toContain('3 patients');
+    expect(text).not.toContain('"p1"');
+    expect(text).not.toContain(large.cells.secret);
+  });
+
+  it("shows a histogram of scores whose cells are sums of the plan's, with the threshold among its edges", () => {
+    const told = shared.cells.scores.new;
+    expect(told?.edges).toContain(0.5);
+    expect(told?.edges.length).toBeGreaterThan(6);
+    const fine = large.cells.scores.new;
+    const at = (fine?.edges ?? []).indexOf(0.5);
+    const here = (told?.edges ?? []).indexOf(0.5);
+    const sum = (values: readonly number[] | undefined): number =>
+      (values ?? []).reduce((total, value) => total + value, 0);
+    expect(sum(told?.events.slice(here + 1))).toBe(sum(fine?.events.slice(at + 1)));
+    // So figures at the threshold follow from published cells, and may stay.
+    expect(shared.evidence.performance?.new.classification).not.toBeNull();
+  });
+
+  it('withholds figures that are equations in hidden cells, and keeps those whose cells are all shown', () => {
+    for (const row of shared.evidence.shift.filter(({ against }) => against === 'consortium')) {
+      const told = shared.cells.columns.find(({ name }) => name === row.column)?.counts ?? [];
+      expect(row.statistic === null, row.column).toBe(told.includes(null));
+      expect(row.reason === 'withheld', row.column).toBe(told.includes(null));
+    }
+    // Against its own earlier rows nothing may be said: no summary of them has left.
+    expect(shared.evidence.shift.at(-1)).toMatchObject({ statistic: null, found: true, kind: 'distribution' });
+    expect(shared.evidence.comparison).not.toHaveProperty('netBenefit');
+    expect(shared.evidence.subgroups.map(({ sensitivity }) => sensitivity.new.reason)).toEqual([
+      'withheld',
+      'withheld',
+    ]);
+  });
+
+  it('is the same for the same cells, whatever the order of rows', () => {
+    const table = patients(300);
+    const order = Array.from({ length: 300 }, (_, row) => (row * 7) % 300);
+    const turned: SiteTable = {
+      ...table,
+      columns: table.columns.map((column) => ({
+        ...column,
+        values: Float64Array.from(order, (row) => column.values[row] as number),
+      })),
+      labels: Float64Array.from(order, (row) => table.labels[row] as number),
+      patientKeys: order.map((row) => `p${row}`),
+    };
+    const judgedOf = (of: SiteTable) => Uint32Array.from({ length: of.rows }, (_, row) => row);
+    const counted = (of: SiteTable) =>
+      countSharedCells({ plan, preprocessing: null, table: of, judged: judgedOf(of), scores: null });
+    expect(counted(turned)).toEqual(counted(table));
+  });
+
+  it('is next to nothing with few patients, few events, or without cells', () => {
+    const few = share(judged(patients(8)));
+    expect(few.evidence).toMatchObject({ rows: null, events: null, performance: null, shift: expect.any(Array) });
+    expect(few.cells).toMatchObject({ rows: null, classes: null, columns: [], sums: [] });
+    expect(few.evidence.auroc.new).toMatchObject({ value: null, low: null, reason: 'withheld' });
+
+    const rare = patients(400);
+    rare.labels.fill(0);
+    rare.labels.fill(1, 0, 5);
+    const fewEvents = share(judged(rare));
+    expect(fewEvents.evidence).toMatchObject({ rows: 400, events: null, nonEvents: null, performance: null });
+    expect(fewEvents.evidence.look.informationFraction).toBeNull();
+    expect(fewEvents.cells).toMatchObject({ rows: 400, classes: null, scores: { new: null } });
+    expect(fewEvents.cells.columns.length).toBe(plan.data.columns.length);
+    expect(derivableFromJudgement(fewEvents, plan, none)).toEqual([]);
+
+    const without = share({ judgement: large.judgement, cells: null });
+    expect(without.cells).toMatchObject({ rows: 900, classes: null, columns: [] });
+    expect(sharedJudgementSchema.safeParse(without).success).toBe(true);
+  });
+
+  it('does not give the digest of evidence so poor that its counts could be tried', () => {
+    const poor = judged(patients(300), { performance: null });
+    expect(share(poor).decision.evidence).toBeNull();
+  });
+});
+
+describe('what is shared after something was shared before', () => {
+  it('the same judgement again is shared as it was', () => {
+    const given = judged(patients(300));
+    const first = share(given);
+    const again = share(given, adding(none, first));
+    expect(again).toEqual(first);
+  });
+
+  it('five patients more tell nothing of themselves: no count is shared, and no figure of outcomes', () => {
+    const history = adding(none, share(judged(patients(300))));
+    const next = share(judged(patients(305)), history);
+    expect(next.evidence.rows).toBeNull();
+    expect(next.cells).toMatchObject({ rows: null, classes: null, columns: [] });
+    expect(next.withheld).toContainEqual({ what: 'evidence.rows', why: 'too_little_new' });
+    expect(derivableFromJudgement(next, plan, history)).toEqual([]);
+  });
+
+  it.each([40, 120, 600])('%i patients more are shared less what a subtraction would tell', (more) => {
+    let history = none;
+    for (const rows of [300, 300 + more, 300 + 2 * more]) {
+      const next = share(judged(patients(rows)), history);
+      expect(derivableFromJudgement(next, plan, history)).toEqual([]);
+      for (const before of history.judgements) {
+        for (const [index, { name, counts: now }] of next.cells.columns.entries()) {
+          const then = before.cells.columns[index]?.counts ?? [];
+          for (const [bin, count] of now.entries()) {
+            const step = Math.abs((count ?? 0) - (then[bin] ?? count ?? 0));
+            expect(count !== null && step > 0 && step < 11, `${name} ${bin}`).toBe(false);
+          }
+        }
+      }
+      expect(next.evidence.rows).toBe(rows);
+      history = adding(history, next);
+    }
+  });
+
+  it('the check finds a message that was not suppressed', () => {
+    const given = judged(patients(300));
+    const honest = share(given);
+    const open: SharedJudgement = {
+      ...honest,
+      cells: { ...honest.cells, columns: given.cells.columns.map(({ name, counts: all }) => ({ name, counts: all })) },
+    };
+    const found = derivableFromJudgement(open, plan, none);
+    expect(found.length).toBeGreaterThan(0);
+    const [first] = found;
+    const column = given.cells.columns.find(({ name }) => first?.table === `column ${name}`);
+    expect(column?.counts).toContain(first?.low);
+  });
+});

@@ -51,7 +51,10 @@ export function gaussianSigma(epsilon: number, delta: number, sensitivity: numbe
     if (gaussianDelta(epsilon, middle, 1) <= delta) high = middle;
     else low = middle;
   }
-  return high * sensitivity;
+  // Back in the vector's unit rounding may have taken the last digit off.
+  let sigma = high * sensitivity;
+  while (gaussianDelta(epsilon, sigma, sensitivity) > delta) sigma *= 1 + Number.EPSILON;
+  return sigma;
 }
 
 function assertPositive(values: Readonly<Record<string, number>>): void {

@@ -162,6 +162,17 @@ function pool(values: readonly number[], variances: readonly number[], tau2: num
   return { weights, total, mean, residual };
 }
 
+/** (Σw)² - Σw² = Σ over pairs of w·w', without the cancellation where one weight outweighs the rest. */
+function pairProducts(weights: readonly number[]): number {
+  let sum = 0;
+  let before = 0;
+  for (const weight of weights) {
+    sum += 2 * weight * before;
+    before += weight;
+  }
+  return sum;
+}
+
 function heterogeneity(values: readonly number[], variances: readonly number[]) {
   const { residual } = pool(values, variances, 0);
   const degreesOfFreedom = values.length - 1;
@@ -171,16 +182,14 @@ function heterogeneity(values: readonly number[], variances: readonly number[]) 
 /** Higgins and Thompson's typical within-study variance: (k - 1)Σw / ((Σw)² - Σw²) with w = 1/s². */
 function typicalVariance(variances: readonly number[]): number {
   const { weights, total } = pool(variances, variances, 0);
-  const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
-  return ((weights.length - 1) * total) / (total * total - squares);
+  return ((weights.length - 1) * total) / pairProducts(weights);
 }
 
 function between(values: readonly number[], variances: readonly number[], method: HeterogeneityMethod): number {
   switch (method) {
     case 'dersimonian-laird': {
       const { weights, total, residual } = pool(values, variances, 0);
-      const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
-      return Math.max(0, (residual - (values.length - 1)) / (total - squares / total));
+      return Math.max(0, ((residual - (values.length - 1)) * total) / pairProducts(weights));
     }
     case 'paule-mandel':
       return rootOrZero((tau2) => pool(values, variances, tau2).residual - (values.length - 1), scaleOf(values));
@@ -226,12 +235,8 @@ function restrictedMaximum(values: readonly number[], variances: readonly number
   const score = (tau2: number): number => {
     const { weights, total, mean } = pool(values, variances, tau2);
     let fit = 0;
-    let squares = 0;
-    for (const [index, weight] of weights.entries()) {
-      fit += (weight * ((values[index] as number) - mean)) ** 2;
-      squares += weight * weight;
-    }
-    return fit - (total - squares / total);
+    for (const [index, weight] of weights.entries()) fit += (weight * ((values[index] as number) - mean)) ** 2;
+    return fit - pairProducts(weights) / total;
   };
   const top = 4 * scaleOf(values);
   if (top === 0) return 0;

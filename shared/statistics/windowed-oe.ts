@@ -9,7 +9,7 @@ export interface OutcomeWindow {
   readonly observed: number;
   /** Σp. */
   readonly expected: number;
-  /** (observed - expected) / √Σp(1-p); null when every p is 0 or 1. */
+  /** (observed - expected) / √(Σp(1-p) · (1 + patients / recalibrationRows)); null when every p is 0 or 1. */
   readonly z: number | null;
   /** Two-sided normal p of z; null with it. */
   readonly p: number | null;
@@ -18,6 +18,8 @@ export interface OutcomeWindow {
 /** State: numbers only. */
 export interface WindowedOutcomes {
   readonly windowPatients: number;
+  /** Rows of the site the predictions were recalibrated on; null when they are taken as calibrated. */
+  readonly recalibrationRows: number | null;
   /** Of the window still open. */
   readonly patients: number;
   readonly observed: number;
@@ -28,17 +30,33 @@ export interface WindowedOutcomes {
   readonly last: OutcomeWindow | null;
 }
 
-/** @throws StatisticsError `out_of_range`. */
-export function initWindowedOutcomes(windowPatients: number): WindowedOutcomes {
+/**
+ * @param recalibrationRows rows on which the predictions were recalibrated, by intercept and slope, on the site's own outcomes; absent
+ *   when they are taken as calibrated. To first order the sum of predictions of w patients then has the variance w/rows · Σp(1-p) itself.
+ * @throws StatisticsError `out_of_range`.
+ */
+export function initWindowedOutcomes(windowPatients: number, recalibrationRows?: number): WindowedOutcomes {
   if (!(Number.isInteger(windowPatients) && windowPatients >= 1)) {
     throw new StatisticsError('out_of_range', `windowPatients is ${windowPatients}, not a whole number above 0`);
   }
-  return { windowPatients, patients: 0, observed: 0, expected: 0, variance: 0, closedWindows: 0, last: null };
+  if (recalibrationRows !== undefined && !(Number.isInteger(recalibrationRows) && recalibrationRows >= 1)) {
+    throw new StatisticsError('out_of_range', `recalibrationRows is ${recalibrationRows}, not a whole number above 0`);
+  }
+  return {
+    windowPatients,
+    recalibrationRows: recalibrationRows ?? null,
+    patients: 0,
+    observed: 0,
+    expected: 0,
+    variance: 0,
+    closedWindows: 0,
+    last: null,
+  };
 }
 
 /**
  * One patient of the windowed comparison of observed and expected events. A window closes with its last patient, and its z has mean 0 and
- * variance 1 when every patient's risk is as predicted (the numerator of D. J. Spiegelhalter's (1986) calibration-in-the-large test). Each
+ * variance 1 when every patient's risk is as predicted, up to the error of the recalibration (the numerator of D. J. Spiegelhalter's (1986) calibration-in-the-large test). Each
  * window is a fresh test: over w windows use `windowLimit`.
  */
 export function stepWindowedOutcomes(state: WindowedOutcomes, patient: LabelledPrediction): WindowedOutcomes {
@@ -48,10 +66,11 @@ export function stepWindowedOutcomes(state: WindowedOutcomes, patient: LabelledP
   const observed = state.observed + label;
   const expected = state.expected + p;
   const variance = state.variance + p * (1 - p);
-  const { windowPatients } = state;
+  const { windowPatients, recalibrationRows } = state;
   if (patients < windowPatients) {
     return {
       windowPatients,
+      recalibrationRows,
       patients,
       observed,
       expected,
@@ -60,7 +79,8 @@ export function stepWindowedOutcomes(state: WindowedOutcomes, patient: LabelledP
       last: state.last,
     };
   }
-  const z = variance > 0 ? (observed - expected) / Math.sqrt(variance) : null;
+  const inflation = recalibrationRows === null ? 1 : 1 + patients / recalibrationRows;
+  const z = variance > 0 ? (observed - expected) / Math.sqrt(variance * inflation) : null;
   const last = {
     patients,
     observed,
@@ -68,7 +88,11 @@ export function stepWindowedOutcomes(state: WindowedOutcomes, patient: LabelledP
     z,
     p: z === null ? null : Math.min(1, 2 * normalUpper(Math.abs(z))),
   };
-  return { ...initWindowedOutcomes(windowPatients), closedWindows: state.closedWindows + 1, last };
+  return {
+    ...initWindowedOutcomes(windowPatients, recalibrationRows ?? undefined),
+    closedWindows: state.closedWindows + 1,
+    last,
+  };
 }
 
 /** Every closed window, in order; the patients of a last, open window are left out. */
@@ -76,10 +100,11 @@ export function windowedObservedExpected(
   probabilities: ArrayLike<number>,
   labels: ArrayLike<number>,
   windowPatients: number,
+  recalibrationRows?: number,
 ): OutcomeWindow[] {
   assertSameLength(probabilities, labels, 'probabilities and labels');
   const windows: OutcomeWindow[] = [];
-  let state = initWindowedOutcomes(windowPatients);
+  let state = initWindowedOutcomes(windowPatients, recalibrationRows);
   for (let row = 0; row < labels.length; row++) {
     const closed = state.closedWindows;
     state = stepWindowedOutcomes(state, { probability: probabilities[row] as number, label: labels[row] as 0 | 1 });

@@ -27,6 +27,7 @@ import {
   stepSquaredErrorEProcess,
 } from '../../../shared/statistics/e-process.ts';
 import { initPageHinkley, runPageHinkley, stepPageHinkley } from '../../../shared/statistics/page-hinkley.ts';
+import { applyRecalibration, fitLogisticUpdate } from '../../../shared/statistics/recalibration.ts';
 import { StatisticsError } from '../../../shared/statistics/statistics-error.ts';
 import {
   initWindowedOutcomes,
@@ -355,6 +356,29 @@ describe('windowed observed and expected', () => {
     }
     const state = stepped(initWindowedOutcomes(25), stepWindowedOutcomes, patients);
     expect(state).toMatchObject({ closedWindows: 4, patients: 20, last: windows[3] });
+  });
+
+  it('z has variance 1 also over sites whose recalibration is an estimate', () => {
+    // 300 sites, each recalibrated on 200 rows and watched for one window of 100: without the factor 1 + 100/200 the variance would be 1.5.
+    const stream = randomStream(21, 'windowed-oe-test');
+    const draw = (n: number) => {
+      const risks = Float64Array.from({ length: n }, () => 1 / (1 + Math.exp(1 - 1.2 * stream.normal())));
+      return { risks, labels: risks.map((risk) => (stream.uniform() < risk ? 1 : 0)) };
+    };
+    let squares = 0;
+    for (let site = 0; site < 300; site++) {
+      const reference = draw(200);
+      const { recalibration } = fitLogisticUpdate(reference.risks, reference.labels);
+      if (recalibration === null) throw new Error('no recalibration');
+      const watched = draw(100);
+      const updated = applyRecalibration(recalibration, watched.risks);
+      const [window] = windowedObservedExpected(updated, watched.labels, 100, 200);
+      squares += (window?.z as number) ** 2;
+    }
+    // The standard error of a variance of 1 from 300 values is √(2/300) = .082.
+    expect(squares / 300).toBeGreaterThan(0.78);
+    expect(squares / 300).toBeLessThan(1.25);
+    expect(() => initWindowedOutcomes(10, 0)).toThrow(StatisticsError);
   });
 
   it('has no z where every prediction is 0 or 1', () => {

@@ -93,6 +93,22 @@ describe('random effects', () => {
     }
   });
 
+  it('one hospital that outweighs all others by far leaves every figure a number', () => {
+    const sites = [
+      { value: 0.7, standardError: 1e-9 },
+      { value: 0.8, standardError: 0.05 },
+      { value: 0.9, standardError: 0.1 },
+    ];
+    for (const method of ['reml', 'paule-mandel', 'dersimonian-laird'] as const) {
+      const { mean, tau2, iSquared, prediction } = randomEffects(sites, { method, knappHartung: true });
+      for (const figure of [mean.value, mean.low, mean.high, tau2, iSquared, prediction.low, prediction.high]) {
+        expect(Number.isFinite(figure)).toBe(true);
+      }
+    }
+    // DerSimonian and Laird by hand, the first weight w: Q = 400·.01 + 100·.04 = 8, c = Σw - Σw²/Σw = 2·500 to within 1e-15, tau² = 6/1000.
+    expect(randomEffects(sites, { method: 'dersimonian-laird', knappHartung: true }).tau2).toBeCloseTo(0.006, 12);
+  });
+
   it('does not depend on the order of hospitals', () => {
     const [item] = pooled;
     if (item === undefined) throw new Error('no case');

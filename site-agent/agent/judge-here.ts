@@ -1,4 +1,4 @@
-import type { Judgement } from '../../shared/plan/judgement.ts';
+import type { Judgement, ReasonCode } from '../../shared/plan/judgement.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { SiteCells } from '../../shared/plan/shared-judgement.ts';
@@ -18,6 +18,7 @@ import { siteSoftware } from '../software.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import { TrainingError } from '../training/training-error.ts';
 import { AgentError } from './agent-error.ts';
+import { waits } from './hold-deadlines.ts';
 import type { TaskParts } from './task-parts.ts';
 
 /** What judging needs of the agent; a command at the terminal has it too. */
@@ -88,12 +89,22 @@ function localUpdates(
   };
 }
 
-/** Information fractions of the looks that were taken at a release so far; a look that could test nothing spends nothing. */
-function earlierLooks(last: Judgement | null): readonly number[] {
-  if (last === null) return [];
+/**
+ * Information fractions of the looks at a held release that did not show what they tested. One that tested nothing spends nothing, and one
+ * that showed it and was held for another reason is no failed try. A release in use that is judged anew begins anew.
+ */
+function earlierLooks(release: RegisteredRelease | null, last: Judgement | null): readonly number[] {
+  if (release === null || last === null || !waits(release)) return [];
   const { earlier, informationFraction } = last.evidence.look;
-  return informationFraction === null ? earlier : [...earlier, informationFraction];
+  const failed = last.decision.reasons.some(({ code }) => testedReasons.has(code));
+  return informationFraction === null || !failed ? earlier : [...earlier, informationFraction];
 }
+
+const testedReasons: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
+  'noninferiority.not_shown',
+  'net_benefit.not_shown',
+  'looks.spent',
+]);
 
 /**
  * Judges a release on this site's rows as they are now, and keeps the evidence file of it. Nothing in the registry changes.
@@ -136,7 +147,7 @@ export async function judgeHere(
       preprocessing: null,
       release,
       current,
-      earlierLooks: earlierLooks(parts.registry.judgementOf(version)),
+      earlierLooks: earlierLooks(parts.registry.find(version), parts.registry.judgementOf(version)),
       nowMs: parts.clock.now(),
       heldSinceMs: parts.registry.find(version)?.heldSinceMs ?? null,
       takeCells(counted) {

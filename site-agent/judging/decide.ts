@@ -25,6 +25,8 @@ interface Finding extends Reason {
 const severity: Readonly<Record<DecisionKind, number>> = { accept: 0, hold: 1, reject: 2 };
 const dayMs = 86_400_000;
 const slicesNamed = 3;
+/** Information fractions nearer to 1 than this are 1. */
+const spentTolerance = 1e-3;
 
 /**
  * Decides on a release: a pure function of the policy, the package and the evidence, so that anybody who holds the three can replay it
@@ -466,6 +468,16 @@ function netBenefitShown(policy: Policy, evidence: Evidence): Finding[] {
 
 /** Tested as often as the policy allows: no further test can accept it, whatever the data say. */
 function looks(policy: Policy, { look }: Evidence): Finding[] {
+  if (look.earlier.some((fraction) => fraction >= 1 - spentTolerance)) {
+    return [
+      finding(
+        'hold',
+        'looks.spent',
+        'An earlier look had patients enough to resolve the margin and did not show it: the 5% error is spent.',
+        { settles: 'Another release; this hold ends at its deadline.' },
+      ),
+    ];
+  }
   if (look.number <= policy.looks.maximum) return [];
   return [
     finding(

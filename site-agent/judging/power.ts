@@ -15,8 +15,8 @@ const smallestLevel = 1e-300;
  * most 1, the error that may have been spent by now is the policy's spending function at t, all of it at t = 1; the levels are those that
  * spend just what this look may (Lan and DeMets 1983).
  *
- * A look that adds no information repeats the one before, at its levels: that holds of looks after t = 1 as well, which `looks.maximum` of
- * the policy bounds in number. A look with fewer events or non-events than the policy asks for is no test, since nothing can be accepted on
+ * A look that adds no information repeats the one before, at its levels; after a look at t = 1 nothing is left to spend, and no bound can
+ * show anything any more. A look with fewer events or non-events than the policy asks for is no test, since nothing can be accepted on
  * it: its fraction is null, and it spends nothing of what later looks may.
  *
  * @param standardError of the AUROC difference; null without one. @param earlier fractions of the looks before, ascending.
@@ -40,7 +40,9 @@ export function lookOf(
   const last = Math.max(0, ...earlier);
   const repeats = earlier.length > 0 && fraction < last + sameInformation;
   const fractions = distinct(repeats ? earlier : [...earlier, fraction]);
+  const spent = last >= 1 - sameInformation;
   const level = (alpha: number, sided: 1 | 2): number => {
+    if (spent) return smallestLevel;
     const boundaries = spendingBoundaries({
       kind: policy.looks.spending,
       alpha,

@@ -522,6 +522,12 @@ const scenarios: readonly Scenario[] = [
     reasons: ['looks.spent'],
   },
   {
+    what: 'an earlier look that could resolve the margin has spent the error',
+    evidence: { look: { ...good.look, number: 2, earlier: [1] } },
+    decision: 'hold',
+    reasons: ['looks.spent'],
+  },
+  {
     what: 'a strong shift sends a person and never decides',
     evidence: {
       multivariate: {

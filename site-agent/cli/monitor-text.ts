@@ -44,6 +44,7 @@ const reasons: Readonly<Record<string, string>> = {
   reference_too_short: 'fewer than four weeks of patients judged the model',
   no_times: 'rows have no times',
   not_identifiable: 'the predictions do not tell the outcomes apart',
+  not_label_shift: 'no share of events explains the predictions: the patients changed',
   not_testable: 'nothing to compare',
 };
 

@@ -1,8 +1,12 @@
 import { type Cusum, initCusum, stepCusum } from '../../../shared/statistics/cusum.ts';
 import {
   defaultBetShares,
+  defaultOddsRatios,
+  initOddsEProcess,
   initSquaredErrorEProcess,
+  type OddsEProcess,
   type SquaredErrorEProcess,
+  stepOddsEProcess,
   stepSquaredErrorEProcess,
 } from '../../../shared/statistics/e-process.ts';
 import { recalibrateOne } from '../../../shared/statistics/recalibration.ts';
@@ -29,6 +33,7 @@ export interface OutcomeSignals {
   /** Of them: those a shown prediction may have altered. */
   readonly altered: number;
   readonly performance: SquaredErrorEProcess;
+  readonly odds: OddsEProcess;
   readonly harm: HarmTest;
   readonly calibration: readonly Cusum[];
   readonly window: WindowChart;
@@ -62,6 +67,11 @@ export function initOutcomeSignals(baseline: Baseline): OutcomeSignals {
     outcomes: 0,
     altered: 0,
     performance: errors(accepted.brier),
+    odds: initOddsEProcess({
+      oddsRatios: defaultOddsRatios,
+      initialShare,
+      lifetimePatients: settings.lifetimePatients,
+    }),
     harm: initHarmTest(settings.lifetimePatients),
     calibration: charts.map(({ oddsRatio, threshold }) => initCusum({ oddsRatio, threshold })),
     window: emptyWindow(baseline),
@@ -81,7 +91,7 @@ function stepWindow(chart: WindowChart, probability: number, label: 0 | 1): Wind
 
 /**
  * Takes outcomes in the order in which they came. Splitting them into several calls changes nothing.
- * The squared error is of the probability as it was given; charts of calibration take it as recalibrated on the reference rows, so that
+ * The squared error is of the probability as it was given; tests of odds, charts and windows take it as recalibrated on the reference rows, so that
  * a miscalibration the gate has accepted is no change.
  */
 export function stepOutcomeSignals(
@@ -89,7 +99,7 @@ export function stepOutcomeSignals(
   baseline: Baseline,
   outcomes: readonly ScoredOutcome[],
 ): OutcomeSignals {
-  let { outcomes: count, altered, performance, harm, window } = state;
+  let { outcomes: count, altered, performance, odds, harm, window } = state;
   const calibration = [...state.calibration];
   const subgroups = [...state.subgroups];
   for (const row of outcomes) {
@@ -99,6 +109,7 @@ export function stepOutcomeSignals(
     count++;
     if (row.altered) altered++;
     performance = stepSquaredErrorEProcess(performance, { probability, label });
+    odds = stepOddsEProcess(odds, { probability: calibrated, label });
     const other = baseline.against === null ? baseline.accepted.prevalence : row.other;
     if (other !== null) harm = stepHarmTest(harm, probability, other, label);
     for (const [index, chart] of calibration.entries()) {
@@ -114,10 +125,15 @@ export function stepOutcomeSignals(
       };
     }
   }
-  return { outcomes: count, altered, performance, harm, calibration, window, subgroups };
+  return { outcomes: count, altered, performance, odds, harm, calibration, window, subgroups };
 }
 
-function errorPart(name: string, chart: SquaredErrorEProcess, warn: number, alpha: number): SignalPart {
+function evidencePart(
+  name: string,
+  chart: SquaredErrorEProcess | OddsEProcess,
+  warn: number,
+  alpha: number,
+): SignalPart {
   const bounds = { warn, alarm: 1 / alpha };
   if (chart.patients === 0) return upperPart(name, null, bounds, 'no_outcomes');
   const part = upperPart(name, chart.eValue, bounds);
@@ -148,7 +164,10 @@ export function readOutcomeSignals(state: OutcomeSignals, baseline: Baseline): r
   const { budget, settings } = baseline;
   const performance: SignalPart[] = [];
   if (budget.performance !== undefined) {
-    performance.push(errorPart('', state.performance, settings.warnEvidence, budget.performance));
+    // Squared error finds what is wrong in any way; odds find raised or lowered risks much sooner. Half of the share each.
+    const each = budget.performance / 2;
+    performance.push(evidencePart('squared error', state.performance, settings.warnEvidence, each));
+    performance.push(evidencePart('odds', state.odds, settings.warnEvidence, each));
   }
   if (budget.harm !== undefined) {
     const bound = 1 / budget.harm;
@@ -187,7 +206,7 @@ export function readOutcomeSignals(state: OutcomeSignals, baseline: Baseline): r
     // Two tests a group, all under one share.
     const each = budget.subgroup / (2 * state.subgroups.length);
     const groups = state.subgroups.flatMap(({ name, performance: errors, window }) => [
-      errorPart(name, errors, settings.warnEvidence, each),
+      evidencePart(name, errors, settings.warnEvidence, each),
       windowPart(`${name}, window`, window, windowBounds(baseline, each)),
     ]);
     const unwatched = baseline.subgroups.flatMap(({ name, reason }): SignalPart[] =>

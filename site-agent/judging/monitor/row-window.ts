@@ -301,9 +301,11 @@ function outsideSupport(baseline: Baseline, window: RowWindow, inputs: readonly 
 function priorParts(baseline: Baseline, reference: ReferenceScores, window: RowWindow): SignalPart[] {
   const { settings, windows, accepted } = baseline;
   const [low, high] = settings.priorRatio;
-  const { raw, priors, reason } = bbseSoft(reference, window.probabilities);
+  const { raw, priors, explained, reason } = bbseSoft(reference, window.probabilities);
   const estimate = priors?.[1];
   const none = { name: '', warn: low, alarm: high };
+  // Where no mixture of the outcomes explains the predictions, the share is no share: then the inputs have changed.
+  if (explained === false) return [{ ...none, figure: null, level: 'quiet', reason: 'not_label_shift' }];
   if (raw == null || estimate?.value == null || estimate.standardError == null) {
     return [{ ...none, figure: null, level: 'quiet', reason: reason ?? estimate?.reason ?? 'undefined' }];
   }

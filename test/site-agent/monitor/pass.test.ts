@@ -327,13 +327,12 @@ describe('a new judgement that was asked for', () => {
 
   it('shows harm against the version before: that one is in use again, and both sides are told', async () => {
     const site = await siteInUse({ perDay: 8, gate: { minimumEvents: 20, minimumNonEvents: 20 } });
-    await site.clock.advance(1);
     // Older patients and men called healthier: taken into use by mistake, 89 days before it is to be validated again.
     await site.install(two, -0.02, -0.2, 0);
     site.decide(two, 'accept');
     await pass(site);
-    site.store.transaction(() => site.parts().monitors.wantRevalidation(two, [], site.clock.now()));
     await site.clock.advance(dayMs);
+    site.store.transaction(() => site.parts().monitors.wantRevalidation(two, [], site.clock.now()));
     await revalidateWanted(site.parts(), signal);
     const { registry } = site.parts();
     expect(registry.judgementOf(two)?.decision.reasons.map(({ code }) => code)).toContain('harm.auroc');

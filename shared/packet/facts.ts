@@ -171,8 +171,30 @@ export function performance(record: PacketRecord, judgements = subjectJudgements
   return tabled(performanceColumns, judgements.map(performanceRow), judged(judgements));
 }
 
-export function subgroupPerformance(record: PacketRecord): Matter {
-  const judgements = subjectJudgements(record);
+/** Judgements of the release at hospitals that took no part in its training; null where its card, which says who did, is not on record. */
+function outsideTraining(record: PacketRecord): readonly KnownJudgement[] | null {
+  const card = subjectCard(record);
+  return card === null ? null : subjectJudgements(record).filter(({ site }) => !card.sites.includes(site));
+}
+
+/** Hospitals that judged the release without having trained it, and what they found. */
+export function externalPerformance(record: PacketRecord): readonly Matter[] {
+  const outside = outsideTraining(record);
+  if (outside === null)
+    return [open('Whether a hospital that judged it took no part in its training.', 'the consortium')];
+  if (outside.length === 0) {
+    return [
+      said(
+        'Every hospital on record that judged it took part in its training, on earlier patients.',
+        cardSource(record),
+      ),
+      open('Performance at a hospital that took no part in the training.', 'the consortium'),
+    ];
+  }
+  return [performance(record, outside)];
+}
+
+export function subgroupPerformance(record: PacketRecord, judgements = subjectJudgements(record)): Matter {
   const rows = judgements.flatMap(({ site, evidence, whole }) =>
     evidence.subgroups.map((group) => [
       site,
@@ -207,6 +229,13 @@ export function subgroupPerformance(record: PacketRecord): Matter {
     rows,
     judged(judgements),
   );
+}
+
+export function externalSubgroups(record: PacketRecord): Matter {
+  const outside = outsideTraining(record) ?? [];
+  return outside.length === 0
+    ? open('Performance by subgroup at a hospital that took no part in the training.', 'the consortium')
+    : subgroupPerformance(record, outside);
 }
 
 export function shiftFound(record: PacketRecord): Matter {

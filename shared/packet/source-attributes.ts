@@ -2,6 +2,8 @@ import { entry, open, type PacketDocument, said } from './document.ts';
 import {
   acceptanceCriteria,
   exclusions,
+  externalPerformance,
+  externalSubgroups,
   inputs,
   monitoring,
   noticesRecord,
@@ -120,7 +122,7 @@ export function sourceAttributes(record: PacketRecord): PacketDocument {
             '(6)(i)',
             'Data source and setting other than training.',
             exclusions(record),
-            open('Whether a hospital on record took no part in the training.', 'the consortium'),
+            ...externalPerformance(record),
           ),
           entry(
             '(6)(ii)',
@@ -136,16 +138,8 @@ export function sourceAttributes(record: PacketRecord): PacketDocument {
         entries: [
           entry('(7)(i)', 'Validity in test data from the source of the training data.', performance(record)),
           entry('(7)(ii)', 'Fairness in those.', subgroupPerformance(record)),
-          entry(
-            '(7)(iii)',
-            'Validity in external data.',
-            open('Validity at a hospital that took no part in the training.', 'the consortium'),
-          ),
-          entry(
-            '(7)(iv)',
-            'Fairness in external data.',
-            open('Fairness at a hospital that took no part in the training.', 'the consortium'),
-          ),
+          entry('(7)(iii)', 'Validity in external data.', ...externalPerformance(record)),
+          entry('(7)(iv)', 'Fairness in external data.', externalSubgroups(record)),
           entry('(7)(v)', 'References to evaluations of outcomes of its use.', open('References.', provider)),
         ],
       },

@@ -4,7 +4,7 @@ import { bars } from '../bars.ts';
 import { countText, estimateText, figure, percentText, pText } from '../figures.ts';
 import { type Html, html } from '../html.ts';
 import { table } from '../table.ts';
-import { againstWords, shiftWords, undefinedText } from '../words.ts';
+import { againstWords, readingWords, shiftWords, undefinedText } from '../words.ts';
 import { leadingShifts } from './first-screen.ts';
 import { told } from './performance-section.ts';
 
@@ -224,7 +224,7 @@ function gapOf(gap: NonNullable<Evidence['gap']>): Html {
   const { reference: before, site } = gap.loss;
   const difference = `from ${figure(before, 4)} to ${figure(site, 4)} (${site - before < 0 ? '' : '+'}${figure(site - before, 4)})`;
   const { terms } = gap;
-  return html`<p>The mean squared error went ${difference}, against ${againstWords[gap.against]}.${gap.text === null ? null : html` ${gap.text}`}</p><p class="faint">Two ways to look at the same gap, side by side. Each rests on its own assumption; their figures do not add up to one another, and no share of one is a share of the other.</p><div class="first"><div><h3>By what the patients are like</h3>${
+  return html`<p>The mean squared error went ${difference}, against ${againstWords[gap.against]}.${gap.reading === null ? null : html` Reading: <strong>${readingWords[gap.reading]}</strong>.`}${gap.text === null ? null : html` ${gap.text}`}</p><p class="faint">Two ways to look at the same gap, side by side. Each rests on its own assumption; their figures do not add up to one another, and no share of one is a share of the other.</p><div class="first"><div><h3>By what the patients are like</h3>${
     terms === null
       ? html`<p>Not split: ${undefinedText(gap.termsReason)}.</p>`
       : html`${table({

@@ -25,6 +25,7 @@ async function rowsOf(): Promise<JudgingRows> {
 
 const made = source === 'table' ? await rowsOf() : null;
 const began = performance.now();
+const used = process.cpuUsage();
 let loaded = began;
 const judge = createJudge({
   async loadRows() {
@@ -45,7 +46,9 @@ const judgement = await judge({
   heldSinceMs: null,
 });
 const seconds = (from: number, to: number): number => (to - from) / 1000;
+const { user, system } = process.cpuUsage(used);
 process.send?.({
+  processorSeconds: (user + system) / 1e6,
   loadSeconds: seconds(began, loaded),
   judgeSeconds: seconds(loaded, performance.now()),
   peakMegabytes: process.resourceUsage().maxRSS / 1024,

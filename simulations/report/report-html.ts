@@ -101,7 +101,7 @@ function aurocTable(decisions: readonly ReleaseDecision[]): Html {
 function shiftCell(row: ColumnShift | undefined): Html {
   if (row === undefined || row.psi === null) return html`<td class="h" style="--a:0">–</td>`;
   const alpha = (Math.min(1, row.psi / darkestPsi) * 0.5).toFixed(2);
-  return html`<td class="h${row.found ? ' found' : ''}" style="--a:${alpha}">${figure(row.psi, 2)}<br><span class="key">p ${pText(row.adjustedP)}</span></td>`;
+  return html`<td class="h${row.large ? ' found' : ''}" style="--a:${alpha}">${figure(row.psi, 2)}<br><span class="key">p ${pText(row.adjustedP)}</span></td>`;
 }
 
 function shiftTable(decisions: readonly ReleaseDecision[], against: ColumnShift['against']): Html {
@@ -127,7 +127,7 @@ function shiftTable(decisions: readonly ReleaseDecision[], against: ColumnShift[
 function explanations(decisions: readonly ReleaseDecision[]): Html {
   const found = decisions.flatMap(({ site, judgement }) =>
     judgement.evidence.shift
-      .filter((row) => row.found && row.explanation !== null)
+      .filter((row) => row.large && row.explanation !== null)
       .map(
         (row) =>
           html`<li><b>${site}</b>, against ${row.against === 'consortium' ? 'the consortium' : 'its own earlier rows'}: ${row.explanation}</li>`,

@@ -32,7 +32,7 @@ export interface DecisionSummary {
     readonly p: number | null;
     readonly psi: number | null;
   }[];
-  /** Every shift that was found and named, also against the site's own earlier rows. */
+  /** Every shift that was found and is large enough to be named, also against the site's own earlier rows. */
   readonly found: readonly {
     readonly column: string;
     readonly against: 'consortium' | 'own-training';
@@ -123,7 +123,7 @@ function decisionSummary(decision: ReleaseDecision): DecisionSummary {
       .filter((row) => row.against === 'consortium')
       .map(({ column, statistic, p, psi }) => ({ column, statistic, p, psi })),
     found: evidence.shift
-      .filter((row) => row.found)
+      .filter((row) => row.large)
       .map(({ column, against, kind, explanation }) => ({ column, against, kind, explanation })),
   };
 }

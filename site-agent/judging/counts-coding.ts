@@ -73,7 +73,8 @@ export function codingAgainstCounts(
 }
 
 /**
- * The same for levels: one that hardly occurs in the reference and is ten times as frequent here, while another lost as much.
+ * The same for levels: one that hardly occurs in the reference and is ten times as frequent here, while another lost half of its
+ * patients and at least half as many as the first gained.
  *
  * @param reference counts by level, then missing; current likewise. Exact counts only.
  */
@@ -91,20 +92,33 @@ export function levelCoding(
   const then = sharesOf(reference);
   const now = sharesOf(current);
   if (then.length === 0 || now.length === 0 || column.levels.length < 3) return null;
-  const gain = now.map((share, level) => share - (then[level] as number));
-  const risen = gain.indexOf(Math.max(...gain));
-  const fallen = gain.indexOf(Math.min(...gain));
+  // A level that was never there has its own kind.
+  const risen = largest(now, (share, level) => {
+    const before = then[level] as number;
+    return before > 0 && before <= rareShare && share >= codeShare && share >= codeRatio * before ? share - before : 0;
+  });
+  // One that lost less than half of its patients has not changed its name.
+  const fallen = largest(now, (share, level) => {
+    const before = then[level] as number;
+    return share <= before / 2 ? before - share : 0;
+  });
+  if (risen < 0 || fallen < 0) return null;
   const [before, after] = [then[risen] as number, now[risen] as number];
   const [had, has] = [then[fallen] as number, now[fallen] as number];
-  // A level that was never there has its own kind; one that lost less than half of its patients is no level that changed its name.
-  if (before === 0 || before > rareShare || after < codeShare || after < codeRatio * before || has > had / 2)
-    return null;
+  if (had - has < (after - before) / 2) return null;
   return {
     kind: 'coding',
     explanation:
       `${column.name} is ${column.levels[risen]} in ${percent(after)} of judged patients (${percent(before)} in ${there}) and ${column.levels[fallen]} in ${percent(has)} ` +
       `(${percent(had)}): these levels may be coded otherwise here.`,
   };
+}
+
+/** Place of the largest figure above 0; -1 when there is none. */
+function largest(values: readonly number[], figure: (value: number, place: number) => number): number {
+  const figures = values.map(figure);
+  const most = Math.max(0, ...figures);
+  return most === 0 ? -1 : figures.indexOf(most);
 }
 
 /** How often the reference has values like this one: the share of its bin, and what its mean and deviation allow at most. */

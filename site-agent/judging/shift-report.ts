@@ -1,5 +1,5 @@
 import type { ContinuousColumn, ContractColumn } from '../../shared/plan/contract.ts';
-import type { ColumnShift, ShiftKind } from '../../shared/plan/judgement.ts';
+import type { ColumnShift } from '../../shared/plan/judgement.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Policy } from '../../shared/plan/policy.ts';
 import type { ColumnReference, Preprocessing } from '../../shared/plan/preprocessing.ts';
@@ -16,6 +16,7 @@ import { type CodingChange, codingChange, unitAgainstCounts } from './coding-cha
 import { codingAgainstCounts, levelCoding } from './counts-coding.ts';
 import { referenceName } from './reference-name.ts';
 import { sampleOf } from './sample.ts';
+import { cellsOf, inCells, type Look, lookOf, prevalenceSentence } from './shift-words.ts';
 
 /** Cochran's bound: below it the chi-square distribution does not hold, and bins are pooled. */
 const minimumExpected = 5;
@@ -43,7 +44,7 @@ interface Comparison {
   readonly referenceMissingRate: number | null;
   readonly reason: string | null;
   /** Asked for only when something is found. */
-  readonly look: () => { readonly kind: ShiftKind; readonly explanation: string };
+  readonly look: () => Look;
   readonly change: CodingChange | null;
   /** The change shows in rows that were left out, which no test of the others can see. */
   readonly certain: boolean;
@@ -135,7 +136,8 @@ function compareColumn(input: ShiftInput, drawn: DrawnRows, column: ContractColu
   const current = countBins(now, column);
   const own = countBins(before, column);
   const reference = preprocessing?.columns[index];
-  const merge = mergerOf(reference);
+  const cells = cellsOf(current.length, reference?.referenceGroups ?? []);
+  const merge = (counts: readonly number[]): number[] => inCells(counts, cells);
   const missingGroup = reference?.referenceGroups?.some((group) => group.includes(current.length - 1)) ?? false;
   const minimumCount = input.plan.federation.minimumCount;
   const consortium = {
@@ -175,7 +177,7 @@ function compareColumn(input: ShiftInput, drawn: DrawnRows, column: ContractColu
         ? {}
         : withCounts(test(reference.referenceCounts, current, merge), column, reference, current)),
       referenceMissingRate: reference === undefined || missingGroup ? null : rateOf(reference.referenceCounts),
-      look: () => lookOf(column, there, reference?.referenceCounts ?? [], current, merge),
+      look: () => lookOf(column, there, reference?.referenceCounts ?? [], current, cells),
       change: consortiumChange,
       certain: consortiumChange?.certain ?? false,
     },
@@ -185,7 +187,7 @@ function compareColumn(input: ShiftInput, drawn: DrawnRows, column: ContractColu
       ...(numeric === null ? {} : withValues(test(own, current, whole), own, current, numeric)),
       ...ownRows,
       referenceMissingRate: rateOf(own),
-      look: () => lookOf(column, referenceName(ownRows), own, current, whole),
+      look: () => lookOf(column, referenceName(ownRows), own, current, cellsOf(own.length, [])),
       change: ownChange,
       certain: ownChange?.kind === 'unit' && (input.outOfRange?.get(column.name)?.length ?? 0) >= fewestOutOfRange,
     },
@@ -359,88 +361,6 @@ function test(
   return { ...distances, statistic, degreesOfFreedom, p, psi, jensenShannon, reason };
 }
 
-/** Puts each group of withheld bins into one, as the reference has them. */
-function mergerOf(reference: ColumnReference | undefined): (counts: readonly number[]) => number[] {
-  const groups = reference?.referenceGroups ?? [];
-  const into = new Map<number, number>();
-  for (const group of groups) for (const bin of group) into.set(bin, Math.min(...group));
-  return (counts) => {
-    const merged = [...counts];
-    for (const [bin, first] of into) {
-      if (bin === first) continue;
-      merged[first] = (merged[first] as number) + (merged[bin] as number);
-    }
-    return merged.filter((_, bin) => (into.get(bin) ?? bin) === bin);
-  };
-}
-
-function lookOf(
-  column: ContractColumn,
-  there: string,
-  reference: readonly number[],
-  current: readonly number[],
-  merge: (counts: readonly number[]) => number[],
-): { readonly kind: ShiftKind; readonly explanation: string } {
-  const name = column.name;
-  const missingBin = current.length - 1;
-  const shares = (counts: readonly number[]): number[] => counts.map((count) => count / sum(counts));
-  const merged = merge(current);
-  const whole = merged.length === current.length;
-  const p = shares(reference);
-  const q = shares(current);
-  const difference = q.map((share, bin) => share - (p[bin] as number));
-  const moved = difference.reduce((total, part) => total + Math.abs(part), 0) / 2;
-  if (whole && Math.abs(difference[missingBin] as number) >= moved / 2) {
-    const more = (difference[missingBin] as number) > 0;
-    return {
-      kind: 'missingness',
-      explanation: `${name} is missing ${more ? 'more' : 'less'} often than in ${there}; that is most of the change.`,
-    };
-  }
-  if (whole && column.kind === 'categorical') {
-    const unseen = column.levels.filter((_, level) => reference[level] === 0 && (current[level] as number) > 0);
-    const unseenShare = unseen.reduce((total, level) => total + (q[column.levels.indexOf(level)] as number), 0);
-    if (unseenShare >= moved / 2) {
-      return {
-        kind: 'levels',
-        explanation: `${name} has levels that do not occur in ${there}: ${unseen.slice(0, 5).join(', ')}.`,
-      };
-    }
-  }
-  return {
-    kind: 'distribution',
-    explanation: `${name} is distributed otherwise than in ${there}${direction(column, difference, whole)}.`,
-  };
-}
-
-function direction(column: ContractColumn, difference: readonly number[], whole: boolean): string {
-  if (!whole) return '';
-  const bins = difference.slice(0, -1);
-  const grown = bins.indexOf(Math.max(...bins));
-  const shrunk = bins.indexOf(Math.min(...bins));
-  if (grown === shrunk) return '';
-  const words = (bin: number): string => {
-    if (column.kind === 'categorical') return column.levels[bin] ?? '';
-    const { edges, unit } = column;
-    if (bin === 0) return `below ${edges[0]} ${unit}`;
-    if (bin === edges.length) return `from ${edges[bin - 1]} ${unit}`;
-    return `${edges[bin - 1]} to ${edges[bin]} ${unit}`;
-  };
-  return `: more often ${words(grown)}, less often ${words(shrunk)}`;
-}
-
-function prevalenceSentence(
-  name: string,
-  there: string,
-  reference: readonly number[],
-  current: readonly number[],
-): string {
-  if (current.length !== 2) return `The classes of ${name} are not as frequent as in ${there}.`;
-  const share = (counts: readonly number[]): number => (counts[1] as number) / sum(counts);
-  const [now, then] = [share(current), share(reference)];
-  return `The outcome ${name} is ${now > then ? 'more' : 'less'} frequent than in ${there}: prevalence ${percent(now)} against ${percent(then)}.`;
-}
-
 const ownRows = { against: 'own-training', referenceSites: undefined } as const;
 
 /** How many sites are behind counts; undefined when all are. */
@@ -451,10 +371,6 @@ function partial(
   return known === undefined || preprocessing === null
     ? undefined
     : { known: known.length, of: preprocessing.sites.length };
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }
 
 function sum(counts: readonly number[]): number {

@@ -11,6 +11,7 @@ import { spiegelhalter } from '../../shared/statistics/spiegelhalter.ts';
 import type { SiteTable } from '../data/site-table.ts';
 import { squaredErrors } from './gap.ts';
 import { sampleOf } from './sample.ts';
+import { rangeTexts } from './shift-words.ts';
 
 const reported = 10;
 /** The best by size of error, of which those the model does not account for are reported. */
@@ -158,7 +159,9 @@ function condition(
   const known = codes.filter((code) => code !== missing);
   const withMissing = known.length < codes.length;
   const parts =
-    known.length === 0 ? [] : [column.kind === 'continuous' ? rangeText(column, known) : levelText(column, known)];
+    known.length === 0
+      ? []
+      : [column.kind === 'continuous' ? rangeTexts(column, known).join(' or ') : levelText(column, known)];
   return {
     column: name,
     text: `${name} ${[...parts, ...(withMissing ? ['missing'] : [])].join(' or ')}`.slice(0, 200),
@@ -168,23 +171,4 @@ function condition(
 function levelText(column: ContractColumn & { readonly kind: 'categorical' }, codes: readonly number[]): string {
   const named = codes.slice(0, 5).map((code) => column.levels[code] ?? '');
   return `${named.join(' or ')}${codes.length > named.length ? ' or another' : ''}`;
-}
-
-/** Neighbouring bins as one range. */
-function rangeText(column: ContractColumn & { readonly kind: 'continuous' }, codes: readonly number[]): string {
-  const { edges, unit } = column;
-  const ranges: (readonly [number, number])[] = [];
-  for (const code of codes) {
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] === code - 1) ranges[ranges.length - 1] = [last[0], code];
-    else ranges.push([code, code]);
-  }
-  return ranges
-    .map(([first, last]) => {
-      const from = first === 0 ? null : edges[first - 1];
-      const below = last === edges.length ? null : edges[last];
-      if (from == null) return below == null ? 'known' : `below ${below} ${unit}`;
-      return below == null ? `from ${from} ${unit}` : `from ${from} to below ${below} ${unit}`;
-    })
-    .join(' or ');
 }

@@ -27,7 +27,7 @@ function decisionsOf(simulation: Simulation): ReleaseDecision[] {
 
 /** What a hospital's report says of the change of its own patients over time. */
 function foundAgainstItself(decision: ReleaseDecision) {
-  return decision.judgement.evidence.shift.filter((row) => row.against === 'own-training' && row.found);
+  return decision.judgement.evidence.shift.filter((row) => row.against === 'own-training' && row.large);
 }
 
 describe('the ready scenarios', () => {

@@ -87,4 +87,56 @@ describe('which rows judge', () => {
   it('none where a version compared has no cut-off: nothing shows what it was trained on', () => {
     expect([...selectRows(table, contract, since(contract.trainingCutoff, null)).judged]).toEqual([]);
   });
+
+  it('those whose outcome window has closed by now; early events and later dates are left out and counted', () => {
+    const windowed = { ...contract, outcomeWindowDays: 30 };
+    const waiting = tableOf([
+      { key: 'closed', time: at('2024-11-01') },
+      // Thirty days after it is this very moment: closed.
+      { key: 'just closed', time: at('2024-12-02') },
+      // An event that came early would count although a non-event of the same day cannot be known yet.
+      { key: 'early event', time: at('2024-12-02T00:00:00.001Z'), label: 1 },
+      { key: 'open', time: at('2024-12-20'), label: Number.NaN },
+      { key: 'tomorrow', time: at('2025-01-02') },
+      { key: 'never told', time: at('2024-06-01'), label: Number.NaN },
+      { key: 'told later', time: at('2024-06-01'), label: Number.NaN },
+      { key: 'told later', time: at('2024-08-01') },
+      { key: 'trained', time: at('2023-08-01') },
+      { key: 'trained', time: at('2024-12-30'), label: Number.NaN },
+    ]);
+    const selection = selectRows(waiting, windowed, since(contract.trainingCutoff));
+    expect([...selection.judged]).toEqual([0, 1, 7]);
+    expect(selection.excluded).toEqual({ before_cutoff: 1, window_open: 3, future_dated: 1, label_missing: 2 });
+    // Those without a usable outcome who judge nothing, and have trained nothing.
+    expect([...selection.waiting]).toEqual(
+      [2, 5, 3].sort((a, b) => ((waiting.patientKeys[a] ?? '') < (waiting.patientKeys[b] ?? '') ? -1 : 1)),
+    );
+    expect(selection.rowsInPeriod).toBe(8);
+    // Of four patients whose window has closed one has no outcome.
+    expect(selection.pendingShare).toBeCloseTo(1 / 4, 12);
+  });
+
+  it('none of the rows that a local update may have learnt from, nor later ones of the same patients', () => {
+    const updated = tableOf([
+      { key: 'updated it', time: at('2024-02-01') },
+      { key: 'updated it', time: at('2024-09-01') },
+      { key: 'later', time: at('2024-05-01T12:00:00Z') },
+      { key: 'at once', time: at('2024-05-01T11:59:59.999Z') },
+    ]);
+    const selection = selectRows(updated, contract, since('2024-01-01', '2024-05-01T12:00:00.000Z'));
+    expect([...selection.judged]).toEqual([2]);
+    expect(selection.excluded).toEqual({ before_cutoff: 2, trained_patient: 1 });
+    expect(selection.judgedFromMs).toBe(at('2024-05-01T12:00:00Z'));
+  });
+
+  it('knows no pending outcomes where there are no times', () => {
+    const undated = tableOf([{ key: 'a', time: Number.NaN, holdout: 1, label: Number.NaN }]);
+    const selection = selectRows(undated, { ...contract, time: null, trainingCutoff: null }, since(null));
+    expect(selection.pendingShare).toBeNull();
+    expect([...selection.waiting]).toEqual([0]);
+    expect(selectRows(tableOf([]), contract, since('2024-01-01'))).toMatchObject({
+      rowsInPeriod: 0,
+      pendingShare: null,
+    });
+  });
 });

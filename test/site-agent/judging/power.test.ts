@@ -1,67 +1,88 @@
 import { describe, expect, it } from 'vitest';
 import { lookOf, powerOf } from '../../../site-agent/judging/power.ts';
-import { policyOf } from '../../support/evidence.ts';
+import { estimate, policyOf } from '../../support/evidence.ts';
 
-const policy = policyOf();
-const enough = { events: 200, nonEvents: 200 };
-/** The standard error at which the default margin of 0.02 is just resolved: 0.02 / 2.486475. */
-const resolving = 0.02 / 2.486475;
+const policy = policyOf({ auroc: { margin: 0.02 }, minimumEvents: 100, minimumNonEvents: 100 });
+const enough = { events: 400, nonEvents: 600 };
+/** 1.644854 + 0.841621 standard errors to a one-sided bound at 80% power. */
+const deviates = 2.486475;
+const errorAt = (fraction: number): number => 0.02 / deviates / Math.sqrt(fraction);
 
-describe('which look it is, and what it may spend', () => {
-  it('has all of the error once the margin can be resolved', () => {
-    const look = lookOf(policy, resolving / 2, enough, []);
-    expect(look).toMatchObject({ number: 1, informationFraction: 1, earlier: [] });
-    expect(look.oneSidedLevel).toBeCloseTo(0.05, 9);
-    expect(look.twoSidedLevel).toBeCloseTo(0.05, 9);
+describe('looks at a release on growing data', () => {
+  it('spend a share of the error by the information that the margin needs', () => {
+    // Pocock's spending function at half of the information: 0.05·ln(1 + (e - 1)/2) = 0.031006 (Lan and DeMets 1983).
+    const half = lookOf(policy, errorAt(0.5), enough, []);
+    expect(half.informationFraction).toBeCloseTo(0.5, 6);
+    expect(half.oneSidedLevel).toBeCloseTo(0.0310057, 6);
+    expect(half.twoSidedLevel).toBeCloseTo(0.0310057, 6);
+    expect(half).toMatchObject({ number: 1, earlier: [] });
   });
 
-  it('has less before: at half the information a·ln(1 + (e-1)/2) by Pocock', () => {
-    const look = lookOf(policy, resolving * Math.SQRT2, enough, []);
-    expect(look.informationFraction).toBeCloseTo(0.5, 5);
-    expect(look.oneSidedLevel).toBeCloseTo(0.05 * Math.log(1 + (Math.E - 1) * 0.5), 5);
-  });
-
-  it('spends at the second look only what the first left', () => {
-    const second = lookOf(policy, resolving, enough, [0.5]);
-    expect(second).toMatchObject({ number: 2, earlier: [0.5] });
+  it('spend all at full information, and no more later', () => {
+    expect(lookOf(policy, errorAt(3), enough, [])).toMatchObject({
+      informationFraction: 1,
+      oneSidedLevel: expect.closeTo(0.05, 9),
+    });
+    const second = lookOf(policy, errorAt(1), enough, [0.5]);
+    expect(second.number).toBe(2);
+    // What is left after half was spent: less than the whole, more than the rest, since the looks go together.
     expect(second.oneSidedLevel).toBeLessThan(0.05);
-    expect(second.oneSidedLevel).toBeGreaterThan(0.05 - 0.05 * Math.log(1 + (Math.E - 1) * 0.5) - 1e-9);
+    expect(second.oneSidedLevel).toBeGreaterThan(0.05 - 0.0310057);
+    // After a look that could have resolved the margin nothing can be shown any more.
+    expect(lookOf(policy, errorAt(2), enough, [0.5, 1])).toMatchObject({ number: 3, oneSidedLevel: 1e-300 });
+    // A look at the same information asks the same question again.
+    expect(lookOf(policy, errorAt(0.5), enough, [0.5]).oneSidedLevel).toBeCloseTo(0.0310057, 6);
+    // Nor does a look with less information than the last have a level of its own.
+    expect(lookOf(policy, errorAt(0.4), enough, [0.5])).toMatchObject({ informationFraction: 0.5 });
   });
 
-  it('spends nothing on patients who are too few to accept on', () => {
-    expect(lookOf(policy, resolving, { events: 99, nonEvents: 500 }, []).informationFraction).toBeNull();
+  it("spends far less early by O'Brien and Fleming's function", () => {
+    const strict = policyOf({ looks: { spending: 'obrien-fleming' } });
+    // 2 - 2Φ(z(0.025)/√0.5) = 2·(1 - Φ(2.771808)) = 0.0055750.
+    expect(lookOf(strict, errorAt(0.5), enough, []).oneSidedLevel).toBeCloseTo(0.005575, 5);
+    const tiny = lookOf(strict, errorAt(1e-4), enough, []);
+    expect(tiny.oneSidedLevel).toBeGreaterThan(0);
+    expect(tiny.oneSidedLevel).toBeLessThan(1e-30);
   });
 
-  it('has nothing left after a look with all the information', () => {
-    const look = lookOf(policy, resolving / 3, enough, [0.4, 1]);
-    expect(look.number).toBe(3);
-    expect(look.oneSidedLevel).toBeLessThan(1e-100);
+  it('are no tests with fewer events than the policy asks for, and spend nothing', () => {
+    const few = lookOf(policy, errorAt(0.3), { events: 99, nonEvents: 600 }, []);
+    expect(few.informationFraction).toBeNull();
+    expect(few.oneSidedLevel).toBeLessThan(0.05);
+    expect(lookOf(policy, null, enough, [])).toEqual({
+      number: 1,
+      earlier: [],
+      informationFraction: null,
+      oneSidedLevel: 0.05,
+      twoSidedLevel: 0.05,
+    });
   });
 
-  it('a look without new patients repeats the one before', () => {
-    const first = lookOf(policy, resolving * Math.SQRT2, enough, []);
-    const again = lookOf(policy, resolving * Math.SQRT2, enough, [first.informationFraction as number]);
-    expect(again.oneSidedLevel).toBeCloseTo(first.oneSidedLevel, 12);
-  });
-
-  it('is at the full level without a model to compare with', () => {
-    expect(lookOf(policy, null, enough, [])).toMatchObject({ informationFraction: null, oneSidedLevel: 0.05 });
+  it('have all the information where models rank alike, or where a margin of 0 can never be resolved', () => {
+    expect(lookOf(policy, 0, enough, [])).toMatchObject({ informationFraction: 1 });
+    expect(lookOf(policyOf({ auroc: { margin: 0 } }), 0.01, enough, [])).toMatchObject({ informationFraction: 1 });
   });
 });
 
 describe('what would settle a hold', () => {
-  it('counts events a week over the judged time, and the events a margin needs', () => {
-    const week = 7 * 86_400_000;
-    const times = Float64Array.from({ length: 41 }, (_, row) => (row * week) / 4);
-    // 41 rows over 10 weeks; 20 of them events: 20 · (40 / 41) / 10 a week. Twice the standard error needs four times the events.
-    const power = powerOf(policy, times, 20, { value: 0, low: -1, high: 1, standardError: 2 * resolving }, null);
-    expect(power.eventsPerWeek).toBeCloseTo((20 * (40 / 41)) / 10, 9);
-    expect(power.eventsForMargin).toBe(80);
+  const day = 86_400_000;
+
+  it('events by rate, and the events the margin needs', () => {
+    // 141 patients over 70 days, one every half day: 2 a day, of whom 35 of 141 have the event.
+    const times = Float64Array.from({ length: 141 }, (_, row) => (row * day) / 2);
+    const difference = { ...estimate(0, -0.03, 0.03), standardError: 0.016 };
+    const power = powerOf(policy, times, 35, difference, null);
+    expect(power.eventsPerWeek).toBeCloseTo((35 / 141) * 14, 9);
+    // (0.016 · 2.486475 / 0.02)² = 3.9569 times as many.
+    expect(power.eventsForMargin).toBe(139);
     expect(power.eventsForNetBenefit).toBeNull();
   });
 
-  it('is unknown without times or a standard error', () => {
-    const power = powerOf(policy, Float64Array.of(Number.NaN), 1, null, null);
-    expect(power).toEqual({ eventsPerWeek: null, eventsForMargin: null, eventsForNetBenefit: null });
+  it('is null without times, spread, events or a current model', () => {
+    const none = { eventsPerWeek: null, eventsForMargin: null, eventsForNetBenefit: null };
+    expect(powerOf(policy, new Float64Array(0), 0, null, null)).toEqual(none);
+    expect(powerOf(policy, Float64Array.of(Number.NaN, Number.NaN), 1, null, null)).toEqual(none);
+    expect(powerOf(policy, Float64Array.of(5, 5), 1, null, null)).toEqual(none);
+    expect(powerOf(policy, Float64Array.of(5), 1, null, null)).toEqual(none);
   });
 });

@@ -73,7 +73,8 @@ export function applyModelEvent(
     to: state,
     signals: signals.map(({ signal, level }) => `${signal} ${level}`),
   };
-  if (state === 'rolled_back' || state === 'withdrawn') parts.log.error(fields, 'a model was taken out of use');
+  if (byRoles === null && (state === 'rolled_back' || state === 'withdrawn'))
+    parts.log.error(fields, 'a model was taken out of use');
   else if (state === 'watched' || state === 'revalidating') parts.log.warn(fields, 'the state of a model has changed');
   else parts.log.info(fields, 'the state of a model has changed');
   return state;

@@ -71,8 +71,9 @@ function print(view: MonitorView): void {
   );
   console.log(`  To be validated again by ${timeText(watched.revalidateByMs)} UTC.\n`);
   printSignals(watched.signals);
-  for (const { signal, level } of watched.signals) {
-    console.log(`  ${signal}: ${signalMeanings[signal]} Now: ${levelMeanings[level]}.`);
+  for (const { signal, level, parts } of watched.signals) {
+    const known = parts.some(({ figure }) => figure !== null);
+    console.log(`  ${signal}: ${signalMeanings[signal]} Now: ${known ? levelMeanings[level] : 'not known yet'}.`);
   }
   console.log(
     `\n  If nothing changes, any of these asks for a new judgement with a chance of at most ${percent(watched.falseAlarmRate)} over ` +
@@ -96,7 +97,7 @@ async function monitor(options: SiteOptions): Promise<void> {
     }
     for (const model of view.models) print(model);
     const waiting = view.notices.filter(({ sentMs }) => sentMs === null).length;
-    if (waiting > 0) console.log(`\n${waiting} notices to the coordinator wait until the agent can send them.`);
+    if (waiting > 0) console.log(`\nNotices to the coordinator that wait until the agent can send them: ${waiting}`);
   });
 }
 

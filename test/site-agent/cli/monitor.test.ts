@@ -98,10 +98,10 @@ describe('watching from the terminal', () => {
       'pipe',
       'time',
     ])
-      expect(shown).toMatch(new RegExp(`^ {2}${signal}: .+ Now: as it was accepted\\.$`, 'm'));
+      expect(shown).toMatch(new RegExp(`^ {2}${signal}: .+ Now: (as it was accepted|not known yet)\\.$`, 'm'));
     expect(shown).toContain('against heart-disease/1');
     expect(shown).toContain('with a chance of at most 20% over 1000 patients (10 windows)');
-    expect(shown).toContain('1 notices to the coordinator wait');
+    expect(shown).toContain('wait until the agent can send them: 1');
     const view = await json<{ models: { watched: { budget: Record<string, number> } }[] }>('monitor');
     const budget = Object.values(view.models[0]?.watched.budget ?? {});
     expect(budget.reduce((sum, share) => sum + share, 0)).toBeCloseTo(0.2, 12);

@@ -48,6 +48,8 @@ export interface Admitting {
 const maximumStoredRefusals = 20;
 /** Notices one site may give of one release: a state that changes this often is a defect, and fills the disk. */
 const maximumNotices = 1_000;
+/** As often a site may judge a release it holds; a policy allows twenty looks at most, and looks that test nothing come weekly. */
+const maximumJudgements = 200;
 
 interface Submission {
   readonly kind: 'summary' | 'update' | 'judgement';
@@ -276,7 +278,8 @@ export function createAdmission(needs: Admitting): Admission {
         submission,
         () => null,
         async (runner, digest) => {
-          const held = isExpiredHold(judgement) ? locateHold(runner.state(), task, sender) : null;
+          // Whoever held a release may have a second word on it: after the deadline, or on more patients.
+          const held = locateHold(runner.state(), task, sender);
           const located = held ?? locateJudging(runner.state(), task, sender);
           if (!('release' in located)) return located;
           const { plan, release } = located;
@@ -288,9 +291,16 @@ export function createAdmission(needs: Admitting): Admission {
           });
           if (refused !== null) return refused;
           if (held !== null) {
+            if ((await judgementsOf(task, sender)) >= maximumJudgements) {
+              return refusal('too_many', `Site ${sender} has judged this release ${maximumJudgements} times.`);
+            }
+            const said = { timeMs: clock.now(), site: sender, task, submission: digest };
+            const { decision } = judgement.decision;
             return (also) =>
               runner.dispatch(
-                { kind: 'hold-ended', timeMs: clock.now(), site: sender, task, submission: digest },
+                isExpiredHold(judgement)
+                  ? { kind: 'hold-ended', ...said }
+                  : { kind: 'judgement-revised', ...said, decision },
                 also,
               );
           }
@@ -354,6 +364,18 @@ export function createAdmission(needs: Admitting): Admission {
       return { outcome: 'accepted' };
     },
   };
+
+  /** Judgements taken for a task so far. */
+  async function judgementsOf(task: TaskId, sender: SiteName): Promise<number> {
+    const { taken } = await db
+      .selectFrom('submissions')
+      .select(({ fn }) => fn.countAll<number>().as('taken'))
+      .where('task', '=', task)
+      .where('site', '=', sender)
+      .where('outcome', '=', 'accepted')
+      .executeTakeFirstOrThrow();
+    return Number(taken);
+  }
 
   function accepting(runner: Runner, { round, attempt }: OpenRound, answer: AcceptedAnswer) {
     return (also: AlsoWrite): Promise<boolean> =>

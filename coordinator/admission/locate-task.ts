@@ -104,7 +104,7 @@ export function locateJudging(
   return state;
 }
 
-/** Where a site may say that its hold of a release has ended: the judging, open or over, in which it said hold; else null. */
+/** Where a site may say more of a release it holds: the judging, open or over, in which it said hold; else null. */
 export function locateHold(
   state: RunState,
   task: TaskId,

@@ -5,7 +5,6 @@ import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName } from '../../shared/runtime/ids.ts';
 import type { ObjectRef, ReleaseManifest, ReleaseSignature } from '../../shared/wire/messages.ts';
 import type { ReleaseDecision, ReleaseNotice } from '../../shared/wire/operator-port.ts';
-import { isExpiredHold } from '../admission/check-judgement.ts';
 import type { Database, ReleaseTable } from '../store/database.ts';
 
 /** A release that is out. */
@@ -77,13 +76,13 @@ export function createReleaseShelf(db: Kysely<Database>): ReleaseShelf {
         .where('kind', '=', 'judgement')
         .where('outcome', '=', 'accepted')
         .orderBy('site')
+        .orderBy('received_ms')
         .execute();
       const last = new Map<SiteName, ReleaseDecision>();
       for (const row of rows) {
         const site = row.site as SiteName;
         const judgement = JSON.parse(row.body) as SharedJudgement;
-        // A site that held a release has a second word on it, when the hold ends.
-        if (last.has(site) && !isExpiredHold(judgement)) continue;
+        // A site that held a release has a later word on it.
         last.set(site, { site, decision: judgement.decision.decision, receivedMs: row.received_ms, judgement });
       }
       return [...last.values()];

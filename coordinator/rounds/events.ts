@@ -118,6 +118,14 @@ export type RunEvent =
       readonly task: TaskId;
       readonly submission: Digest;
     })
+  | (Timed & {
+      /** A site has judged a release it held again, on more patients. */
+      readonly kind: 'judgement-revised';
+      readonly site: SiteName;
+      readonly task: TaskId;
+      readonly submission: Digest;
+      readonly decision: DecisionKind;
+    })
   | (Timed & { readonly kind: 'judging-closed' })
   | (Timed & { readonly kind: 'run-paused'; readonly by: string })
   | (Timed & { readonly kind: 'run-resumed'; readonly by: string })

@@ -434,11 +434,13 @@ function next(state: RunState, event: Exclude<RunEvent, { kind: 'run-created' }>
       );
       return asked ? judged(state, site, { kind: 'decided', decision, submission }, timeMs) : state;
     }
-    case 'hold-ended': {
+    case 'hold-ended':
+    case 'judgement-revised': {
       if (state.tag !== 'judging' && state.tag !== 'finished') return state;
       const { site, task, submission } = event;
       if (!state.invitations.some((other) => other.task === task && isHold(other, site))) return state;
-      const answer = { kind: 'decided', decision: 'reject', submission } as const;
+      const decision = event.kind === 'hold-ended' ? 'reject' : event.decision;
+      const answer = { kind: 'decided', decision, submission } as const;
       return {
         ...state,
         invitations: state.invitations.map((other) => (isHold(other, site) ? { ...other, answer } : other)),

@@ -64,7 +64,8 @@ export async function judgeAgain(
   const { clock, plans, registry, store, tasks } = parts;
   const release = registry.find(version);
   if (release === null) throw new AgentError('unknown_model', `Release ${version} is not at this site.`, { version });
-  if (release.slot !== 'active' && !waits(release)) {
+  const onHold = waits(release);
+  if (release.slot !== 'active' && !onHold) {
     throw new AgentError('not_on_hold', `${version} is neither on hold nor in use here.`, { version });
   }
   const plan = plans.load(release.plan);
@@ -83,7 +84,8 @@ export async function judgeAgain(
   store.transaction(() => {
     registry.decide(version, judgement, clock.now());
     // A local variant is this site's own: what it is judged to be is for this site.
-    if (!isLocalVersion(version)) tasks.judgedAgain(judgement, clock.now());
+    // Of one in use the coordinator is told what becomes of it, by a notice.
+    if (onHold && !isLocalVersion(version)) tasks.judgedAgain(judgement, clock.now());
   });
   const { decision, reasons } = judgement.decision;
   parts.log.info({ release: version, decision, reasons: reasons.map(({ code }) => code) }, 'release judged again');

@@ -16,9 +16,9 @@ export interface TaskStore {
   /** The result is final from here on. */
   finish(task: TaskId, result: TaskResult, nowMs: number): void;
   answered(task: TaskId, receipt: Receipt, nowMs: number): void;
-  /** Puts the judgement that ended a hold in the place of the one that began it, to be reported. */
+  /** Puts a later judgement of a release on hold in the place of the one before, to be reported. */
   judgedAgain(judgement: Judgement, nowMs: number): void;
-  /** Judgements that ended a hold and have not been answered by the coordinator. */
+  /** Later judgements of releases on hold that have not been answered by the coordinator. */
   unreportedHolds(): readonly {
     readonly task: { readonly id: TaskId; readonly run: RunId; readonly round: number };
     readonly judgement: Judgement;
@@ -79,7 +79,7 @@ export function createTaskStore(store: AgentStore): TaskStore {
     unreportedHolds() {
       const rows = store.all<{ id: TaskId; run: RunId; round: number; payload: string }>(
         `select id, run, round, payload from tasks where kind = 'judge' and state = 'ready'
-           and json_extract(payload, '$.decision.reasons[0].code') = 'hold.expired' order by updated_ms, id`,
+           and json_extract(payload, '$.evidence.held') is not null order by updated_ms, id`,
       );
       return rows.map(({ payload, ...task }) => ({ task, judgement: JSON.parse(payload) as Judgement }));
     },

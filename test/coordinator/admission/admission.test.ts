@@ -370,16 +370,13 @@ describe('a judgement', () => {
     });
   });
 
-  test('that holds may be followed by the end of the hold, after the run is over too, and by nothing else', async () => {
+  test('that holds may be followed by the end of the hold, after the run is over too', async () => {
     await withCork('judge', async ({ core, offer, run }) => {
       const port = core.site('cork');
       expect(await port.submitJudgement(offer.id, judgementFor('cork', offer, 'hold'))).toEqual({
         outcome: 'accepted',
       });
       await viewWhere(core.operator, run, ({ status }) => status === 'finished');
-      expect(await port.submitJudgement(offer.id, judgementFor('cork', offer, 'reject'))).toEqual(
-        refusedWith('round_closed'),
-      );
       const expired = (site: string): SharedJudgement => {
         const judgement = judgementFor(site, offer, 'reject');
         const reasons = [{ code: 'hold.expired', text: 'The time the policy allows for a hold is over.' }] as const;
@@ -396,6 +393,35 @@ describe('a judgement', () => {
         ['cork', 'reject'],
       ]);
       expect(release?.decisions[2]?.judgement.decision.reasons[0]?.code).toBe('hold.expired');
+      // What is rejected stays so.
+      expect(await port.submitJudgement(offer.id, judgementFor('cork', offer, 'accept'))).toEqual(
+        refusedWith('round_closed'),
+      );
+    });
+  });
+
+  test('that holds may be followed by later ones on more patients, until one accepts or rejects', async () => {
+    await withCork('judge', async ({ core, offer, run }) => {
+      const port = core.site('cork');
+      const later = (decision: 'accept' | 'hold', day: string): SharedJudgement => {
+        const judgement = judgementFor('cork', offer, decision);
+        return { ...judgement, evidence: { ...judgement.evidence, judgedAt: `2026-02-${day}T00:00:00.000Z` } };
+      };
+      for (const [decision, day] of [
+        ['hold', '01'],
+        ['hold', '08'],
+      ] as const) {
+        expect(await port.submitJudgement(offer.id, later(decision, day))).toEqual({ outcome: 'accepted' });
+      }
+      await viewWhere(core.operator, run, ({ status }) => status === 'finished');
+      expect(await port.submitJudgement(offer.id, later('accept', '15'))).toEqual({ outcome: 'accepted' });
+      expect(await port.submitJudgement(offer.id, later('accept', '15'))).toEqual({ outcome: 'duplicate' });
+      expect(await port.submitJudgement(offer.id, later('hold', '22'))).toEqual(refusedWith('round_closed'));
+      const [release] = await core.operator.listReleases();
+      const cork = release?.decisions.filter(({ site }) => site === 'cork');
+      expect(cork?.map(({ decision, judgement }) => [decision, judgement.evidence.judgedAt])).toEqual([
+        ['accept', '2026-02-15T00:00:00.000Z'],
+      ]);
     });
   });
 });

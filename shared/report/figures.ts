@@ -16,10 +16,10 @@ export function estimateText(estimate: Estimate, decimals = 3): string {
     : `${text} (${figure(estimate.low, decimals)} to ${figure(estimate.high, decimals)})`;
 }
 
-/** p to two digits, `< 0.0001` below that. */
+/** p to two digits, `< 0.0001` below that, in one piece. */
 export function pText(p: number | null): string {
   if (p === null) return '–';
-  if (p < 0.0001) return '< 0.0001';
+  if (p < 0.0001) return '<\u00a00.0001';
   return p < 0.01 ? p.toFixed(4) : p.toFixed(2);
 }
 

@@ -67,6 +67,6 @@ function drawn({ estimate, domain, allowed, decimals = 2 }: IntervalDot): Html {
 export function intervalDots(rows: readonly IntervalDot[]): Html {
   return html`<div class="dots">${rows.map(
     (row) =>
-      html`<div class="dot ${row.verdict.met}"><p class="name"><strong>${row.name}</strong> <span><span class="key">${row.measure}</span> ${row.text ?? estimateText(row.estimate, row.decimals ?? 2)}</span></p>${drawn(row)}<p class="rule"><span class="sign" aria-hidden="true">${signs[row.verdict.met]}</span> ${row.verdict.word}<span class="key"> · ${row.rule}</span></p><p class="key">${row.meaning}</p></div>`,
+      html`<div class="dot is-${row.verdict.met}"><p class="name"><strong>${row.name}</strong> <span><span class="key">${row.measure}</span> ${row.text ?? estimateText(row.estimate, row.decimals ?? 2)}</span></p>${drawn(row)}<p class="rule"><span class="sign" aria-hidden="true">${signs[row.verdict.met]}</span> ${row.verdict.word}<span class="key"> · ${row.rule}</span></p><p class="key">${row.meaning}</p></div>`,
   )}</div>`;
 }

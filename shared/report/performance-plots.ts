@@ -1,5 +1,5 @@
 import type { Performance } from '../plan/judgement.ts';
-import { figure } from './figures.ts';
+import { countText, figure } from './figures.ts';
 import { type Html, html } from './html.ts';
 import { type LineLook, linePlot } from './line-plot.ts';
 import { figureOf } from './svg.ts';
@@ -46,7 +46,7 @@ export function calibrationPlot(models: readonly NamedPerformance[]): Html | nul
       histogram: { up: events, down: nonEvents, names: ['with the event', 'without'] },
     }),
     html`Smoothed calibration curve${drawn.length > 1 ? 's' : ''} with the 95% band of ${first.name}. Below: patients by the risk that ${first.name} predicts for them, in ${events.length} bins.`,
-    table({
+    html`${table({
       columns: [
         { name: 'predicted', number: true },
         { name: 'observed', number: true },
@@ -57,8 +57,18 @@ export function calibrationPlot(models: readonly NamedPerformance[]): Html | nul
       rows: first.performance.calibration.curve.map(({ predicted, observed, low, high }) =>
         [predicted, observed, low, high].map((value) => figure(value)),
       ),
-    }),
+    })}${risksTable(first)}`,
   );
+}
+
+function risksTable({ name, performance }: NamedPerformance): Html {
+  const { events, nonEvents } = performance.risks;
+  return table({
+    caption: `Patients by the risk that ${name} predicts`,
+    compact: true,
+    columns: ['risk from', { name: 'with the event', number: true }, { name: 'without', number: true }],
+    rows: events.map((count, bin) => [figure(bin / events.length, 2), countText(count), countText(nonEvents[bin])]),
+  });
 }
 
 /** Net benefit over thresholds of the models and of treating all and nobody (Vickers and Elkin 2006). Null without one. */

@@ -43,7 +43,7 @@ tr.current{--c:var(--current)}tr.pooled{--c:var(--ink)}tr.alone{--c:var(--faint)
 .shape{fill:var(--c);stroke:var(--c)}.shape-in{stroke:var(--paper);fill:none;stroke-width:5;stroke-linecap:round;stroke-linejoin:round}
 .first{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:0 2rem}.first section>h3{margin-top:.9rem}
 .dots{display:grid;gap:.5rem}.dot{border-bottom:1px solid var(--rule);padding-bottom:.4rem}.dot p{margin:0}.dot .name{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem}.dot .rule{font-size:.89rem;font-weight:600}.dot .rule .key{font-weight:400}
-.dot.met{--v:var(--accept)}.dot.missed{--v:var(--reject)}.dot.open{--v:var(--hold)}.dot .sign{display:inline-block;min-width:1em;color:var(--v)}svg .base{stroke:var(--rule)}.dot svg text{font-size:10px;fill:var(--faint)}
+.dot.is-met{--v:var(--accept)}.dot.is-missed{--v:var(--reject)}.dot.is-open{--v:var(--hold)}.dot .sign{display:inline-block;min-width:1em;color:var(--v)}svg .base{stroke:var(--rule)}.dot svg text{font-size:10px;fill:var(--faint)}
 .open{border-left:4px solid var(--hold);background:var(--panel);padding:.35rem .7rem;margin:.4rem 0;max-width:46rem}
 .applied th,.applied td{font-weight:700}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:.88em;overflow-wrap:anywhere}pre{white-space:pre-wrap;background:var(--panel);padding:.6rem;border-radius:6px;max-height:24rem;overflow:auto}

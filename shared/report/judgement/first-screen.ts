@@ -89,7 +89,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
   const pairs = auroc.new.value === null ? null : Math.round(100 * auroc.new.value);
   const rows: IntervalDot[] = [
     {
-      name: 'Tells patients apart',
+      name: 'Does it tell patients apart?',
       measure: 'AUROC',
       meaning:
         pairs === null
@@ -113,7 +113,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
   if (current !== null) {
     const { value } = auroc.difference;
     rows.push({
-      name: 'Against the model in use',
+      name: 'Is it as good as the model in use?',
       measure: 'change of AUROC',
       meaning:
         value === null
@@ -138,7 +138,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
   if (ratio !== undefined) {
     const [low, high] = policy.calibration.observedExpected;
     rows.push({
-      name: 'Risks true to size',
+      name: 'Are its risks true to size?',
       measure: 'observed over expected',
       meaning:
         ratio.value === null
@@ -157,7 +157,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
     const compared = comparison !== null;
     const level = percentText(policy.netBenefit.threshold, 0);
     rows.push({
-      name: `Good done, acting from ${level}`,
+      name: `Does acting from ${level} do good?`,
       measure: compared ? 'change of net benefit' : 'net benefit',
       meaning:
         gain.value === null
@@ -189,7 +189,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
     const { slope } = performance.new.calibration;
     const [low, high] = policy.calibration.slope;
     rows.push({
-      name: 'Neither too bold nor too timid',
+      name: 'Is the spread of its risks right?',
       measure: 'calibration slope',
       meaning: 'One is right. Below one, high risks are too high and low ones too low; above one, the other way round.',
       estimate: slope,
@@ -208,9 +208,11 @@ function calibrationNote(decision: Decision): string {
   return '';
 }
 
-function rangeVerdict({ low, high }: Estimate, [least, most]: readonly [number, number]): Met {
-  if (low === null || high === null) return { met: 'open', word: 'not known' };
-  return high >= least && low <= most ? { met: 'met', word: 'met' } : { met: 'missed', word: 'missed' };
+function rangeVerdict({ value, low, high }: Estimate, [least, most]: readonly [number, number]): Met {
+  if (value === null || low === null || high === null) return { met: 'open', word: 'not known' };
+  if (high < least || low > most) return { met: 'missed', word: 'missed' };
+  // The rule asks no more of the interval than to reach the range; a tick would say more than these patients can.
+  return value >= least && value <= most ? { met: 'met', word: 'met' } : { met: 'open', word: 'not shown to miss' };
 }
 
 /** Found shifts worth naming first: large before small, this hospital's own change before the difference from others, then by size. */
@@ -261,7 +263,7 @@ function changes({ decision, evidence }: Judgement, policy: Policy): Html {
       : null
   }</ul>${
     found.length > shownChanges
-      ? html`<p class="faint">${countOf(found.length - shownChanges, 'more column')} changed; see section 6.</p>`
+      ? html`<p class="faint">${countOf(found.length - shownChanges, 'more column')} differ; see section 6.</p>`
       : null
   }`;
 }
@@ -298,7 +300,7 @@ function next(judgement: Judgement, judgesAgainAt: string | null | undefined): H
       due === null
         ? null
         : html`<li>Validate it again by <strong>${due}</strong>, or earlier when the monitor asks.</li>`
-    }<li>The monitor watches it on new patients; <code>wardround site models</code> shows its state.</li></ul>`;
+    }<li>The monitor watches it on new patients; <code>wardround site score</code> runs it, <code>wardround site monitor</code> shows how it stands.</li></ul>`;
   }
   if (decision.decision === 'hold') {
     const again =

@@ -197,5 +197,5 @@ export function performanceSection(judgement: Judgement, policy: Policy): Html {
         html`<span class="key">${method}</span>`,
       ]),
     },
-  )}<h3>Against the model in use</h3>${comparisonTable(judgement, policy)}</section>`;
+  )}${performance.new.classification === null ? null : html`<p class="faint">Operating threshold: ${performance.new.classification.threshold}.</p>`}<h3>Against the model in use</h3>${comparisonTable(judgement, policy)}</section>`;
 }

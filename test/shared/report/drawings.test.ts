@@ -63,7 +63,7 @@ describe('figures in words', () => {
     [estimateText(estimate(0.8424, 0.801, 0.883)), '0.842 (0.801 to 0.883)'],
     [estimateText({ value: 1, low: null, high: null }), '1.000 (no interval)'],
     [estimateText(undefinedFigure('single_class')), '–'],
-    [pText(0.00001), '< 0.0001'],
+    [pText(0.00001), '<\u00a00.0001'],
     [pText(0.0042), '0.0042'],
     [percentText(0.123), '12.3%'],
     [countText(1234567), '1\u202f234\u202f567'],

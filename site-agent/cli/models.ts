@@ -3,6 +3,7 @@ import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
 import { AgentError } from '../agent/agent-error.ts';
 import { endedHold, holdEndsMs, waits } from '../agent/hold-deadlines.ts';
+import { createMonitorStore } from '../agent/monitor-store.ts';
 import { approvedPolicy } from '../agent/plans.ts';
 import type { AgentStore } from '../agent/store.ts';
 import { stepNames } from '../judging/decide.ts';
@@ -31,7 +32,8 @@ export function chooseModel(registry: ModelRegistry, named: string | undefined):
  */
 function shown(registry: ModelRegistry, store: AgentStore, release: RegisteredRelease, nowMs: number) {
   const last = registry.judgementOf(release.version);
-  const base = { ...release, reasons: last?.decision.reasons ?? [], holdEndsMs: null as number | null };
+  const state = createMonitorStore(store).stateOf(release.version)?.state ?? null;
+  const base = { ...release, state, reasons: last?.decision.reasons ?? [], holdEndsMs: null as number | null };
   const policy = waits(release) ? approvedPolicy(store, release.plan) : null;
   if (!waits(release) || policy === null || last === null) return base;
   const ended = endedHold(policy, last, release.heldSinceMs, nowMs);

@@ -19,7 +19,7 @@ import {
 import type { ScoredOutcome } from '../../data/predictions.ts';
 import type { Baseline } from './baseline.ts';
 import { type HarmTest, initHarmTest, stepHarmTest } from './harm-test.ts';
-import { levelOf, type SignalPart, type SignalReading, upperPart } from './signal.ts';
+import { type SignalPart, type SignalReading, upperPart } from './signal.ts';
 
 /** A chart of windows, with the |z| of the worst window so far: an alarm is not forgotten when the next window is quiet. */
 interface WindowChart {
@@ -215,9 +215,4 @@ export function readOutcomeSignals(state: OutcomeSignals, baseline: Baseline): r
     readings.push({ signal: 'subgroup', parts: [...groups, ...unwatched] });
   }
   return readings;
-}
-
-/** Whether harm is proven by the test against the version before. */
-export function harmShown(readings: readonly SignalReading[]): boolean {
-  return readings.some(({ parts }) => levelOf(parts) === 'harm');
 }

@@ -5,15 +5,14 @@ import { effectiveMinimum } from './suppression.ts';
 import { mayLeave } from './table-suppression.ts';
 
 /**
- * How much a boundary is worth: the middle of the plan's edges most, then the quarters, and so on, so that hospitals which cannot show
- * every cell tend to keep the same ones, and their histograms add up. Every boundary more is worth more than any choice among them.
+ * How much a boundary is worth: the middle of the plan's edges most, then the quarters half of that, and so on, so that hospitals which
+ * cannot show every cell tend to keep the same ones, and their histograms add up.
  */
 function worthOf(at: number, boundaries: number): number {
   let step = 1;
   while (step * 2 <= boundaries + 1) step *= 2;
-  let level = 0;
-  for (; step > 1 && (at + 1) % step !== 0; step /= 2) level++;
-  return 1 + 1 / (2 + level);
+  while ((at + 1) % step !== 0) step /= 2;
+  return step;
 }
 
 /** Sums of the cells before each boundary; entry i is of cells 0 to i - 1. */
@@ -50,7 +49,7 @@ export function keepBoundaries(
   best[0] = 0;
   for (let to = 1; to <= cells; to++) {
     if (to < cells && barred.has(to - 1)) continue;
-    const worth = to === cells ? 0 : worthOf(to - 1, edges.length) + (to - 1 === wanted ? cells : 0);
+    const worth = to === cells ? 0 : worthOf(to - 1, edges.length) + (to - 1 === wanted ? cells * cells : 0);
     for (let from = 0; from < to; from++) {
       if (best[from] === -Infinity || !mayStand(from, to)) continue;
       const value = (best[from] as number) + worth;

@@ -7,85 +7,13 @@ import { derivableFromJudgement } from '../../../shared/privacy/judgement-check.
 import { shareJudgement } from '../../../shared/privacy/share-judgement.ts';
 import { sharedCellsProblem } from '../../../shared/privacy/shared-cells-check.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
-import { randomStream } from '../../../shared/runtime/random.ts';
 import type { SiteTable } from '../../../site-agent/data/site-table.ts';
 import { countSharedCells } from '../../../site-agent/judging/share-cells.ts';
-import { columnShift, subgroupEvidence } from '../../support/evidence.ts';
-import { goodJudgement } from '../../support/judgements.ts';
-import { heartPlan } from '../../support/plans.ts';
+import { judgedTable, patients, sharingPlan } from '../../support/shared-patients.ts';
 
-const plan = heartPlan({ federation: { minimumCount: 11 }, gate: { netBenefit: { threshold: 0.5 } } as never });
+const plan = sharingPlan;
 const none: SharingHistory = { summaries: [], judgements: [] };
-
-/** Patients one by one, so that a longer table holds the shorter one: rare levels, missing values, few women. */
-function patients(rows: number, seed = 1): SiteTable {
-  const stream = randomStream(seed, 'patients');
-  const columns = plan.data.columns.map((column) => ({ ...column, values: new Float64Array(rows) }));
-  const labels = new Float64Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const sick = stream.uniform() < 0.4;
-    labels[row] = sick ? 1 : 0;
-    for (const column of columns) {
-      if (stream.uniform() < 0.02) column.values[row] = Number.NaN;
-      else if (column.kind === 'categorical') {
-        column.values[row] = Math.min(
-          column.levels.length - 1,
-          Math.floor(column.levels.length * stream.uniform() ** 3),
-        );
-      } else {
-        const [low, high] = column.range;
-        column.values[row] = low + (high - low) * Math.min(0.999, Math.abs(0.35 + 0.13 * stream.normal()));
-      }
-    }
-  }
-  return {
-    rows,
-    columns: columns.map(({ name, kind, values }) => ({ name, kind, values })),
-    labels,
-    patientKeys: Array.from({ length: rows }, (_, row) => `p${row}`),
-    times: new Float64Array(rows).fill(Number.NaN),
-    holdout: new Uint8Array(rows),
-  };
-}
-
-function judged(
-  table: SiteTable,
-  change: Partial<Judgement['evidence']> = {},
-): { judgement: Judgement; cells: SiteCells } {
-  const stream = randomStream(3, 'scores');
-  const scores = Float64Array.from(
-    table.labels,
-    (label) => 1 / (1 + Math.exp(-(1.5 * (2 * label - 1) + 1.2 * stream.normal()))),
-  );
-  const cells = countSharedCells({
-    plan,
-    preprocessing: null,
-    table,
-    judged: Uint32Array.from({ length: table.rows }, (_, row) => row),
-    scores: { new: scores, current: null },
-  });
-  const events = table.labels.reduce((sum, label) => sum + label, 0);
-  const women = table.columns[1]?.values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0) ?? 0;
-  const judgement = goodJudgement({
-    rows: table.rows,
-    events,
-    nonEvents: table.rows - events,
-    excluded: { label_missing: 3, before_cutoff: 900 },
-    subgroups: [subgroupEvidence({ name: 'women', rows: women }), subgroupEvidence({ name: 'over 65', rows: 4 })],
-    shift: [
-      ...plan.data.columns.map(({ name }) => columnShift({ column: name })),
-      columnShift({
-        column: 'age',
-        against: 'own-training',
-        explanation: '3 patients',
-        found: true,
-        kind: 'distribution',
-      }),
-    ],
-    ...change,
-  });
-  return { judgement, cells };
-}
+const judged = (table: SiteTable, evidence: Partial<Judgement['evidence']> = {}) => judgedTable(table, { evidence });
 
 const share = (
   given: { judgement: Judgement; cells: SiteCells | null },

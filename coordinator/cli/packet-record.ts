@@ -1,10 +1,19 @@
 import { cardRecordOf } from '../../shared/packet/card-record.ts';
 import { PacketError } from '../../shared/packet/packet-error.ts';
-import type { CardRecord, ConsortiumRecord, ConsortiumRelease, PacketRecord } from '../../shared/packet/record.ts';
+import type {
+  CardRecord,
+  ConsortiumRecord,
+  ConsortiumRelease,
+  PacketRecord,
+  PooledRecord,
+} from '../../shared/packet/record.ts';
+import type { Estimate } from '../../shared/plan/judgement.ts';
 import { parseCanonicalPlan } from '../../shared/plan/load-plan.ts';
+import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest } from '../../shared/runtime/ids.ts';
 import type { AuditEntry, OperatorPort, ReleaseView } from '../../shared/wire/operator-port.ts';
+import { familyOf } from '../web/family.ts';
 
 const auditPage = 1_000;
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -30,6 +39,39 @@ async function cardOf(port: OperatorPort, release: ReleaseView): Promise<CardRec
   return bytes === null ? null : cardRecordOf(bytes);
 }
 
+/** The same pooling as in the consortium's view. */
+function pooledRecord({ decisions }: ReleaseView): readonly PooledRecord[] {
+  const of = (pick: (judgement: SharedJudgement) => Estimate | undefined) =>
+    decisions.flatMap(({ site, judgement }) => {
+      const estimate = pick(judgement);
+      return estimate === undefined ? [] : [{ site, estimate }];
+    });
+  return [
+    familyOf(
+      'auroc',
+      'logit',
+      of(({ evidence }) => evidence.auroc.new),
+    ),
+    familyOf(
+      'slope',
+      'identity',
+      of(({ evidence }) => evidence.calibration.slope),
+    ),
+    familyOf(
+      'observedExpected',
+      'log',
+      of(({ evidence }) => evidence.performance?.new.calibration.observedExpected),
+    ),
+  ].map(({ figure, sites, mean, prediction, iSquared }) => ({
+    figure,
+    sites: sites.filter(({ weight }) => weight !== null).map(({ site }) => site),
+    mean,
+    prediction,
+    iSquared,
+    outOfFamily: sites.filter(({ outOfFamily }) => outOfFamily === true).map(({ site }) => site),
+  }));
+}
+
 async function releaseRecord(port: OperatorPort, release: ReleaseView): Promise<ConsortiumRelease> {
   return {
     version: release.version,
@@ -47,6 +89,7 @@ async function releaseRecord(port: OperatorPort, release: ReleaseView): Promise<
     })),
     notices: release.notices.map(({ notice }) => notice),
     awaited: release.awaited,
+    pooled: pooledRecord(release),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Estimate } from '../plan/judgement.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Policy } from '../plan/policy.ts';
-import { estimateText, percentText } from '../report/figures.ts';
+import { estimateText, figure, percentText } from '../report/figures.ts';
 import { stepWords, undefinedText } from '../report/words.ts';
 import { listed, type Matter, open, type Recorded, said, tabled } from './document.ts';
 import {
@@ -169,6 +169,37 @@ const judged = (judgements: readonly KnownJudgement[]): string =>
 export function performance(record: PacketRecord, judgements = subjectJudgements(record)): Matter {
   if (judgements.length === 0) return open('No hospital whose record is here has judged this release.', 'the hospital');
   return tabled(performanceColumns, judgements.map(performanceRow), judged(judgements));
+}
+
+const pooledNames = { auroc: 'AUROC', slope: 'calibration slope', observedExpected: 'observed over expected' } as const;
+
+/** The figures over hospitals, and where a further hospital's own is expected; open where the consortium's record is not here. */
+export function pooledPerformance(record: PacketRecord): Matter {
+  const release = record.consortium?.releases.find(({ version }) => version === record.release?.version);
+  if (release === undefined) {
+    return open(
+      'Performance over all hospitals with its heterogeneity: it is on record at the coordinator.',
+      'the consortium',
+    );
+  }
+  const pooled = release.pooled.filter(({ sites }) => sites.length > 1);
+  if (pooled.length === 0)
+    return said('Fewer than two hospitals have shared figures that can be pooled.', 'judgements shared');
+  return tabled(
+    ['figure', 'hospitals', 'mean (95%)', 'expected at a further hospital (95%)', 'I²', 'out of family'],
+    pooled.map(({ figure: name, sites, mean, prediction, iSquared, outOfFamily }) => [
+      pooledNames[name],
+      String(sites.length),
+      estimateOf(mean),
+      prediction.low === null || prediction.high === null
+        ? undefinedText(prediction.reason)
+        : `${figure(prediction.low)} to ${figure(prediction.high)}`,
+      percentText(iSquared, 0),
+      outOfFamily.join(', '),
+    ]),
+    'judgements shared',
+    'Random effects (restricted maximum likelihood, Knapp-Hartung), AUROC on log odds, observed over expected on the logarithm; prediction interval of Higgins, Thompson and Spiegelhalter (2009).',
+  );
 }
 
 /** Judgements of the release at hospitals that took no part in its training; null where its card, which says who did, is not on record. */

@@ -9,6 +9,7 @@ import {
   performance,
   planSource,
   policySource,
+  pooledPerformance,
   prevalences,
   purpose,
   shiftFound,
@@ -123,6 +124,7 @@ export function probastSheet(record: PacketRecord): PacketDocument {
             'Sample size, missing data, all patients, calibration and discrimination, subgroups, repeated looks.',
             acceptanceCriteria(record),
             performance(record),
+            pooledPerformance(record),
             subgroupPerformance(record),
             said(
               `Complete pairs: both models score the same patients. At most ${looks.maximum} looks at one release, the error spent over them.`,

@@ -1,4 +1,4 @@
-import type { DecisionKind, Evidence, EvidenceFile, LadderStep, Reason } from '../plan/judgement.ts';
+import type { DecisionKind, Estimate, Evidence, EvidenceFile, LadderStep, Reason } from '../plan/judgement.ts';
 import type { ModelNotice } from '../plan/notice.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Policy } from '../plan/policy.ts';
@@ -38,6 +38,19 @@ export interface ConsortiumRelease {
   }[];
   readonly notices: readonly ModelNotice[];
   readonly awaited: readonly SiteName[];
+  /** Figures pooled over the hospitals that judged it, with where a further hospital's own is expected. */
+  readonly pooled: readonly PooledRecord[];
+}
+
+export interface PooledRecord {
+  readonly figure: 'auroc' | 'slope' | 'observedExpected';
+  /** Hospitals pooled. */
+  readonly sites: readonly string[];
+  readonly mean: Estimate;
+  /** 95% interval for the true value at a further hospital. */
+  readonly prediction: { readonly low: number | null; readonly high: number | null; readonly reason?: string };
+  readonly iSquared: number | null;
+  readonly outOfFamily: readonly string[];
 }
 
 /** What the coordinator has on record. */

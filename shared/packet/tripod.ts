@@ -10,6 +10,7 @@ import {
   performance,
   planSource,
   policySource,
+  pooledPerformance,
   prevalences,
   purpose,
   shiftFound,
@@ -259,9 +260,8 @@ export function tripodSheet(record: PacketRecord): PacketDocument {
           item(
             '23b',
             'Heterogeneity of performance across clusters.',
-            judgements.length < 2
-              ? said('Fewer than two hospitals are on record here.', 'judgements')
-              : performance(record),
+            judgements.length < 2 ? null : performance(record),
+            pooledPerformance(record),
           ),
           item('24', 'Results of updating.', updatesRecord(record)),
         ],

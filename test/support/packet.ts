@@ -166,6 +166,16 @@ export function sampleConsortium(change: Partial<ConsortiumRecord> = {}): Consor
         })),
         notices: [],
         awaited: ['west' as SiteName],
+        pooled: [
+          {
+            figure: 'auroc',
+            sites: ['north', 'south', 'west'],
+            mean: { value: 0.81, low: 0.76, high: 0.85 },
+            prediction: { low: 0.66, high: 0.9 },
+            iSquared: 0.42,
+            outOfFamily: ['west'],
+          },
+        ],
       },
     ],
     runs: [

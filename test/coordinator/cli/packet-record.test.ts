@@ -87,6 +87,8 @@ describe("the consortium's record for a packet", () => {
     expect(plan).toEqual({ plan: packetPlan.plan, digest: packetPlan.digest });
     expect(consortium.releases.map(({ version }) => version)).toEqual(['heart-disease/1', 'heart-disease/2']);
     expect(consortium.releases[1]?.card?.rounds[0]?.updates[0]?.examples).toBe(900);
+    const pooled = consortium.releases[0]?.pooled ?? [];
+    expect(pooled.map(({ figure }) => figure)).toEqual(['auroc', 'slope', 'observedExpected']);
     expect(consortium.releases[0]?.decisions[0]?.receivedAt).toBe('1970-01-01T00:00:05.000Z');
   });
 

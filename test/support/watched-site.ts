@@ -100,10 +100,19 @@ export interface WatchedSite {
 
 /** A site directory with rows up to the acceptance, an approved plan, and no release yet. */
 export function watchedSite(
-  options: { readonly seed?: number; readonly perDay?: number; readonly gate?: Record<string, unknown> } = {},
+  options: {
+    readonly seed?: number;
+    readonly perDay?: number;
+    readonly gate?: Record<string, unknown>;
+    /** The source has no times: 60% of patients, by a hash of their keys, judge. */
+    readonly untimed?: boolean;
+  } = {},
 ): WatchedSite {
   const folder = temporaryDirectory();
-  const loaded = loadPlan(canonicalJson(watchedPlan(options.gate)), 'plan');
+  const timed = watchedPlan(options.gate);
+  const asked: Plan =
+    options.untimed === true ? { ...timed, data: { ...timed.data, time: null, trainingCutoff: null } } : timed;
+  const loaded = loadPlan(canonicalJson(asked), 'plan');
   const { plan } = loaded;
   const reference = consortiumReference(plan);
   const clock = manualClock(acceptedMs);
@@ -120,6 +129,7 @@ export function watchedSite(
     data: {
       query: "SELECT * FROM 'data/patients.csv'",
       units: { age: 'years', cholesterol: 'mg/dL' },
+      ...(options.untimed === true ? { holdout: { share: 0.6, seed: 1 } } : {}),
     },
   });
   mkdirSync(join(folder.path, 'data'), { recursive: true });

@@ -159,6 +159,34 @@ describe('a pass', () => {
   });
 });
 
+describe('a source without times', () => {
+  it('has its held-out patients watched, those who came later apart from those who judged', async () => {
+    const site = await siteInUse({ untimed: true });
+    await pass(site);
+    const roles = () =>
+      Object.fromEntries(
+        site.store
+          .all<{ role: string; rows: number }>(`select role, count(*) as rows from predictions group by role`)
+          .map(({ role, rows }) => [role, rows]),
+      );
+    const first = roles();
+    expect(first.reference).toBeGreaterThan(500);
+    expect(first.new).toBeUndefined();
+    await site.days(30, 8);
+    const [passed] = await pass(site);
+    const scored = passed?.plans[0]?.counts.releases[0]?.scored ?? 0;
+    // 60% of 240.
+    expect(Math.abs(scored - 144)).toBeLessThan(30);
+    expect(roles()).toEqual({ ...first, new: scored });
+    expect(passed?.plans[0]?.counts.outcomes.added).toBe(scored);
+    expect(levelsOf(site)).toMatchObject({ inputs: 'quiet', calibration: 'quiet', pipe: 'quiet' });
+    expect(partOf(site, 'pipe', 'daily volume')).toMatchObject({ figure: null, reason: 'no_times' });
+    const before = stored(site);
+    await pass(site);
+    expect(stored(site)).toEqual(before);
+  });
+});
+
 describe('outcomes that come later', () => {
   it('are joined by patient and time, once, and are marked where a shown prediction came before them', async () => {
     const site = await siteInUse();

@@ -8,6 +8,7 @@ import { commandGroup } from '../../shared/runtime/command-group.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import type { OperatorPort, ReleaseView } from '../../shared/wire/operator-port.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
+import { ExportError } from '../releases/export-error.ts';
 import { exportRelease } from '../releases/export-release.ts';
 import { consortiumPage } from '../web/consortium-page.ts';
 import { type ConsortiumView, consortiumView } from '../web/consortium-view.ts';
@@ -52,6 +53,14 @@ async function planOfRelease(port: OperatorPort, release: ReleaseView): Promise<
   const parts: Uint8Array[] = [];
   for await (const part of port.readObject(file.digest, 0)) parts.push(part);
   return parseCanonicalPlan(Buffer.concat(parts), release.plan).plan;
+}
+
+async function writePage(file: string, page: string): Promise<void> {
+  try {
+    await writeFile(file, page);
+  } catch (cause) {
+    throw new ExportError('not_writable', `${file} cannot be written; choose another file.`, { file }, cause);
+  }
 }
 
 function viewText(view: ConsortiumView): string {
@@ -113,7 +122,7 @@ export function register(program: Command): void {
         const release = await port.showRelease(version);
         return consortiumView(await planOfRelease(port, release), release);
       });
-      if (options.out !== undefined) await writeFile(options.out, consortiumPage(view));
+      if (options.out !== undefined) await writePage(options.out, consortiumPage(view));
       if (options.json === true) console.log(JSON.stringify(view));
       else console.log(options.out === undefined ? viewText(view) : `The view of ${version} is in ${options.out}.`);
     });

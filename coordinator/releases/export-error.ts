@@ -4,7 +4,7 @@ export type ExportErrorCode = 'not_empty' | 'not_writable' | 'digest_mismatch' |
 
 export const exportErrors: ErrorCatalogue<ExportErrorCode> = {
   not_empty: { meaning: 'The directory to export to holds files already.', advice: 'fix' },
-  not_writable: { meaning: 'The directory to export to cannot be made or written to, or is a file.', advice: 'fix' },
+  not_writable: { meaning: 'The directory or file to export to cannot be made or written to.', advice: 'fix' },
   digest_mismatch: { meaning: 'A file of the release does not have the digest it is named by.', advice: 'reject' },
   manifest_mismatch: { meaning: 'The manifest is not that of the release asked for.', advice: 'reject' },
 };

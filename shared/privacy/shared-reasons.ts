@@ -50,7 +50,7 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   'noted.shift': (_, subject) => `The column${subject} is distributed otherwise.`,
   'noted.unit_change': (_, subject) => `The column${subject} looks like another unit or coding.`,
   'noted.prevalence': () => "The share of events is not that of the consortium's training rows.",
-  'noted.prevalence_change': () => 'The share of events has changed at this hospital.',
+  'noted.prevalence_change': () => "The share of events is not that of this hospital's earlier rows.",
   'noted.missing_rate': (_, subject) => `More values than before are missing in the column${subject}.`,
   'noted.data': (_, subject) =>
     `The data miss a rule of the policy${subject === '' ? '' : ` in the column${subject}`}.`,

@@ -6,6 +6,7 @@ import { sharingRules } from '../../shared/plan/sharing.ts';
 import { strataOf } from '../../shared/privacy/column-strata.ts';
 import { gaussianNoise, gaussianSigma, type SecureBytes } from '../../shared/privacy/gaussian-mechanism.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
+import { permutation, randomStream } from '../../shared/runtime/random.ts';
 import { binIndex, countBins } from '../../shared/statistics/binning.ts';
 import { exactSum } from '../../shared/statistics/exact-sum.ts';
 import { fourierFeatures, meanEmbeddingSensitivity } from '../../shared/statistics/fourier-features.ts';
@@ -33,8 +34,12 @@ export function countSharedCells(counted: CountedRows, bytes?: SecureBytes): Sit
   const labels = Float64Array.from(judged, (row) => table.labels[row] as number);
   const { label } = plan.data;
   const { scoreEdges } = sharingRules(plan);
-  const valuesOf = (column: number): Float64Array =>
-    Float64Array.from(judged, (row) => table.columns[column]?.values[row] as number);
+  const valuesOf = (column: number): Float64Array => {
+    const source = table.columns[column]?.values ?? new Float64Array(0);
+    const values = new Float64Array(judged.length);
+    for (let place = 0; place < judged.length; place++) values[place] = source[judged[place] as number] as number;
+    return values;
+  };
   const columnIndex = new Map(plan.data.columns.map(({ name }, index) => [name, index]));
   return {
     secret: secretOf(counted),
@@ -72,12 +77,26 @@ export function countSharedCells(counted: CountedRows, bytes?: SecureBytes): Sit
   };
 }
 
-/** What nobody outside can know or try: the patients' keys with the risks of each. */
+/**
+ * What nobody outside can know or try: every patient's key with outcome and risk, hashed (FNV-1a) and added up, so that the order of the
+ * rows changes nothing and a million of them take no memory.
+ */
 function secretOf({ table, judged, scores }: CountedRows): SiteCells['secret'] {
-  const patients = Array.from(judged, (row, place) =>
-    JSON.stringify([table.patientKeys[row], table.labels[row], scores?.new[place] ?? null]),
-  ).sort();
-  return digestOf(JSON.stringify(['shared cells', patients]));
+  const sums = new Uint32Array(4);
+  const bits = new Uint32Array(2);
+  const risk = new Float64Array(bits.buffer);
+  for (const [place, row] of judged.entries()) {
+    const key = table.patientKeys[row] as string;
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+    risk[0] = scores?.new[place] ?? (table.labels[row] as number);
+    for (let at = 0; at < 4; at++) {
+      hash = Math.imul(hash ^ (bits[at % 2] as number) ^ (at + 1), 0x01000193);
+      sums[at] = ((sums[at] as number) + hash) >>> 0;
+    }
+  }
+  const total = scores === null ? null : exactSum(scores.new);
+  return digestOf(JSON.stringify(['shared cells', judged.length, [...sums], total]));
 }
 
 function classCounts(labels: Float64Array, levels: number): number[] {
@@ -136,12 +155,22 @@ export function embeddingShape(plan: Plan): { readonly dimension: number; readon
   return { dimension, bandwidth: Math.sqrt(2 * plan.data.columns.length) };
 }
 
+/** Most rows behind a mean embedding: beyond them the privacy noise is far below any shift of note, and the features take minutes. */
+const embeddedRows = 50_000;
+
 function embeddingOf(
-  { plan, preprocessing, table, judged }: CountedRows,
+  { plan, preprocessing, table, judged: all }: CountedRows,
   bytes: SecureBytes | undefined,
 ): SharedEmbedding | null {
   const { embedding: rules } = sharingRules(plan);
-  if (rules === null || preprocessing === null || judged.length < plan.federation.minimumCount) return null;
+  if (rules === null || preprocessing === null || all.length < plan.federation.minimumCount) return null;
+  // Judged rows stand in the order of patient keys, so a seeded draw of places is the same whatever the order of the table.
+  const judged =
+    all.length <= embeddedRows
+      ? all
+      : permutation(all.length, randomStream(plan.training.seed, 'embedding', all.length))
+          .subarray(0, embeddedRows)
+          .map((place) => all[place] as number);
   const { dimension, bandwidth } = embeddingShape(plan);
   const values = new Float64Array(judged.length * dimension);
   let start = 0;

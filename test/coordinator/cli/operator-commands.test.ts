@@ -275,6 +275,25 @@ describe('runs and releases', { timeout: 60_000 }, () => {
     expect(twice.err).toContain('export.not_empty');
   });
 
+  test('view: what the sites share, in words, as JSON, and as one page', async () => {
+    const words = await here('release', 'view', 'whole/1');
+    expect(words).toMatchObject({ code: exitCodes.ok, err: '' });
+    expect(words.out).toContain('whole/1: aachen accept, bern accept');
+    expect(words.out).toContain('not known: What a further hospital should expect cannot be told from 2 hospitals');
+    const view = json<{ wardround: string; decisions: { site: string }[] }>(
+      await here('release', 'view', 'whole/1', '--json'),
+    );
+    expect(view).toMatchObject({ wardround: 'consortium-view/1', decisions: [{ site: 'aachen' }, { site: 'bern' }] });
+    const file = join(base, 'view.html');
+    const written = await here('release', 'view', 'whole/1', '--out', file);
+    expect(written.out.trimEnd()).toBe(`The view of whole/1 is in ${file}.`);
+    expect(readFileSync(file, 'utf8')).toMatch(/^<!doctype html>/);
+    const nowhere = await here('release', 'view', 'whole/1', '--out', join(base, 'no', 'such', 'folder.html'));
+    expect(nowhere).toMatchObject({ code: exitCodes.badInput, out: '' });
+    expect(nowhere.err).toContain('export.not_writable');
+    expect(await here('release', 'view', 'none/1')).toMatchObject({ out: '', code: exitCodes.badInput });
+  });
+
   test('export takes a new directory, an empty one, with a slash at the end; a file in its way is named', async () => {
     const empty = join(base, 'empty');
     mkdirSync(empty, { mode: 0o750 });

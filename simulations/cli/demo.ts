@@ -33,7 +33,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const elapsedMs = (): number => performance.now() - startedMs;
   await openOutput(out);
   const progress = createProgress(process.stderr, elapsedMs);
-  const { outcome, workDirectory, planTexts } = await withInterruption((signal) =>
+  const { outcome, workDirectory, planTexts, pages } = await withInterruption((signal) =>
     runDemo(
       {
         data: options.data === undefined ? null : resolve(options.data),
@@ -53,6 +53,8 @@ async function demo(options: DemoOptions): Promise<void> {
     'report.html': reportHtml(outcome),
     ...Object.fromEntries(planTexts.map((text, index) => [`plan-${index + 1}.yaml`, text])),
   });
+  await openOutput(join(out, 'pages'));
+  await writeResults(join(out, 'pages'), pages);
   if (options.json === true) {
     console.log(JSON.stringify(summary));
     return;
@@ -60,6 +62,9 @@ async function demo(options: DemoOptions): Promise<void> {
   console.log(`\n${decisionTable(outcome)}\n`);
   console.log(`Done in ${(elapsedMs() / 1000).toFixed(1)} s. No process and no port is left.`);
   console.log(`Report:  ${join(out, 'report.html')}\nFigures: ${join(out, 'summary.json')}`);
+  console.log(
+    `Pages:   ${join(out, 'pages')}: every judgement as its hospital sees it, every release as the consortium does`,
+  );
   if (workDirectory !== null) console.log(`Directories of the coordinator and the hospitals: ${workDirectory}`);
 }
 

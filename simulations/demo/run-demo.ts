@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withOperator } from '../../coordinator/cli/operator-directory.ts';
+import { consortiumPage } from '../../coordinator/web/consortium-page.ts';
+import { consortiumView } from '../../coordinator/web/consortium-view.ts';
 import type { RunId, SiteName } from '../../shared/runtime/ids.ts';
 import type { OperatorPort, ReleaseView, RunView } from '../../shared/wire/operator-port.ts';
 import type { Outcome, RunOutcome } from '../report/outcome.ts';
@@ -30,6 +32,8 @@ export interface DemoResult {
   /** Where coordinator and hospitals worked; null when it was removed. */
   readonly workDirectory: string | null;
   readonly planTexts: readonly string[];
+  /** By file name: each hospital's report on each judgement, and the consortium's view of each release. */
+  readonly pages: Readonly<Record<string, string>>;
 }
 
 interface Scene {
@@ -120,6 +124,25 @@ async function perform(stage: Stage, story: Story, needs: DemoNeeds): Promise<Ou
   };
 }
 
+/** What people at the hospitals and the consortium would open. */
+async function pagesOf(stage: Stage, story: Story, outcome: Outcome): Promise<Record<string, string>> {
+  const pages: Record<string, string> = {};
+  for (const { site } of story.acts[0].sites) {
+    const folder = join(stage.siteDirectory(site), 'reports');
+    for (const name of await readdir(folder)) {
+      // Without digest and time, which change from one demo to the next.
+      const release = /^(.+)-[0-9a-f]{12}_[^_]*\.html$/.exec(name)?.[1];
+      if (release !== undefined) pages[`${site}_${release}.html`] = await readFile(join(folder, name), 'utf8');
+    }
+  }
+  for (const { plan, releases } of outcome.runs) {
+    for (const release of releases) {
+      pages[`consortium_${release.version.replace('/', '-')}.html`] = consortiumPage(consortiumView(plan, release));
+    }
+  }
+  return pages;
+}
+
 /** Rejects when the signal aborts; `release` takes the listener off. */
 function interruption(signal: AbortSignal): { readonly promise: Promise<never>; release(): void } {
   const { promise, reject } = withReject();
@@ -151,7 +174,8 @@ export async function runDemo(settings: DemoSettings, needs: DemoNeeds): Promise
   const children = createChildren(demoEnvironment(), directory);
   const interrupted = interruption(needs.signal);
   try {
-    const performance = perform(createStage(directory, children), story, needs);
+    const stage = createStage(directory, children);
+    const performance = perform(stage, story, needs);
     // After an interruption its own end is of no interest.
     performance.catch(() => undefined);
     const outcome = await Promise.race([performance, interrupted.promise]);
@@ -159,6 +183,7 @@ export async function runDemo(settings: DemoSettings, needs: DemoNeeds): Promise
       outcome,
       workDirectory: settings.keep ? directory : null,
       planTexts: story.acts.map((act) => act.plan.text),
+      pages: await pagesOf(stage, story, outcome),
     };
   } finally {
     interrupted.release();

@@ -291,7 +291,7 @@ describe('runs and releases', { timeout: 60_000 }, () => {
     const nowhere = await here('release', 'view', 'whole/1', '--out', join(base, 'no', 'such', 'folder.html'));
     expect(nowhere).toMatchObject({ code: exitCodes.badInput, out: '' });
     expect(nowhere.err).toContain('export.not_writable');
-    expect(await here('release', 'view', 'none/1')).toMatchObject({ out: '', code: exitCodes.badInput });
+    expect(await here('release', 'view', 'none/1')).toMatchObject({ out: '', code: exitCodes.notFound });
   });
 
   test('export takes a new directory, an empty one, with a slash at the end; a file in its way is named', async () => {

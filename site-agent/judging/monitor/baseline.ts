@@ -7,8 +7,8 @@ import { brierScore } from '../../../shared/statistics/brier.ts';
 import { cusumThreshold } from '../../../shared/statistics/cusum.ts';
 import { aurocEstimate } from '../../../shared/statistics/discrimination.ts';
 import { quantileEdges } from '../../../shared/statistics/distances.ts';
-import { meanAndVariance } from '../../../shared/statistics/exact-sum.ts';
-import { applyRecalibration, fitLogisticUpdate } from '../../../shared/statistics/recalibration.ts';
+import { exactSum, meanAndVariance } from '../../../shared/statistics/exact-sum.ts';
+import { applyRecalibration, fitInterceptUpdate, fitLogisticUpdate } from '../../../shared/statistics/recalibration.ts';
 import type { Recalibration } from '../../../shared/statistics/recalibration-kinds.ts';
 import type { SiteTable } from '../../data/site-table.ts';
 import { JudgingError } from '../judging-error.ts';
@@ -32,8 +32,12 @@ export interface BaselineSubgroup {
   readonly name: string;
   /** In the plan's list. */
   readonly position: number;
+  /** Reference rows in it. */
+  readonly rows: number;
   /** Upper end of the 95% interval of its Brier score; null when it is not watched, then `reason` says why. */
   readonly brier: number | null;
+  /** On top of the baseline's: what was off in the group when the release was accepted is no change either. */
+  readonly recalibration: Recalibration;
   readonly reason: string | null;
 }
 
@@ -63,6 +67,8 @@ export interface Baseline {
   };
   /** Fitted on the reference rows, for the charts of calibration. */
   readonly recalibration: Recalibration;
+  /** Standard error of its level, in log odds: 1 / √Σp(1 - p). So much is granted to it before odds count as changed. */
+  readonly recalibrationError: number;
   readonly charts: readonly { readonly oddsRatio: number; readonly threshold: number; readonly simulations: number }[];
   readonly columns: readonly BaselineColumn[];
   readonly subgroups: readonly BaselineSubgroup[];
@@ -172,6 +178,8 @@ export function makeBaseline(input: BaselineInput): Baseline {
       `${input.release.version}: ${labels.length} rows judged it, ${events} of them with the event; both outcomes are needed to watch it against`,
     );
   }
+  const recalibration: Recalibration = fitLogisticUpdate(probabilities, labels).recalibration ?? { kind: 'none' };
+  const calibrated = applyRecalibration(recalibration, probabilities);
   const subgroups = contract.subgroups.map((group, position): BaselineSubgroup => {
     const within = [...reference.keys()].filter((place) =>
       inSubgroup(table, contract, position, reference[place] as number),
@@ -179,17 +187,29 @@ export function makeBaseline(input: BaselineInput): Baseline {
     const own = Float64Array.from(within, (place) => table.labels[reference[place] as number] as number);
     const ownEvents = own.reduce((sum, label) => sum + label, 0);
     const { minimumEvents } = policy.subgroups;
+    const unwatched = {
+      name: group.name,
+      position,
+      rows: own.length,
+      brier: null,
+      recalibration: { kind: 'none' },
+    } as const;
     if (ownEvents < minimumEvents || own.length - ownEvents < minimumEvents) {
-      return { name: group.name, position, brier: null, reason: 'too_few_events' };
+      return { ...unwatched, reason: 'too_few_events' };
     }
-    const brier = brierScore(
-      Float64Array.from(within, (place) => input.probabilities[place] as number),
-      own,
-    );
+    const predicted = Float64Array.from(within, (place) => input.probabilities[place] as number);
+    const brier = brierScore(predicted, own);
     const level = brier.high ?? brier.value;
     return level === null || !(level + settings.brierTolerance < 1 && level + settings.brierTolerance > 0)
-      ? { name: group.name, position, brier: null, reason: brier.reason ?? 'undefined' }
-      : { name: group.name, position, brier: level, reason: null };
+      ? { ...unwatched, reason: brier.reason ?? 'undefined' }
+      : {
+          ...unwatched,
+          brier: level,
+          recalibration: fitInterceptUpdate(applyRecalibration(recalibration, predicted), own).recalibration ?? {
+            kind: 'none',
+          },
+          reason: null,
+        };
   });
   const watched: BudgetLine[] = ['performance', 'harm', 'calibration', 'window', 'unlabelled', 'inputs', 'prior'];
   if (subgroups.some(({ brier }) => brier !== null)) watched.push('subgroup');
@@ -197,8 +217,6 @@ export function makeBaseline(input: BaselineInput): Baseline {
   if (dated) watched.push('pipe');
   const budget = splitBudget(settings.falseAlarmRate, watched);
 
-  const fit = fitLogisticUpdate(probabilities, labels).recalibration;
-  const recalibration: Recalibration = fit ?? { kind: 'none' };
   const brier = brierScore(probabilities, labels);
   const auroc = aurocEstimate(probabilities, labels);
   const times = Float64Array.from(reference, (row) => table.times[row] as number).sort();
@@ -221,7 +239,8 @@ export function makeBaseline(input: BaselineInput): Baseline {
       prevalence: events / labels.length,
     },
     recalibration,
-    charts: chartsOf(applyRecalibration(recalibration, probabilities), settings, (budget.calibration as number) / 2),
+    recalibrationError: 1 / Math.sqrt(exactSum(calibrated.map((p) => p * (1 - p)))),
+    charts: chartsOf(calibrated, settings, (budget.calibration as number) / 2),
     columns: contract.columns.map((column, index) =>
       baselineColumn(
         column,

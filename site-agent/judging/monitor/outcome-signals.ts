@@ -9,7 +9,9 @@ import {
   stepOddsEProcess,
   stepSquaredErrorEProcess,
 } from '../../../shared/statistics/e-process.ts';
+import type { MixtureMartingale } from '../../../shared/statistics/mixture-martingale.ts';
 import { recalibrateOne } from '../../../shared/statistics/recalibration.ts';
+import type { Recalibration } from '../../../shared/statistics/recalibration-kinds.ts';
 import {
   initWindowedOutcomes,
   stepWindowedOutcomes,
@@ -33,13 +35,16 @@ export interface OutcomeSignals {
   /** Of them: those a shown prediction may have altered. */
   readonly altered: number;
   readonly performance: SquaredErrorEProcess;
-  readonly odds: OddsEProcess;
+  /** One for raised and one for lowered odds; their mean is the e-value, and `maximum` its highest so far. */
+  readonly odds: { readonly raised: OddsEProcess; readonly lowered: OddsEProcess; readonly maximum: number };
   readonly harm: HarmTest;
   readonly calibration: readonly Cusum[];
   readonly window: WindowChart;
   readonly subgroups: readonly {
     readonly name: string;
     readonly position: number;
+    readonly recalibration: Recalibration;
+    readonly rows: number;
     readonly performance: SquaredErrorEProcess;
     readonly window: WindowChart;
   }[];
@@ -59,6 +64,20 @@ const emptyWindow = (baseline: Baseline): WindowChart => ({
   worst: null,
 });
 
+function oddsOf(baseline: Baseline, wanted: (ratio: number) => boolean): OddsEProcess {
+  const { lifetimePatients } = baseline.settings;
+  return initOddsEProcess({ oddsRatios: defaultOddsRatios.filter(wanted), initialShare, lifetimePatients });
+}
+
+/** Mean of two e-values, which is one. */
+function oddsValue({ raised, lowered }: Pick<OutcomeSignals['odds'], 'raised' | 'lowered'>): number {
+  return (raised.eValue + lowered.eValue) / 2;
+}
+
+function moved(probability: number, logOdds: number): number {
+  return recalibrateOne({ kind: 'intercept', intercept: logOdds }, probability);
+}
+
 export function initOutcomeSignals(baseline: Baseline): OutcomeSignals {
   const { settings, accepted, charts } = baseline;
   const errors = (level: number): SquaredErrorEProcess =>
@@ -67,16 +86,18 @@ export function initOutcomeSignals(baseline: Baseline): OutcomeSignals {
     outcomes: 0,
     altered: 0,
     performance: errors(accepted.brier),
-    odds: initOddsEProcess({
-      oddsRatios: defaultOddsRatios,
-      initialShare,
-      lifetimePatients: settings.lifetimePatients,
-    }),
+    odds: {
+      raised: oddsOf(baseline, (ratio) => ratio > 1),
+      lowered: oddsOf(baseline, (ratio) => ratio < 1),
+      maximum: 1,
+    },
     harm: initHarmTest(settings.lifetimePatients),
     calibration: charts.map(({ oddsRatio, threshold }) => initCusum({ oddsRatio, threshold })),
     window: emptyWindow(baseline),
-    subgroups: baseline.subgroups.flatMap(({ name, position, brier }) =>
-      brier === null ? [] : [{ name, position, performance: errors(brier), window: emptyWindow(baseline) }],
+    subgroups: baseline.subgroups.flatMap(({ name, position, rows, recalibration, brier }) =>
+      brier === null
+        ? []
+        : [{ name, position, recalibration, rows, performance: errors(brier), window: emptyWindow(baseline) }],
     ),
   };
 }
@@ -109,11 +130,16 @@ export function stepOutcomeSignals(
     count++;
     if (row.altered) altered++;
     performance = stepSquaredErrorEProcess(performance, { probability, label });
-    odds = stepOddsEProcess(odds, { probability: calibrated, label });
+    // What the recalibration may be off by is granted: the tests hold for any odds within a standard error of it.
+    const highest = moved(calibrated, baseline.recalibrationError);
+    const lowest = moved(calibrated, -baseline.recalibrationError);
+    const raised = stepOddsEProcess(odds.raised, { probability: highest, label });
+    const lowered = stepOddsEProcess(odds.lowered, { probability: lowest, label });
+    odds = { raised, lowered, maximum: Math.max(odds.maximum, oddsValue({ raised, lowered })) };
     const other = baseline.against === null ? baseline.accepted.prevalence : row.other;
     if (other !== null) harm = stepHarmTest(harm, probability, other, label);
     for (const [index, chart] of calibration.entries()) {
-      calibration[index] = stepCusum(chart, { probability: calibrated, label });
+      calibration[index] = stepCusum(chart, { probability: chart.oddsRatio > 1 ? highest : lowest, label });
     }
     window = stepWindow(window, calibrated, label);
     for (const [index, group] of subgroups.entries()) {
@@ -121,7 +147,7 @@ export function stepOutcomeSignals(
       subgroups[index] = {
         ...group,
         performance: stepSquaredErrorEProcess(group.performance, { probability, label }),
-        window: stepWindow(group.window, calibrated, label),
+        window: stepWindow(group.window, recalibrateOne(group.recalibration, calibrated), label),
       };
     }
   }
@@ -130,7 +156,7 @@ export function stepOutcomeSignals(
 
 function evidencePart(
   name: string,
-  chart: SquaredErrorEProcess | OddsEProcess,
+  chart: Pick<MixtureMartingale, 'patients' | 'eValue' | 'maximum'>,
   warn: number,
   alpha: number,
 ): SignalPart {
@@ -141,12 +167,20 @@ function evidencePart(
   return chart.maximum >= bounds.alarm ? { ...part, figure: chart.maximum, level: 'revalidate' } : part;
 }
 
-/** |z| from which windows warn and alarm: the policy's, or what so many windows in a lifetime need, if that is larger. */
-export function windowBounds(baseline: Baseline, alpha: number): { readonly warn: number; readonly alarm: number } {
+/**
+ * |z| from which windows warn and alarm: the policy's, or what so many windows in a lifetime need, if that is larger; wider by the error
+ * that the reference of so many rows has itself, which all windows share: √(1 + window / reference).
+ */
+function windowBounds(
+  baseline: Baseline,
+  alpha: number,
+  referenceRows: number,
+): { readonly warn: number; readonly alarm: number } {
   const { settings, windows } = baseline;
+  const wider = Math.sqrt(1 + settings.windowPatients / referenceRows);
   return {
-    warn: Math.max(settings.windowWarn, windowLimit(windows, settings.falseAlarmRate)),
-    alarm: Math.max(settings.windowAlarm, windowLimit(windows, alpha)),
+    warn: wider * Math.max(settings.windowWarn, windowLimit(windows, settings.falseAlarmRate)),
+    alarm: wider * Math.max(settings.windowAlarm, windowLimit(windows, alpha)),
   };
 }
 
@@ -167,7 +201,14 @@ export function readOutcomeSignals(state: OutcomeSignals, baseline: Baseline): r
     // Squared error finds what is wrong in any way; odds find raised or lowered risks much sooner. Half of the share each.
     const each = budget.performance / 2;
     performance.push(evidencePart('squared error', state.performance, settings.warnEvidence, each));
-    performance.push(evidencePart('odds', state.odds, settings.warnEvidence, each));
+    performance.push(
+      evidencePart(
+        'odds',
+        { ...state.odds.raised, eValue: oddsValue(state.odds), maximum: state.odds.maximum },
+        settings.warnEvidence,
+        each,
+      ),
+    );
   }
   if (budget.harm !== undefined) {
     const bound = 1 / budget.harm;
@@ -199,15 +240,15 @@ export function readOutcomeSignals(state: OutcomeSignals, baseline: Baseline): r
   if (budget.window !== undefined) {
     readings.push({
       signal: 'window',
-      parts: [windowPart('', state.window, windowBounds(baseline, budget.window))],
+      parts: [windowPart('', state.window, windowBounds(baseline, budget.window, baseline.rows))],
     });
   }
   if (budget.subgroup !== undefined) {
     // Two tests a group, all under one share.
     const each = budget.subgroup / (2 * state.subgroups.length);
-    const groups = state.subgroups.flatMap(({ name, performance: errors, window }) => [
+    const groups = state.subgroups.flatMap(({ name, rows, performance: errors, window }) => [
       evidencePart(name, errors, settings.warnEvidence, each),
-      windowPart(`${name}, window`, window, windowBounds(baseline, each)),
+      windowPart(`${name}, window`, window, windowBounds(baseline, each, rows)),
     ]);
     const unwatched = baseline.subgroups.flatMap(({ name, reason }): SignalPart[] =>
       reason === null ? [] : [{ name, figure: null, warn: null, alarm: null, level: 'quiet', reason }],

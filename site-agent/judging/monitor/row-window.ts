@@ -2,6 +2,7 @@ import type { ContinuousColumn, DataContract } from '../../../shared/plan/contra
 import { binIndex } from '../../../shared/statistics/binning.ts';
 import { cbpe } from '../../../shared/statistics/confidence-based.ts';
 import { jensenShannonDistance } from '../../../shared/statistics/distances.ts';
+import { meanAndVariance } from '../../../shared/statistics/exact-sum.ts';
 import { fisherExact } from '../../../shared/statistics/fisher-exact.ts';
 import { bbseSoft } from '../../../shared/statistics/label-shift.ts';
 import { benjaminiHochberg } from '../../../shared/statistics/multiplicity.ts';
@@ -295,8 +296,8 @@ function outsideSupport(baseline: Baseline, window: RowWindow, inputs: readonly 
 }
 
 /**
- * Share of events read from the predictions alone (black-box shift estimation, soft). Warns when the interval at the level of one of a
- * lifetime's windows leaves the accepted share out; alarms at the level of the signal's share when the ratio also leaves the policy's range.
+ * Share of events read from the predictions alone (black-box shift estimation, soft). Warns when their mean is, at the level of one of a
+ * lifetime's windows, not that of the reference; alarms at the level of the signal's share when the ratio also leaves the policy's range.
  */
 function priorParts(baseline: Baseline, reference: ReferenceScores, window: RowWindow): SignalPart[] {
   const { settings, windows, accepted } = baseline;
@@ -310,7 +311,12 @@ function priorParts(baseline: Baseline, reference: ReferenceScores, window: RowW
     return [{ ...none, figure: null, level: 'quiet', reason: reason ?? estimate?.reason ?? 'undefined' }];
   }
   const ratio = estimate.value / accepted.prevalence;
-  const p = Math.min(1, 2 * normalUpper(Math.abs((raw[1] as number) - accepted.prevalence) / estimate.standardError));
+  // With the same outcomes in the same shares, the mean prediction differs from the reference's by sampling alone. Its spread is taken from
+  // the reference: that of so few predictions goes with their mean, and would make low means look surer than they are.
+  const before = meanAndVariance(reference.probabilities);
+  const variance = (before.varianceOfMean ?? Number.NaN) * (1 + reference.probabilities.length / window.rows);
+  const difference = meanAndVariance(Float64Array.from(window.probabilities)).mean - before.mean;
+  const p = Math.min(1, 2 * normalUpper(Math.abs(difference) / Math.sqrt(variance)));
   const far = ratio < low || ratio > high;
   const alarms = far && p <= levelOfOne(baseline.budget.prior as number, windows);
   const warns = p <= levelOfOne(settings.falseAlarmRate, windows);

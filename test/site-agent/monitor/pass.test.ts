@@ -44,7 +44,7 @@ const stored = (site: WatchedSite) =>
 describe('a pass', () => {
   it('leaves a stable site active, and says nothing to anybody after the first word', async () => {
     const site = await siteInUse();
-    for (let week = 0; week < 8; week++) {
+    for (let week = 0; week < 4; week++) {
       await pass(site);
       expect(stateOf(site, one)).toBe('active');
       await site.days(7, 4);
@@ -54,7 +54,7 @@ describe('a pass', () => {
     expect(view(site).notices.map(({ notice, sentMs }) => [notice.from, notice.to, notice.inUse, sentMs])).toEqual([
       [null, 'active', one, null],
     ]);
-    expect(view(site).models[0]?.counts).toMatchObject({ new: 8 * 7 * 4, altered: 0 });
+    expect(view(site).models[0]?.counts).toMatchObject({ new: 4 * 7 * 4, altered: 0 });
   });
 
   it('scores a row once, stores no feature, and gives each row its part', async () => {
@@ -244,8 +244,8 @@ describe('a site that changes', () => {
     site.decide(two, 'accept');
     await pass(site);
     const seen: (string | null)[] = [stateOf(site, two)];
-    for (let week = 0; week < 30 && seen.at(-1) !== 'rolled_back'; week++) {
-      await site.days(7, 6, { logOdds: 0.7 });
+    for (let week = 0; week < 12 && seen.at(-1) !== 'rolled_back'; week++) {
+      await site.days(7, 14, { logOdds: 0.7 });
       await pass(site);
       const state = stateOf(site, two);
       if (state !== seen.at(-1)) seen.push(state);

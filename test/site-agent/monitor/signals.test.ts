@@ -106,6 +106,44 @@ describe('the baseline', () => {
     expect(canonicalJson(baselineOf(shuffled, policy))).toBe(canonicalJson(baseline));
   });
 
+  it('has a miscalibration that was accepted, overall or in a group, raise no alarm', () => {
+    // Women's odds are a quarter of what the model says, everybody's a third higher: so they were among those who judged it.
+    const off = (table: SiteTable, seed: number): SiteTable => {
+      const random = randomStream(seed, 'off');
+      const labels = Float64Array.from(everyRow(table), (row) => {
+        const woman = table.columns[2]?.values[row] === 0;
+        const odds = (riskOf(table, row) / (1 - riskOf(table, row))) * (woman ? 0.25 : 1) * 1.33;
+        return random.uniform() < odds / (1 + odds) ? 1 : 0;
+      });
+      return { ...table, labels };
+    };
+    const judged = off(cohort({ seed: 21, training: 0, judged: 3000 }), 1);
+    const accepted = baselineOf(judged, policy);
+    const state = takeOutcomes(
+      initMonitor(plan.data, accepted, 0),
+      accepted,
+      outcomesOf(off(cohort({ seed: 23, training: 0, judged: 1000 }), 2)),
+    );
+    expect(levels(state, accepted)).toMatchObject({
+      calibration: 'quiet',
+      performance: 'quiet',
+      window: 'quiet',
+      subgroup: 'quiet',
+    });
+    // Against the model's own word the same patients alarm.
+    const unadjusted: Baseline = {
+      ...accepted,
+      recalibration: { kind: 'none' },
+      subgroups: accepted.subgroups.map((group) => ({ ...group, recalibration: { kind: 'none' } })),
+    };
+    const word = takeOutcomes(
+      initMonitor(plan.data, unadjusted, 0),
+      unadjusted,
+      outcomesOf(off(cohort({ seed: 23, training: 0, judged: 1000 }), 2)),
+    );
+    expect(levels(word, unadjusted).subgroup).not.toBe('quiet');
+  });
+
   it('refuses reference rows with one outcome only', () => {
     const healthy = { ...reference, labels: new Float64Array(reference.rows) };
     expect(() => baselineOf(healthy, policy)).toThrow(expect.objectContaining({ code: 'monitor_reference' }));
@@ -117,7 +155,7 @@ describe('the baseline', () => {
       subgroups: { minimumEvents: 400 },
     });
     const without = baselineOf(reference, strict);
-    expect(without.subgroups).toEqual([{ name: 'women', position: 0, brier: null, reason: 'too_few_events' }]);
+    expect(without.subgroups).toMatchObject([{ name: 'women', position: 0, brier: null, reason: 'too_few_events' }]);
     expect(without.budget.subgroup).toBeUndefined();
     expect(without.budget.calibration).toBeGreaterThan(baseline.budget.calibration as number);
   });

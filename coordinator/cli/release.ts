@@ -69,7 +69,7 @@ function viewText(view: ConsortiumView): string {
   const outside = view.families.flatMap((family) =>
     family.sites.filter(({ outOfFamily }) => outOfFamily === true).map(({ site }) => `${site} (${family.figure})`),
   );
-  const pooled = view.pooled?.figures.auroc;
+  const pooled = view.pooled?.auroc;
   return [
     `${view.release.version}: ${view.decisions.map(({ site, decision }) => `${site} ${decision}`).join(', ') || 'no decisions'}`,
     ...(auroc === undefined || auroc.mean.value === null

@@ -90,7 +90,7 @@ function pooledSection({ pooled, plan }: ConsortiumView): Html {
   return html`${facts([
     ['Hospitals', pooled.sites.join(', ')],
     ['Patients', `${countText(figures.events + figures.nonEvents)}, ${countText(figures.events)} with the event`],
-    ['AUROC', bounded(figures.auroc)],
+    ['AUROC', bounded(pooled.auroc)],
     ['Brier score', pooled.brier === null ? bounded(figures.brier) : `${figure(pooled.brier)}, exact`],
     ['Calibration slope', bounded(figures.calibrationSlope, 2)],
     ['Observed/expected', bounded(figures.observedExpected, 2)],

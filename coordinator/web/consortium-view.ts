@@ -2,9 +2,10 @@ import type { DecisionKind, Estimate } from '../../shared/plan/judgement.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { SharedReason } from '../../shared/plan/shared-judgement.ts';
 import { type GapSplit, gapSplitFromCounts } from '../../shared/statistics/gap-split.ts';
-import { type SharedCounts, sharedCounts } from '../../shared/statistics/shared-counts.ts';
+import { type BoundedFigure, type SharedCounts, sharedCounts } from '../../shared/statistics/shared-counts.ts';
 import type { ReleaseDecision, ReleaseNotice, ReleaseView } from '../../shared/wire/operator-port.ts';
 import { type Family, familyOf } from './family.ts';
+import { pooledAuroc } from './pooled-auroc.ts';
 import { type CommonHistograms, commonHistograms, summedHistogram } from './pooled-histogram.ts';
 import { type SitePair, shiftBetween } from './shift-between.ts';
 
@@ -51,6 +52,8 @@ export interface ConsortiumView {
   readonly decisions: readonly SiteDecisionView[];
   readonly awaited: readonly string[];
   readonly pooled: {
+    /** Of every hospital that shares a histogram, whatever its edges: tighter than that of the common cells. */
+    readonly auroc: BoundedFigure;
     readonly sites: readonly string[];
     readonly leftOut: readonly string[];
     /** Cells of the common histogram. */
@@ -84,6 +87,12 @@ export function consortiumView(plan: Plan, release: ReleaseView): ConsortiumView
       : {
           sites: histograms.sites.map(({ site }) => site),
           leftOut: histograms.leftOut,
+          auroc: pooledAuroc(
+            decisions.flatMap(({ judgement }) => {
+              const cells = judgement.cells.scores.new;
+              return cells === null ? [] : [{ cells, auroc: judgement.evidence.auroc.new }];
+            }),
+          ),
           cells: histograms.edges.length + 1,
           brier: pooledLoss(
             decisions.filter(({ site }) => histograms.sites.some((one) => one.site === site)),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { consortiumPage } from '../../../coordinator/web/consortium-page.ts';
 import { consortiumView } from '../../../coordinator/web/consortium-view.ts';
 import { familyOf } from '../../../coordinator/web/family.ts';
+import { pooledAuroc } from '../../../coordinator/web/pooled-auroc.ts';
 import { commonHistograms } from '../../../coordinator/web/pooled-histogram.ts';
 import { shareJudgement } from '../../../shared/privacy/share-judgement.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
@@ -87,7 +88,8 @@ describe("the consortium's view", () => {
     const benefit = (treated(1) - treated(0)) / scores.length;
     const figures = pooled?.figures;
     for (const [figure, truth, width] of [
-      [figures?.auroc, auroc, 0.1],
+      [figures?.auroc, auroc, 0.15],
+      [pooled?.auroc, auroc, 0.04],
       [figures?.brier, brier, 0.15],
       [figures?.netBenefit[0]?.figure, benefit, 1e-9],
     ] as const) {
@@ -200,6 +202,42 @@ describe("the consortium's view", () => {
     ]);
     expect(family.sites.map(({ weight }) => weight)).toEqual([1, null, null]);
     expect(family.mean.value).toBeCloseTo(0.8, 10);
+  });
+});
+
+describe('the AUROC of all patients together', () => {
+  const site = (edges: number[], events: number[], nonEvents: number[], value: number | null) => ({
+    cells: { edges, events, nonEvents },
+    auroc: { value, low: null, high: null },
+  });
+
+  it('counts pairs across hospitals by cells of different edges', () => {
+    // Events at [.5, 1] of the first, non-events at [0, .3) of the second: every pair is won; the other way round all overlap or are lost.
+    const first = site([0.5], [0, 20], [20, 0], 1);
+    const second = site([0.3, 0.6], [0, 0, 20], [20, 0, 0], 1);
+    const both = pooledAuroc([first, second]);
+    // Pairs: 400 within each, all won but for rounding; 400 won (first over second); 400 won ([.6, 1] over [0, .5)).
+    expect(both.high).toBeCloseTo(1, 12);
+    expect(both.low).toBeCloseTo(1, 4);
+    const overlapping = pooledAuroc([site([], [20], [20], 0.7), site([], [20], [20], 0.9)]);
+    // 800 of 1600 pairs within, known; 800 across, open: (.7 + .9) / 4 plus 0 to a half, and half of that expected.
+    expect(overlapping.low).toBeCloseTo(0.4, 4);
+    expect(overlapping.high).toBeCloseTo(0.9, 4);
+    expect(overlapping.value).toBeCloseTo(0.65, 4);
+  });
+
+  it('is undefined without pairs', () => {
+    expect(pooledAuroc([])).toMatchObject({ value: null, reason: 'no_rows' });
+    expect(pooledAuroc([site([], [20], [0], null)])).toMatchObject({ value: null, reason: 'single_class' });
+    // A hospital whose own AUROC is withheld is counted by its cells.
+    expect(pooledAuroc([site([0.5], [0, 20], [20, 0], null)])).toMatchObject({ value: 1, low: 1, high: 1 });
+  });
+
+  it('takes patients as uniform within their cells where they are open', () => {
+    // Events uniform on [0, 1], non-events on [0, .5) or [.5, 1]: P(win) is .75 and .25.
+    const events = site([], [40], [0], null);
+    expect(pooledAuroc([events, site([0.5], [0, 0], [40, 0], null)]).value).toBeCloseTo(0.75, 12);
+    expect(pooledAuroc([events, site([0.5], [0, 0], [0, 40], null)]).value).toBeCloseTo(0.25, 12);
   });
 });
 

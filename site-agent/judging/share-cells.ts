@@ -53,10 +53,10 @@ export function countSharedCells(counted: CountedRows, bytes?: SecureBytes): Sit
       const events = new Array<number>(strata.cells.length).fill(0);
       const nonEvents = new Array<number>(strata.cells.length).fill(0);
       const values = valuesOf(columnIndex.get(strata.column) as number);
-      for (const [place, value] of values.entries()) {
+      for (let place = 0; place < values.length; place++) {
         // Without two outcomes every patient counts as one without the event: only the sum of both is used then.
         const counts = plan.task.kind === 'binary' && labels[place] === 1 ? events : nonEvents;
-        const cell = strata.cellOf(value);
+        const cell = strata.cellOf(values[place] as number);
         counts[cell] = (counts[cell] as number) + 1;
       }
       return {
@@ -85,7 +85,8 @@ function secretOf({ table, judged, scores }: CountedRows): SiteCells['secret'] {
   const sums = new Uint32Array(4);
   const bits = new Uint32Array(2);
   const risk = new Float64Array(bits.buffer);
-  for (const [place, row] of judged.entries()) {
+  for (let place = 0; place < judged.length; place++) {
+    const row = judged[place] as number;
     const key = table.patientKeys[row] as string;
     let hash = 0x811c9dc5;
     for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
@@ -108,9 +109,9 @@ function classCounts(labels: Float64Array, levels: number): number[] {
 function histogram(scores: Float64Array, labels: Float64Array, edges: readonly number[]): FineScores {
   const events = new Array<number>(edges.length + 1).fill(0);
   const nonEvents = new Array<number>(edges.length + 1).fill(0);
-  for (const [place, score] of scores.entries()) {
+  for (let place = 0; place < scores.length; place++) {
     const counts = labels[place] === 1 ? events : nonEvents;
-    const cell = binIndex(score, edges);
+    const cell = binIndex(scores[place] as number, edges);
     counts[cell] = (counts[cell] as number) + 1;
   }
   return { edges, events, nonEvents };

@@ -37,7 +37,12 @@ export interface MonitorView {
     readonly windows: number;
     readonly signals: readonly ViewedSignal[];
   } | null;
-  readonly revalidations: readonly Revalidation[];
+  readonly revalidations: readonly ViewedRevalidation[];
+}
+
+export interface ViewedRevalidation extends Revalidation {
+  /** Of one that is open: when it was judged last, and held; null when it was not judged yet. */
+  readonly heldMs: number | null;
 }
 
 const dayMs = 86_400_000;
@@ -51,6 +56,11 @@ export function viewMonitors(
   const monitors = createMonitorStore(store);
   const registry = createModelRegistry(store);
   const predictions = createPredictionStore(store);
+  const heldSince = (version: ReleaseVersion, wantedMs: number): number | null => {
+    const last = registry.judgementOf(version);
+    const judgedMs = last === null ? Number.NaN : Date.parse(last.evidence.judgedAt);
+    return last?.decision.decision === 'hold' && judgedMs >= wantedMs ? judgedMs : null;
+  };
   const models = monitors.states().flatMap((state): MonitorView[] => {
     const { version, model, digest, sinceMs, reasons } = state;
     const plan = plans.load(registry.find(version)?.plan ?? digest);
@@ -85,7 +95,13 @@ export function viewMonitors(
                   },
                 ),
               },
-        revalidations: monitors.revalidations().filter((entry) => entry.version === version),
+        revalidations: monitors
+          .revalidations()
+          .filter((entry) => entry.version === version)
+          .map((entry) => ({
+            ...entry,
+            heldMs: entry.finishedMs === null ? heldSince(version, entry.wantedMs) : null,
+          })),
       },
     ];
   });

@@ -58,10 +58,10 @@ function print(view: MonitorView): void {
         ? ''
         : `; ${counts.altered} outcomes came after the prediction was shown, which may have altered them`),
   );
-  for (const { wantedMs, finishedMs, decision } of view.revalidations) {
-    console.log(
-      `  A new judgement was asked for on ${timeText(wantedMs)}: ${finishedMs === null ? 'not made yet' : `${decision} on ${timeText(finishedMs)}`}`,
-    );
+  for (const { wantedMs, finishedMs, heldMs, decision } of view.revalidations) {
+    const held = heldMs === null ? 'not made yet' : `held on ${timeText(heldMs)}, and made again as patients come`;
+    const outcome = finishedMs === null ? held : `${decision} on ${timeText(finishedMs)}`;
+    console.log(`  A new judgement was asked for on ${timeText(wantedMs)}: ${outcome}`);
   }
   if (watched === null) return;
   const { budget, windows, reference, accepted } = watched;

@@ -353,6 +353,24 @@ describe('a new judgement that was asked for', () => {
     expect(levelsOf(site).time).toBe('quiet');
   });
 
+  it('holds: the model stays in use, and is judged again as patients come, not at once', async () => {
+    const site = await siteInUse({ perDay: 8, gate: { minimumEvents: 1300, minimumNonEvents: 1300 } });
+    await site.days(90, 8);
+    await pass(site);
+    await revalidateWanted(site.parts(), signal);
+    const held = site.parts().registry.judgementOf(one);
+    expect(held?.decision.decision).toBe('hold');
+    expect(stateOf(site, one)).toBe('revalidating');
+    expect(view(site).models[0]?.revalidations).toMatchObject([{ finishedMs: null, heldMs: site.clock.now() }]);
+    await site.clock.advance(3_600_000);
+    await revalidateWanted(site.parts(), signal);
+    expect(site.parts().registry.judgementOf(one)?.evidence.judgedAt).toBe(held?.evidence.judgedAt);
+    // As many weeks later as it forecasts at most.
+    await site.clock.advance(400 * dayMs);
+    await revalidateWanted(site.parts(), signal);
+    expect(site.parts().registry.judgementOf(one)?.evidence.judgedAt).not.toBe(held?.evidence.judgedAt);
+  });
+
   it('shows harm against the version before: that one is in use again, and both sides are told', async () => {
     const site = await siteInUse({ perDay: 8, gate: { minimumEvents: 20, minimumNonEvents: 20 } });
     // Older patients and men called healthier: taken into use by mistake, 89 days before it is to be validated again.

@@ -2,11 +2,10 @@ import type { ContinuousColumn, DataContract } from '../../../shared/plan/contra
 import { binIndex } from '../../../shared/statistics/binning.ts';
 import { cbpe } from '../../../shared/statistics/confidence-based.ts';
 import { jensenShannonDistance } from '../../../shared/statistics/distances.ts';
-import { meanAndVariance } from '../../../shared/statistics/exact-sum.ts';
 import { fisherExact } from '../../../shared/statistics/fisher-exact.ts';
 import { bbseSoft } from '../../../shared/statistics/label-shift.ts';
 import { benjaminiHochberg } from '../../../shared/statistics/multiplicity.ts';
-import { normalQuantile, normalUpper } from '../../../shared/statistics/normal.ts';
+import { normalQuantile } from '../../../shared/statistics/normal.ts';
 import { binnedRankTest } from '../../../shared/statistics/rank-test.ts';
 import { poolSparseBins, twoSampleChiSquare } from '../../../shared/statistics/shift.ts';
 import { binnedWasserstein } from '../../../shared/statistics/wasserstein.ts';
@@ -296,8 +295,26 @@ function outsideSupport(baseline: Baseline, window: RowWindow, inputs: readonly 
 }
 
 /**
- * Share of events read from the predictions alone (black-box shift estimation, soft). Warns when their mean is, at the level of one of a
- * lifetime's windows, not that of the reference; alarms at the level of the signal's share when the ratio also leaves the policy's range.
+ * p that predictions of the window come from where the reference's do: Wilcoxon's rank test on all distinct values. The error of the share
+ * itself is far from normal in the tails that a lifetime's windows ask for; this test holds there, and a change of the share moves ranks.
+ */
+function samePredictionsP(reference: ArrayLike<number>, window: readonly number[]): number {
+  const values = [...new Set([...Array.from(reference), ...window])].sort((a, b) => a - b);
+  const place = new Map(values.map((value, index) => [value, index]));
+  const count = (predictions: ArrayLike<number>): Float64Array => {
+    const counts = new Float64Array(values.length);
+    for (let row = 0; row < predictions.length; row++) {
+      const index = place.get(predictions[row] as number) as number;
+      counts[index] = (counts[index] as number) + 1;
+    }
+    return counts;
+  };
+  return binnedRankTest(count(reference), count(window)).p ?? 1;
+}
+
+/**
+ * Share of events read from the predictions alone (black-box shift estimation, soft). Warns when, at the level of one of a
+ * lifetime's windows, the predictions are not those of the reference; alarms at the level of the signal's share when the ratio also leaves the policy's range.
  */
 function priorParts(baseline: Baseline, reference: ReferenceScores, window: RowWindow): SignalPart[] {
   const { settings, windows, accepted } = baseline;
@@ -311,12 +328,7 @@ function priorParts(baseline: Baseline, reference: ReferenceScores, window: RowW
     return [{ ...none, figure: null, level: 'quiet', reason: reason ?? estimate?.reason ?? 'undefined' }];
   }
   const ratio = estimate.value / accepted.prevalence;
-  // With the same outcomes in the same shares, the mean prediction differs from the reference's by sampling alone. Its spread is taken from
-  // the reference: that of so few predictions goes with their mean, and would make low means look surer than they are.
-  const before = meanAndVariance(reference.probabilities);
-  const variance = (before.varianceOfMean ?? Number.NaN) * (1 + reference.probabilities.length / window.rows);
-  const difference = meanAndVariance(Float64Array.from(window.probabilities)).mean - before.mean;
-  const p = Math.min(1, 2 * normalUpper(Math.abs(difference) / Math.sqrt(variance)));
+  const p = samePredictionsP(reference.probabilities, window.probabilities);
   const far = ratio < low || ratio > high;
   const alarms = far && p <= levelOfOne(baseline.budget.prior as number, windows);
   const warns = p <= levelOfOne(settings.falseAlarmRate, windows);

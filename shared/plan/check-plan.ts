@@ -104,6 +104,14 @@ function roleFindings(contract: DataContract): Finding[] {
 }
 
 function timeFindings(contract: DataContract): Finding[] {
+  if (contract.time === null && contract.trainingCutoff === null && contract.outcomeWindowDays > 0) {
+    return [
+      {
+        path: ['data', 'outcomeWindowDays'],
+        message: `without a time of prediction in data.time nobody can tell when ${contract.outcomeWindowDays} days are over; write 0 or name the column`,
+      },
+    ];
+  }
   if ((contract.time === null) === (contract.trainingCutoff === null)) return [];
   return contract.time === null
     ? [
@@ -232,11 +240,54 @@ function calibrationRange(range: readonly [number, number], perfect: number, fig
 
 /** What contradicts itself in a policy that stands at `base` of its document. */
 export function policyFindings(policy: Policy, base: Path): Finding[] {
-  const { slope, intercept } = policy.calibration;
-  return [
+  const { slope, intercept, observedExpected } = policy.calibration;
+  const { netBenefit, monitor } = policy;
+  const findings = [
     ...calibrationRange(slope, 1, 'slope', [...base, 'calibration', 'slope']),
     ...calibrationRange(intercept, 0, 'intercept', [...base, 'calibration', 'intercept']),
+    ...calibrationRange(observedExpected, 1, 'ratio', [...base, 'calibration', 'observedExpected']),
+    ...orderedRange(netBenefit.range, [...base, 'netBenefit', 'range']),
+    ...repeated(policy.subgroups.protected, [...base, 'subgroups', 'protected'], 'the subgroup'),
+    ...repeated(policy.update.allowed, [...base, 'update', 'allowed'], 'the update'),
+    ...repeated(policy.override.roles, [...base, 'override', 'roles'], 'the role', {
+      formOf: (role) => role.trim().toLowerCase(),
+    }),
   ];
+  if (netBenefit.threshold === 0 || netBenefit.threshold === 1) {
+    findings.push({
+      path: [...base, 'netBenefit', 'threshold'],
+      message: `a threshold of ${netBenefit.threshold} treats everybody or nobody; give one between 0 and 1, or null`,
+    });
+  }
+  const [lowest, highest] = monitor.priorRatio;
+  if (lowest >= 1 || highest <= 1) {
+    findings.push({
+      path: [...base, 'monitor', 'priorRatio'],
+      message: `the range must hold 1, an unchanged prevalence; found [${lowest}, ${highest}]`,
+    });
+  }
+  if (monitor.windowWarn > monitor.windowAlarm) {
+    findings.push({
+      path: [...base, 'monitor', 'windowWarn'],
+      message: `a window warns at ${monitor.windowWarn}, above the ${monitor.windowAlarm} at which it alarms`,
+    });
+  }
+  return findings;
+}
+
+/** A protected subgroup that the plan does not cut could never be judged, and nothing ever be accepted. */
+function protectedFindings({ data, gate }: Plan): Finding[] {
+  const known = data.subgroups.map(({ name }) => name);
+  return gate.subgroups.protected.flatMap((name, at) =>
+    known.includes(name)
+      ? []
+      : [
+          {
+            path: ['gate', 'subgroups', 'protected', at],
+            message: `there is no subgroup ${JSON.stringify(name)} in data.subgroups; there are: ${known.join(', ') || 'none'}`,
+          },
+        ],
+  );
 }
 
 /** Everything in a well-formed plan that contradicts itself, in the order of the document. */
@@ -249,5 +300,6 @@ export function planFindings(plan: Plan): Finding[] {
     ...subgroupFindings(plan.data),
     ...federationFindings(plan),
     ...policyFindings(plan.gate, ['gate']),
+    ...protectedFindings(plan),
   ];
 }

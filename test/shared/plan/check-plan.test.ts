@@ -158,6 +158,44 @@ describe('planFindings', () => {
       ],
     ],
     [
+      'an outcome window without a time',
+      (plan) => {
+        plan.data.time = null;
+        plan.data.trainingCutoff = null;
+        plan.data.outcomeWindowDays = 30;
+      },
+      [
+        'data.outcomeWindowDays: without a time of prediction in data.time nobody can tell when 30 days are over; write 0 or name the column',
+      ],
+    ],
+    [
+      'a protected subgroup that is not cut',
+      (plan) => {
+        plan.gate.subgroups.protected = ['children'];
+      },
+      ['gate.subgroups.protected[0]: there is no subgroup "children" in data.subgroups; there are: women, over 65'],
+    ],
+    [
+      'rules of the gate that contradict themselves',
+      (plan) => {
+        plan.gate.calibration.observedExpected = [1.1, 1.25];
+        plan.gate.netBenefit = { threshold: 1, margin: 0.002, range: [0.5, 0.05] };
+        plan.gate.override.roles = ['Clinical lead', 'clinical lead'];
+        plan.gate.update.allowed = ['intercept', 'intercept'];
+        plan.gate.monitor.priorRatio = [1.5, 2];
+        plan.gate.monitor.windowWarn = 4;
+      },
+      [
+        'gate.calibration.observedExpected: the range must hold 1, the ratio of a calibrated model; found [1.1, 1.25]',
+        'gate.netBenefit.range: the first bound must be below the second, found [0.5, 0.05]',
+        'gate.update.allowed[1]: the update "intercept" is already number 1 of the list; each may stand once',
+        'gate.override.roles[1]: the role "clinical lead" is already number 1 of the list; each may stand once',
+        'gate.netBenefit.threshold: a threshold of 1 treats everybody or nobody; give one between 0 and 1, or null',
+        'gate.monitor.priorRatio: the range must hold 1, an unchanged prevalence; found [1.5, 2]',
+        'gate.monitor.windowWarn: a window warns at 4, above the 3 at which it alarms',
+      ],
+    ],
+    [
       'a subgroup of no column',
       (plan) => {
         plan.data.subgroups = [{ name: 'x', column: 'gender', level: 'female' }];

@@ -25,7 +25,10 @@ export interface CalibrationError {
 
 /** Group of a prediction among groups of equal width: left-closed, 1 in the last. */
 export function equalWidthGroup(probability: number, groups: number): number {
-  return Math.min(groups - 1, Math.floor(probability * groups));
+  // The product is rounded: an edge such as 29/100, times 100, falls short of 29.
+  const near = Math.min(groups - 1, Math.floor(probability * groups));
+  if (near + 1 < groups && probability >= (near + 1) / groups) return near + 1;
+  return probability < near / groups ? near - 1 : near;
 }
 
 /**

@@ -129,9 +129,10 @@ export function observedExpectedOfGroups(groups: BinomialGroups): Estimate {
   for (let group = 0; group < groups.rows.length; group++) {
     expected += (groups.rows[group] as number) * (groups.probabilities[group] as number);
   }
-  if (expected === 0) return undefinedEstimate('nothing_expected');
   const observed = groups.totalEvents;
   const value = observed / expected;
+  // Nothing, or so little that the ratio overflows.
+  if (!Number.isFinite(value)) return undefinedEstimate('nothing_expected');
   if (observed === 0 || observed === groups.totalRows) {
     return { value, low: null, high: null, standardError: null, reason: 'single_class' };
   }

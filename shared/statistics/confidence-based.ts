@@ -112,6 +112,8 @@ function expectedAuroc(
     variance += chance * (1 - chance) * derivative * derivative;
   }
   if (s[0] === s[n - 1]) return pointEstimate(value, 'constant_scores');
+  // So few events or non-events are expected that the derivative overflows.
+  if (!Number.isFinite(variance)) return pointEstimate(value, 'too_few_for_interval');
   return waldEstimate(value, Math.sqrt(variance), 0, 1);
 }
 

@@ -120,7 +120,9 @@ export function quantileEdges(reference: ArrayLike<number>, bins = 10): number[]
     const below = Math.floor(place);
     const low = sorted[below] as number;
     const high = sorted[Math.min(n - 1, below + 1)] as number;
-    const edge = low + (place - below) * (high - low);
+    // Weighted, where the difference of the two may overflow.
+    const share = place - below;
+    const edge = Number.isFinite(high - low) ? low + share * (high - low) : low * (1 - share) + high * share;
     if (edge > (edges.at(-1) ?? smallest)) edges.push(edge);
   }
   return edges;

@@ -1,4 +1,5 @@
 import { assertMatrix, type Matrix } from './matrix.ts';
+import { squaringScale } from './squaring-scale.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 /** A column of an encoded design, and where it comes from. */
@@ -61,7 +62,9 @@ export function encodeDesign(source: Matrix, target: Matrix, squares: boolean): 
 }
 
 /** Null for a column with fewer than two distinct values. */
-function standardise(values: Float64Array): Float64Array | null {
+function standardise(given: Float64Array): Float64Array | null {
+  const scale = squaringScale(given);
+  const values = scale === 1 ? given : given.map((value) => value * scale);
   let known = 0;
   let sum = 0;
   let first = Number.NaN;

@@ -1,5 +1,6 @@
 import { deriveSeed, permutation, randomStream } from '../runtime/random.ts';
 import { assertMatrix, type Matrix, sampleRows } from './matrix.ts';
+import { squaringScale, unscaled } from './squaring-scale.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 /** What a test that looks at every pair of rows needs to know. */
@@ -19,7 +20,10 @@ export interface PairwiseUse {
 }
 
 export interface EnergyResult {
-  /** Squared energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'|, in the unit of the values; null with a reason when undefined. */
+  /**
+   * Squared energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'|, in the unit of the values; null with a reason when undefined. For one column
+   * its root is what `scipy.stats.energy_distance` gives.
+   */
   readonly distance: number | null;
   /** nm / (n + m) times the distance. */
   readonly statistic: number | null;
@@ -32,7 +36,7 @@ export interface EnergyResult {
 const rowsByDefault = 1000;
 const permutationsByDefault = 199;
 
-/** The two samples' subsamples, one under the other. */
+/** The two samples' subsamples, one under the other, multiplied by `scale`. */
 export function stackSamples(first: Matrix, second: Matrix, options: PairwiseOptions, name: string) {
   assertMatrix(first, `${name}: first`);
   assertMatrix(second, `${name}: second`);
@@ -52,10 +56,13 @@ export function stackSamples(first: Matrix, second: Matrix, options: PairwiseOpt
   }
   const a = sampleRows(first, maximumRows, deriveSeed(options.seed, name, 'first'));
   const b = sampleRows(second, maximumRows, deriveSeed(options.seed, name, 'second'));
+  const scale = squaringScale(first.values, second.values);
   const values = new Float64Array(a.values.length + b.values.length);
   values.set(a.values);
   values.set(b.values, a.values.length);
-  return { n: a.rows, m: b.rows, columns: first.columns, values, permutations };
+  if (scale !== 1)
+    for (let place = 0; place < values.length; place++) values[place] = (values[place] as number) * scale;
+  return { n: a.rows, m: b.rows, columns: first.columns, values, scale, permutations };
 }
 
 /** Squared Euclidean distances of all pairs [rows, rows], row-major. */
@@ -134,7 +141,7 @@ export function permutationTest(
  * @throws StatisticsError for values that are not finite, unequal columns, or options out of range.
  */
 export function energyTest(first: Matrix, second: Matrix, options: PairwiseOptions): EnergyResult {
-  const { n, m, columns, values, permutations } = stackSamples(first, second, options, 'energyTest');
+  const { n, m, columns, values, scale, permutations } = stackSamples(first, second, options, 'energyTest');
   const none = { distance: null, statistic: null, p: null, used: { rows: [n, m] as const, permutations: 0 } };
   if (n === 0 || m === 0) return { ...none, reason: 'no_rows' };
   const rows = n + m;
@@ -148,6 +155,7 @@ export function energyTest(first: Matrix, second: Matrix, options: PairwiseOptio
     permutations,
     deriveSeed(options.seed, 'energyTest', 'permutations'),
   );
-  const distance = Math.max(0, observed);
-  return { distance, statistic: ((n * m) / rows) * distance, p, used: { rows: [n, m], permutations }, reason: null };
+  const distance = unscaled(Math.max(0, observed), scale, 'energyTest');
+  const statistic = unscaled(((n * m) / rows) * Math.max(0, observed), scale, 'energyTest');
+  return { distance, statistic, p, used: { rows: [n, m], permutations }, reason: null };
 }

@@ -40,7 +40,8 @@ export function exactSum(values: ArrayLike<number>): number {
     const next = sum + doubled;
     if (doubled === next - sum) sum = next;
   }
-  return sum;
+  // Adding 0 makes -0, the sum of nothing but -0, 0.
+  return sum + 0;
 }
 
 /** Mean of the values and variance of that mean, from sums that do not depend on order; the variance is null for fewer than two values. */

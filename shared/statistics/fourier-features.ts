@@ -53,6 +53,9 @@ export function fourierFeatures(options: {
       for (let column = 0; column < dimension; column++) {
         angle += (frequencies[feature * dimension + column] as number) * (values[start + column] as number);
       }
+      if (!Number.isFinite(angle)) {
+        throw new StatisticsError('out_of_range', 'fourierFeatures: a row is too far out for this bandwidth');
+      }
       target[2 * feature] = norm * Math.cos(angle);
       target[2 * feature + 1] = norm * Math.sin(angle);
     }

@@ -4,7 +4,7 @@ import type { Calibration } from './calibration.ts';
 import { type DomainClassifierOptions, domainClassifier } from './domain-classifier.ts';
 import { undefinedEstimate, waldEstimate } from './estimate.ts';
 import { exactSum } from './exact-sum.ts';
-import { assertCounts, assertFinite, assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
+import { assertCounts, assertProbabilities, assertSameLength, assertSquarable, countEvents } from './inputs.ts';
 import { columnOf, type Matrix, take } from './matrix.ts';
 import { StatisticsError } from './statistics-error.ts';
 
@@ -40,7 +40,7 @@ export function domainSums(
 ): DomainSums {
   assertSameLength(probabilities, losses, 'probabilities and losses');
   assertProbabilities(probabilities);
-  assertFinite(losses, 'losses');
+  assertSquarable(losses, 'losses');
   if (!(targetShare > 0 && targetShare < 1)) {
     throw new StatisticsError('out_of_range', `domainSums: targetShare is ${targetShare}, not between 0 and 1`);
   }
@@ -211,7 +211,7 @@ export function gapSplit(
     ['target', target],
   ] as const) {
     assertSameLength({ length: side.features.rows }, side.losses, `${name}: rows and losses`);
-    assertFinite(side.losses, `${name}.losses`);
+    assertSquarable(side.losses, `${name}.losses`);
   }
   const domain = domainClassifier(source.features, target.features, {
     squares: true,
@@ -367,7 +367,7 @@ export function outcomeHistogram(
  */
 export function labelShare(losses: ArrayLike<number>, labels: ArrayLike<number>, targetPrevalence: number): Estimate {
   assertSameLength(losses, labels, 'losses and labels');
-  assertFinite(losses, 'losses');
+  assertSquarable(losses, 'losses');
   assertPrevalence(targetPrevalence);
   const events = countEvents(labels);
   const n = labels.length;
@@ -418,7 +418,7 @@ function reweighted(nonEvents: ClassLosses, events: ClassLosses, targetPrevalenc
   const prevalence = events.rows / n;
   const change = targetPrevalence - prevalence;
   const difference = events.mean - nonEvents.mean;
-  const value = change * difference;
+  const value = change * difference + 0;
   if (nonEvents.variance === null || events.variance === null) {
     return { value, low: null, high: null, standardError: null, reason: 'too_few_for_interval' };
   }

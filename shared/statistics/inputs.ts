@@ -12,6 +12,21 @@ export function assertFinite(values: ArrayLike<number>, name: string): void {
   }
 }
 
+const largestSquared = 1e120;
+
+/** @throws StatisticsError `not_finite`, or `out_of_range` naming the first entry whose square, weighted and summed, may leave what a double holds. */
+export function assertSquarable(values: ArrayLike<number>, name: string): void {
+  assertFinite(values, name);
+  for (let index = 0; index < values.length; index++) {
+    if (Math.abs(values[index] as number) > largestSquared) {
+      throw new StatisticsError('out_of_range', `${name}[${index}] is ${values[index]}, too large to be squared`, {
+        name,
+        index,
+      });
+    }
+  }
+}
+
 /** @throws StatisticsError `length_mismatch`. */
 export function assertSameLength(a: ArrayLike<number>, b: ArrayLike<number>, names: string): void {
   if (a.length !== b.length) {
@@ -32,14 +47,12 @@ export function countEvents(labels: ArrayLike<number>): number {
 }
 
 /** @throws StatisticsError when an entry is no count: negative, NaN or infinite. */
-export function assertCounts(counts: readonly number[], name: string): void {
+export function assertCounts(counts: ArrayLike<number>, name: string): void {
   assertFinite(counts, name);
-  const negative = counts.findIndex((count) => count < 0);
-  if (negative >= 0) {
-    throw new StatisticsError(
-      'out_of_range',
-      `${name}[${negative}] is ${counts[negative]}, and a count is never negative`,
-    );
+  for (let index = 0; index < counts.length; index++) {
+    if ((counts[index] as number) < 0) {
+      throw new StatisticsError('out_of_range', `${name}[${index}] is ${counts[index]}, and a count is never negative`);
+    }
   }
 }
 

@@ -46,7 +46,7 @@ const fewestStandardErrors = 1.96;
  * @param predicted rows of the target by predicted class.
  * @throws StatisticsError for counts that are none, or a table that is not square.
  */
-export function bbseFromCounts(confusion: readonly (readonly number[])[], predicted: readonly number[]): ClassPriors {
+export function bbseFromCounts(confusion: readonly ArrayLike<number>[], predicted: ArrayLike<number>): ClassPriors {
   const classes = confusion.length;
   for (const [index, row] of confusion.entries()) {
     assertCounts(row, `confusion[${index}]`);
@@ -56,14 +56,15 @@ export function bbseFromCounts(confusion: readonly (readonly number[])[], predic
   }
   assertCounts(predicted, 'predicted');
   assertSameLength(predicted, { length: classes }, 'predicted and confusion');
-  const target = predicted.reduce((sum, count) => sum + count, 0);
+  const calls = Array.from(predicted);
+  const target = calls.reduce((sum, count) => sum + count, 0);
   const ofClass = Array.from({ length: classes }, (_, column) => confusion.map((row) => row[column] as number));
   const sizes = ofClass.map((cells) => cells.reduce((sum, count) => sum + count, 0));
   if (target === 0 || sizes.every((size) => size === 0)) return undefinedPriors('no_rows');
   if (sizes.some((size) => size === 0)) return undefinedPriors('single_class');
   return solvePriors(
     ofClass.map((cells, column) => multinomialMeans(cells, sizes[column] as number)),
-    multinomialMeans(predicted, target),
+    multinomialMeans(calls, target),
     sizes,
   );
 }

@@ -1,6 +1,7 @@
 import { deriveSeed } from '../runtime/random.ts';
 import { type PairwiseOptions, type PairwiseUse, permutationTest, squaredDistances, stackSamples } from './energy.ts';
 import { type Matrix, sampleRows } from './matrix.ts';
+import { squaringScale, unscaled } from './squaring-scale.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 export interface MmdResult {
@@ -43,17 +44,18 @@ export function mmdTest(
   second: Matrix,
   options: PairwiseOptions & { readonly bandwidth?: number },
 ): MmdResult {
-  const { n, m, columns, values, permutations } = stackSamples(first, second, options, 'mmdTest');
+  const { n, m, columns, values, scale, permutations } = stackSamples(first, second, options, 'mmdTest');
   const none = { squared: null, p: null, bandwidth: null, used: { rows: [n, m] as const, permutations: 0 } };
   if (n < 2 || m < 2) return { ...none, reason: 'too_few_rows' };
   const rows = n + m;
   const squares = squaredDistances(values, rows, columns);
-  const bandwidth = options.bandwidth ?? medianDistance(squares, rows);
-  if (bandwidth === null) return { ...none, reason: 'constant' };
-  if (!(bandwidth > 0 && Number.isFinite(bandwidth))) {
-    throw new StatisticsError('out_of_range', `mmdTest: bandwidth is ${bandwidth}, not positive`);
+  if (options.bandwidth !== undefined && !(options.bandwidth > 0 && Number.isFinite(options.bandwidth))) {
+    throw new StatisticsError('out_of_range', `mmdTest: bandwidth is ${options.bandwidth}, not positive`);
   }
-  const kernel = squares.map((square) => Math.exp(-square / (2 * bandwidth * bandwidth)));
+  const found = options.bandwidth === undefined ? medianDistance(squares, rows) : options.bandwidth * scale;
+  if (found === null) return { ...none, reason: 'constant' };
+  const width = Math.max(Number.MIN_VALUE, found);
+  const kernel = squares.map((square) => Math.exp(-0.5 * (square / width / width)));
   const { observed, p } = permutationTest(
     kernel,
     n,
@@ -63,6 +65,7 @@ export function mmdTest(
     permutations,
     deriveSeed(options.seed, 'mmdTest', 'permutations'),
   );
+  const bandwidth = options.bandwidth ?? unscaled(found, scale, 'mmdTest');
   return { squared: observed, p, bandwidth, used: { rows: [n, m], permutations }, reason: null };
 }
 
@@ -70,5 +73,8 @@ export function mmdTest(
 export function medianBandwidth(matrix: Matrix, seed: number, maximumRows = 1000): number | null {
   const sample = sampleRows(matrix, maximumRows, deriveSeed(seed, 'medianBandwidth'));
   if (sample.rows < 2) return null;
-  return medianDistance(squaredDistances(sample.values, sample.rows, sample.columns), sample.rows);
+  const scale = squaringScale(sample.values);
+  const values = scale === 1 ? sample.values : sample.values.map((value) => value * scale);
+  const median = medianDistance(squaredDistances(values, sample.rows, sample.columns), sample.rows);
+  return median === null ? null : unscaled(median, scale, 'medianBandwidth');
 }

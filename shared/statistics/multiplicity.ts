@@ -6,8 +6,8 @@ interface Test {
 }
 
 /** The tests made, by ascending p; null is no test. */
-function ascending(pValues: readonly (number | null)[], name: string): Test[] {
-  const tests = pValues.flatMap((p, index) => {
+function ascending(pValues: ArrayLike<number | null>, name: string): Test[] {
+  const tests = Array.from(pValues).flatMap((p, index) => {
     if (p === null) return [];
     if (!(p >= 0 && p <= 1)) throw new StatisticsError('out_of_range', `${name}: p[${index}] is ${p}`);
     return [{ p, index }];
@@ -20,9 +20,9 @@ function ascending(pValues: readonly (number | null)[], name: string): Test[] {
  * Y. Benjamini, Y. Hochberg (1995), JRSS B 57:289: over ascending p(i), adjusted p(i) = min over j >= i of p(j)·m/j, at most 1.
  * Those at or below q are a choice of which at most a share q is false on average.
  */
-export function benjaminiHochberg(pValues: readonly (number | null)[]): (number | null)[] {
+export function benjaminiHochberg(pValues: ArrayLike<number | null>): (number | null)[] {
   const tests = ascending(pValues, 'benjaminiHochberg');
-  const adjusted = pValues.map((): number | null => null);
+  const adjusted = Array.from(pValues, (): number | null => null);
   let smallest = 1;
   for (let place = tests.length - 1; place >= 0; place--) {
     const { p, index } = tests[place] as Test;
@@ -37,9 +37,9 @@ export function benjaminiHochberg(pValues: readonly (number | null)[]): (number 
  * S. Holm (1979), Scandinavian Journal of Statistics 6:65: over ascending p(i), adjusted p(i) = max over j <= i of (m - j + 1)·p(j), at most 1.
  * Those at or below alpha hold none falsely with probability 1 - alpha, however the tests depend on each other.
  */
-export function holm(pValues: readonly (number | null)[]): (number | null)[] {
+export function holm(pValues: ArrayLike<number | null>): (number | null)[] {
   const tests = ascending(pValues, 'holm');
-  const adjusted = pValues.map((): number | null => null);
+  const adjusted = Array.from(pValues, (): number | null => null);
   let largest = 0;
   for (const [place, { p, index }] of tests.entries()) {
     largest = Math.max(largest, Math.min(1, (tests.length - place) * p));

@@ -15,9 +15,12 @@ export function adjustPrior(probability: number, trainingPrevalence: number, tar
       throw new StatisticsError('out_of_range', `adjustPrior: ${name} is ${value}, not inside (0, 1)`);
     }
   }
+  if (!(probability >= 0 && probability <= 1)) {
+    throw new StatisticsError('out_of_range', `adjustPrior: ${probability} is no probability`);
+  }
   const event = probability * (targetPrevalence / trainingPrevalence);
   const nonEvent = (1 - probability) * ((1 - targetPrevalence) / (1 - trainingPrevalence));
-  return event / (event + nonEvent);
+  return event === Number.POSITIVE_INFINITY ? 1 : event / (event + nonEvent);
 }
 
 /**

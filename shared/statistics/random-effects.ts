@@ -49,7 +49,7 @@ export interface RandomEffects {
  *
  * Undefined: mean `no_sites`; interval `too_few_sites` for one with Knapp-Hartung, `zero_variance` where all values are equal with it;
  * prediction `too_few_sites` for fewer than three.
- * @throws StatisticsError for values or standard errors that are not finite, errors not positive, values off the scale.
+ * @throws StatisticsError for values or standard errors that are not finite, errors not positive, values off the scale or beyond 1e50.
  */
 export function randomEffects(sites: readonly SiteEstimate[], options: RandomEffectsOptions): RandomEffects {
   const scale = scales[options.scale ?? 'identity'];
@@ -79,6 +79,7 @@ export function randomEffects(sites: readonly SiteEstimate[], options: RandomEff
     const site = sites[index] as SiteEstimate;
     return (site.standardError * scale.derivative(site.value)) ** 2;
   });
+  assertPoolable(values, variances);
   const k = sites.length;
   if (k === 0) {
     const prediction = { low: null, high: null, reason: 'no_sites' };
@@ -122,6 +123,20 @@ export function randomEffects(sites: readonly SiteEstimate[], options: RandomEff
     heterogeneity: k === 1 ? null : heterogeneity(values, variances),
     weights,
   };
+}
+
+/** Beyond these the squares of weights and values leave what a double holds. */
+const largestValue = 1e50;
+
+function assertPoolable(values: readonly number[], variances: readonly number[]): void {
+  for (const [index, value] of values.entries()) {
+    const standardError = Math.sqrt(variances[index] as number);
+    if (Math.abs(value) <= largestValue && standardError >= 1 / largestValue && standardError <= largestValue) continue;
+    throw new StatisticsError(
+      'out_of_range',
+      `randomEffects: on the scale of pooling a value is ${value} with standard error ${standardError}; too large or too small to be squared`,
+    );
+  }
 }
 
 const scales = {

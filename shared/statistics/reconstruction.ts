@@ -1,6 +1,7 @@
 import { deriveSeed } from '../runtime/random.ts';
 import { exactSum } from './exact-sum.ts';
 import { assertMatrix, canonicalOrder, type Matrix, takeRows } from './matrix.ts';
+import { squaringScale } from './squaring-scale.ts';
 import { StatisticsError } from './statistics-error.ts';
 import { welchTest } from './welch.ts';
 
@@ -108,6 +109,9 @@ export function reconstructionChange(
         }
       }
       for (const value of residual) left += value * value;
+      if (!Number.isFinite(left)) {
+        throw new StatisticsError('out_of_range', 'reconstructionChange: a row is too many standard deviations out');
+      }
       return Math.sqrt(left);
     });
   };
@@ -138,8 +142,10 @@ function scalesOf({ rows, columns, values }: Matrix): { readonly mean: number; r
   return Array.from({ length: columns }, (_, column) => {
     const of = Float64Array.from({ length: rows }, (_, row) => values[row * columns + column] as number);
     if (of.every((value) => value === of[0])) return { mean: of[0] as number, sd: 0 };
-    const mean = exactSum(of) / rows;
-    return { mean, sd: Math.sqrt(exactSum(of.map((value) => (value - mean) ** 2)) / rows) };
+    const scale = squaringScale(of);
+    const mean = exactSum(of.map((value) => value * scale)) / rows;
+    const sd = Math.sqrt(exactSum(of.map((value) => (value * scale - mean) ** 2)) / rows);
+    return { mean: mean / scale, sd: sd / scale };
   });
 }
 

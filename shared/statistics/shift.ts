@@ -17,10 +17,8 @@ export interface ChiSquareResult {
  * table with expected = row total · column total / grand total. Bins empty in both samples are dropped; df = bins kept - 1.
  * Never the one-sample form: the reference is a sample too. No continuity correction.
  */
-export function twoSampleChiSquare(first: readonly number[], second: readonly number[]): ChiSquareResult {
-  assertSameLength(first, second, 'twoSampleChiSquare: the two count vectors');
-  assertCounts(first, 'first');
-  assertCounts(second, 'second');
+export function twoSampleChiSquare(firstCounts: ArrayLike<number>, secondCounts: ArrayLike<number>): ChiSquareResult {
+  const [first, second] = countsOf('twoSampleChiSquare', ['first', firstCounts], ['second', secondCounts]);
   const none = { statistic: null, degreesOfFreedom: null, p: null, smallestExpected: null };
   const firstTotal = first.reduce((sum, count) => sum + count, 0);
   const secondTotal = second.reduce((sum, count) => sum + count, 0);
@@ -48,16 +46,32 @@ export function twoSampleChiSquare(first: readonly number[], second: readonly nu
   };
 }
 
+/** Two count vectors over the same cells as plain arrays, whatever kind they came as. */
+function countsOf(
+  name: string,
+  ...vectors: readonly [readonly [string, ArrayLike<number>], readonly [string, ArrayLike<number>]]
+): readonly [readonly number[], readonly number[]] {
+  const [[, a], [, b]] = vectors;
+  assertSameLength(a, b, `${name}: the two count vectors`);
+  for (const [side, counts] of vectors) assertCounts(counts, side);
+  return [Array.from(a), Array.from(b)];
+}
+
 const psiFloor = 1e-4;
 
 /**
  * Population stability index, Σ (q - p) ln(q / p) over the bins' shares p (reference) and q (current): the symmetrised
  * Kullback-Leibler divergence. Shares below 1e-4 are set to 1e-4, without renormalising. Null when either sample is empty.
  */
-export function populationStability(reference: readonly number[], current: readonly number[]): number | null {
-  assertSameLength(reference, current, 'populationStability: the two count vectors');
-  assertCounts(reference, 'reference');
-  assertCounts(current, 'current');
+export function populationStability(
+  referenceCounts: ArrayLike<number>,
+  currentCounts: ArrayLike<number>,
+): number | null {
+  const [reference, current] = countsOf(
+    'populationStability',
+    ['reference', referenceCounts],
+    ['current', currentCounts],
+  );
   const referenceTotal = reference.reduce((sum, count) => sum + count, 0);
   const currentTotal = current.reduce((sum, count) => sum + count, 0);
   if (referenceTotal === 0 || currentTotal === 0) return null;
@@ -76,11 +90,11 @@ export function populationStability(reference: readonly number[], current: reado
  * are pooled depends on the margins alone, not on how the samples differ.
  */
 export function poolSparseBins(
-  first: readonly number[],
-  second: readonly number[],
+  firstCounts: ArrayLike<number>,
+  secondCounts: ArrayLike<number>,
   minimumExpected: number,
 ): { readonly first: number[]; readonly second: number[] } {
-  assertSameLength(first, second, 'poolSparseBins: the two count vectors');
+  const [first, second] = countsOf('poolSparseBins', ['first', firstCounts], ['second', secondCounts]);
   const firstTotal = first.reduce((sum, count) => sum + count, 0);
   const secondTotal = second.reduce((sum, count) => sum + count, 0);
   const smallerShare = Math.min(firstTotal, secondTotal) / (firstTotal + secondTotal);

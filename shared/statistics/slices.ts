@@ -1,5 +1,5 @@
 import { toGrid } from './exact-grid.ts';
-import { assertFinite, assertSameLength, countEvents } from './inputs.ts';
+import { assertSameLength, assertSquarable, countEvents } from './inputs.ts';
 import { canonicalOrder, columnOf } from './matrix.ts';
 import { StatisticsError } from './statistics-error.ts';
 import { type GroupMoments, welchTest } from './welch.ts';
@@ -344,7 +344,7 @@ export function assertErrors(
   errors: ArrayLike<number>,
   labels: ArrayLike<number> | null,
 ): void {
-  assertFinite(errors, 'errors');
+  assertSquarable(errors, 'errors');
   for (let row = 0; row < errors.length; row++) {
     if ((errors[row] as number) < 0) {
       throw new StatisticsError('out_of_range', `errors[${row}] is ${errors[row]}, and an error is never negative`);

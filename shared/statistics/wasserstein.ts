@@ -1,4 +1,5 @@
 import { assertCounts, assertFinite } from './inputs.ts';
+import { squaringScale, unscaled } from './squaring-scale.ts';
 import { StatisticsError } from './statistics-error.ts';
 
 export interface WassersteinResult {
@@ -17,8 +18,9 @@ export interface WassersteinResult {
 export function wasserstein(reference: ArrayLike<number>, current: ArrayLike<number>): WassersteinResult {
   assertFinite(reference, 'reference');
   assertFinite(current, 'current');
-  const a = Float64Array.from(reference).sort();
-  const b = Float64Array.from(current).sort();
+  const unit = squaringScale(reference, current);
+  const a = Float64Array.from(reference, (value) => value * unit).sort();
+  const b = Float64Array.from(current, (value) => value * unit).sort();
   if (a.length === 0 || b.length === 0) return { value: null, scaled: null, reason: 'no_rows' };
   let i = 0;
   let j = 0;
@@ -31,12 +33,14 @@ export function wasserstein(reference: ArrayLike<number>, current: ArrayLike<num
     while (i < a.length && (a[i] as number) <= next) i++;
     while (j < b.length && (b[j] as number) <= next) j++;
   }
-  return scale(value, standardDeviation(a));
+  return { ...scale(value, standardDeviation(a)), value: unscaled(value, unit, 'wasserstein') };
 }
 
 function scale(value: number, sd: number | null): WassersteinResult {
   if (sd === null) return { value, scaled: null, reason: 'no_reference_sd' };
-  return sd > 0 ? { value, scaled: value / sd, reason: null } : { value, scaled: null, reason: 'zero_variance' };
+  return value / sd < Number.POSITIVE_INFINITY && sd > 0
+    ? { value, scaled: value / sd, reason: null }
+    : { value, scaled: null, reason: 'zero_variance' };
 }
 
 /** Sample standard deviation (n - 1); exactly 0 for equal values, and for a single one. Sorted values. */

@@ -13,7 +13,7 @@ interface Section {
 
 /** Each with its number of simulated sites or streams; every one starts from seed 1, so that a run can be repeated. */
 const sections: readonly (readonly [seeds: number, load: () => Promise<Section>])[] = [
-  [200, () => import('./gate-operating-characteristics/decisions.ts')],
+  [400, () => import('./gate-operating-characteristics/decisions.ts')],
   [400, () => import('./gate-operating-characteristics/forecast.ts')],
   [1000, () => import('./gate-operating-characteristics/report.ts')],
   [1000, () => import('./gate-operating-characteristics/monitor.ts')],

@@ -11,7 +11,7 @@ import { digestOf } from '../../shared/runtime/digest.ts';
 
 const plan = fileURLToPath(new URL('../support/heart-plan.yaml', import.meta.url));
 // python3 test/shared/plan/plan-digest.py
-const digest = '96e21cfe71dd8f7ddb051b079a5589e454ea28a952be574bbac6173aa2f0b815';
+const digest = '40ead87f6c688af7ef4067b3973622998356642c6af0cb825566915d5ddb1937';
 
 let directory: string;
 beforeAll(() => {

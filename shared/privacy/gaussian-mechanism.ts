@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { assertFinite } from '../statistics/inputs.ts';
 import { normalUpper } from '../statistics/normal.ts';
+import { gaussLegendre } from '../statistics/quadrature.ts';
 import { StatisticsError } from '../statistics/statistics-error.ts';
 
 const rootTwoPi = Math.sqrt(2 * Math.PI);
@@ -13,20 +15,42 @@ function millsRatio(x: number): number {
   return 1 / value;
 }
 
+/** 1 - x M(x) with M Mills' ratio, which is -M'(x) and positive. */
+function millsDecline(x: number): number {
+  if (x < 3) return 1 - x * millsRatio(x);
+  // M = 1 / (x + K) with K the rest of the continued fraction, so this is K / (x + K), of which nothing cancels; from 3 on 60 terms do.
+  let rest = x;
+  for (let k = 60; k >= 2; k--) rest = x + k / rest;
+  return 1 / (x * rest + 1);
+}
+
+/** M(x) - M(x + width), as the integral of what M declines by: to the last digits however narrow the width. */
+function millsDifference(x: number, width: number): number {
+  const { points, weights } = gaussLegendre(0, 1, 1);
+  return (
+    width * points.reduce((sum, share, index) => sum + (weights[index] as number) * millsDecline(x + width * share), 0)
+  );
+}
+
+/** Up to this width the difference of Mills' ratios is integrated; beyond it there is little to cancel. */
+const narrow = 1;
+
 /**
  * Smallest δ for which adding N(0, σ²) to every coordinate is (ε, δ)-differentially private at L2 sensitivity Δ:
  * Φ(Δ/2σ - εσ/Δ) - e^ε Φ(-Δ/2σ - εσ/Δ), B. Balle, Y.-X. Wang (2018), ICML, theorem 8. With a and b the two arguments, e^ε φ(b) = φ(a), so
- * that this is φ(a) times a difference of Mills' ratios: no overflow for large ε, little cancellation for small δ.
+ * that this is φ(a) times a difference of Mills' ratios: no overflow for large ε, no cancellation for small ε or δ.
  */
 export function gaussianDelta(epsilon: number, sigma: number, sensitivity: number): number {
   assertPositive({ epsilon, sigma, sensitivity });
   const half = sensitivity / (2 * sigma);
-  const tilt = (epsilon * sigma) / sensitivity;
+  const tilt = epsilon * (sigma / sensitivity);
   const a = half - tilt;
   const b = half + tilt;
   // Left of the bulk Φ(a) is near 1 and its Mills form would overflow; there the second term is the small one.
   if (a > 20) return 1;
   const density = Math.exp(-0.5 * a * a) / rootTwoPi;
+  if (density === 0) return 0;
+  if (2 * half <= narrow) return density * millsDifference(-a, 2 * half);
   if (a > 0) return normalUpper(-a) - density * millsRatio(b);
   return density * (millsRatio(-a) - millsRatio(b));
 }
@@ -97,11 +121,15 @@ export function gaussianNoise(length: number, sigma: number, bytes: SecureBytes 
   return noise;
 }
 
-/** The vector with the noise added that (ε, δ) asks for at its sensitivity, and the noise's standard deviation, to be published with it. */
+/**
+ * The vector with the noise added that (ε, δ) asks for at its sensitivity, and the noise's standard deviation, to be published with it.
+ * @throws StatisticsError `not_finite`, `out_of_range`.
+ */
 export function addGaussianNoise(
   values: ArrayLike<number>,
   privacy: { readonly epsilon: number; readonly delta: number; readonly sensitivity: number },
 ): { readonly values: Float64Array; readonly sigma: number } {
+  assertFinite(values, 'values');
   const sigma = gaussianSigma(privacy.epsilon, privacy.delta, privacy.sensitivity);
   const noise = gaussianNoise(values.length, sigma);
   return { values: noise.map((value, index) => value + (values[index] as number)), sigma };

@@ -1,12 +1,12 @@
 """Reference values for test/shared/privacy/gaussian-mechanism.test.ts: the algorithm that B. Balle and Y.-X. Wang published with their paper
-(ICML 2018, algorithm 1; github.com/BorjaBalle/analytic-gaussian-mechanism), written anew in mpmath with 60 figures.
+(ICML 2018, algorithm 1; github.com/BorjaBalle/analytic-gaussian-mechanism), written anew in mpmath with 160 figures.
 Made with:  /usr/bin/python3 test/reference/gaussian.py > test/reference/gaussian.json && npx biome format --write test/reference
 (Debian 12: apt-get install python3-mpmath; mpmath 1.2.1)
 """
 import json
 from mpmath import mp, mpf, ncdf, exp, sqrt
 
-mp.dps = 60
+mp.dps = 160
 
 
 def case_a(epsilon, s):
@@ -44,5 +44,9 @@ cases = []
 for epsilon in [0.01, 0.1, 0.5, 1.0, 2.0, 8.0, 30.0]:
     for delta in [1e-12, 1e-6, 1e-5, 1e-3, 0.1, 0.6]:
         cases.append(dict(epsilon=epsilon, delta=delta, sensitivity=0.002, sigma=float(sigma(epsilon, delta, mpf("0.002")))))
+# Where the two terms of delta nearly cancel, and far in the tail.
+for epsilon in [1e-12, 1e-9, 1e-6, 1e-4, 500.0]:
+    for delta in [1e-100, 1e-12, 1e-9, 1e-5]:
+        cases.append(dict(epsilon=epsilon, delta=delta, sensitivity=1.0, sigma=float(sigma(epsilon, delta, mpf(1)))))
 cases.append(dict(epsilon=1.0, delta=1e-5, sensitivity=3.0, sigma=float(sigma(1.0, 1e-5, mpf(3)))))
 print(json.dumps(dict(command="/usr/bin/python3 test/reference/gaussian.py", cases=cases)))

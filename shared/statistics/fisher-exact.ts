@@ -1,4 +1,5 @@
 import { randomStream } from '../runtime/random.ts';
+import { networkProbability } from './fisher-network.ts';
 import { logGamma } from './gamma.ts';
 import { assertFinite } from './inputs.ts';
 import { StatisticsError } from './statistics-error.ts';
@@ -9,7 +10,8 @@ export interface FisherResult {
   readonly method: 'exact' | 'monte-carlo' | null;
   /** Random tables drawn; 0 when exact. */
   readonly draws: number;
-  readonly reason: 'no_rows' | 'single_bin' | null;
+  /** `too_large`: of `fisherExactTable` alone. */
+  readonly reason: 'no_rows' | 'single_bin' | 'too_large' | null;
 }
 
 /** Tables likelier than the observed one by less than this share count as equally likely: rounding must not part ties. As in R. */
@@ -55,6 +57,61 @@ function hypergeometric(marked: number, others: number, drawn: number) {
   return { lowest, logRelative };
 }
 
+/** A second or two of work. */
+const stepsByDefault = 4_000_000;
+
+/**
+ * Fisher's exact test of an r × c table: the probability, with all margins fixed, of the tables that are no likelier than the one seen.
+ * G. Freeman, J. Halton (1951), Biometrika 38:141; by the network algorithm, see `networkProbability`; as R's `fisher.test`.
+ * Rows and columns that are empty are left out; with fewer than two of either nothing is tested (`single_bin`). Work grows steeply with rows,
+ * columns and counts: `too_large` beyond `maximumSteps`, for which there is `fisherMonteCarlo`.
+ *
+ * @param table rows of counts [rows][columns]. @param options `maximumSteps` 4,000,000 unless given.
+ * @throws StatisticsError `not_finite` or `out_of_range` for counts that are no whole numbers from 0, or rows of unequal length.
+ */
+export function fisherExactTable(
+  table: readonly ArrayLike<number>[],
+  options: { readonly maximumSteps?: number } = {},
+): FisherResult {
+  assertTable(table);
+  const { rowTotals, columnTotals } = marginsOf(table);
+  const reason = degenerate(rowTotals, columnTotals);
+  if (reason !== null) return { p: null, method: null, draws: 0, reason };
+  const filled = (totals: readonly number[]): number[] => totals.filter((total) => total > 0);
+  const level = logFactorialsOf(table) - tieTolerance;
+  const maximumSteps = options.maximumSteps ?? stepsByDefault;
+  if (!(maximumSteps >= 1)) {
+    throw new StatisticsError('out_of_range', `fisherExactTable: maximumSteps is ${maximumSteps}, not from 1`);
+  }
+  const p = networkProbability(filled(rowTotals), filled(columnTotals), level, maximumSteps);
+  if (p === null) return { p: null, method: null, draws: 0, reason: 'too_large' };
+  return { p, method: 'exact', draws: 0, reason: null };
+}
+
+function marginsOf(table: readonly ArrayLike<number>[]): {
+  readonly rowTotals: readonly number[];
+  readonly columnTotals: readonly number[];
+} {
+  return {
+    rowTotals: table.map((cells) => Array.from(cells).reduce((sum, count) => sum + count, 0)),
+    columnTotals: Array.from(table[0] ?? [], (_, column) =>
+      table.reduce((sum, cells) => sum + (cells[column] as number), 0),
+    ),
+  };
+}
+
+function logFactorial(count: number): number {
+  return count < 2 ? 0 : logGamma(count + 1);
+}
+
+/** The larger, the less likely is a table with the same margins. */
+function logFactorialsOf(table: readonly ArrayLike<number>[]): number {
+  let sum = 0;
+  for (const cells of table)
+    for (let column = 0; column < cells.length; column++) sum += logFactorial(cells[column] as number);
+  return sum;
+}
+
 /**
  * Fisher's exact test of an r × c table by random tables with its margins (R. C. Patefield 1981, Applied Statistics 30:91, by conditional
  * hypergeometric draws), p = (1 + tables no likelier than the one seen) / (1 + draws): A. Davison, D. Hinkley (1997), equation 4.11.
@@ -72,18 +129,11 @@ export function fisherMonteCarlo(
   if (!(Number.isInteger(draws) && draws >= 1)) {
     throw new StatisticsError('out_of_range', `fisherMonteCarlo: draws is ${draws}, not a whole number from 1`);
   }
-  const rowTotals = table.map((cells) => Array.from(cells).reduce((sum, count) => sum + count, 0));
-  const columnTotals = Array.from(table[0] ?? [], (_, column) =>
-    table.reduce((sum, cells) => sum + (cells[column] as number), 0),
-  );
+  const { rowTotals, columnTotals } = marginsOf(table);
   const reason = degenerate(rowTotals, columnTotals);
   if (reason !== null) return { p: null, method: null, draws: 0, reason };
   const stream = randomStream(options.seed, 'fisher', ...rowTotals, '|', ...columnTotals);
-  const logFactorial = (count: number): number => (count < 2 ? 0 : logGamma(count + 1));
-  let seen = 0;
-  for (const cells of table)
-    for (let column = 0; column < cells.length; column++) seen += logFactorial(cells[column] as number);
-  const level = seen - tieTolerance;
+  const level = logFactorialsOf(table) - tieTolerance;
   let extreme = 0;
   for (let draw = 0; draw < draws; draw++) {
     const left = columnTotals.slice();

@@ -117,7 +117,7 @@ export {
 export { type EnergyResult, energyTest, type PairwiseOptions, type PairwiseUse } from './energy.ts';
 export { type Levels, singleLook } from './estimate.ts';
 export { exactSum } from './exact-sum.ts';
-export { type FisherResult, fisherExact, fisherMonteCarlo } from './fisher-exact.ts';
+export { type FisherResult, fisherExact, fisherExactTable, fisherMonteCarlo } from './fisher-exact.ts';
 export type { CalibrationPoint } from './fitted-curve.ts';
 export {
   type FourierFeatures,

@@ -23,7 +23,8 @@ fisherrc <- function(name, rows) {
   obj(name = str(name), table = list_of(apply(t, 1, arr)), p = num(fisher.test(t, workspace = 2e7)$p.value))
 }
 rxc <- list_of(c(fisherrc("two by three", list(c(3, 5, 9), c(8, 4, 2))), fisherrc("three by three", list(c(4, 1, 0), c(2, 5, 3), c(0, 2, 6))),
-  fisherrc("two by four, alike", list(c(10, 12, 8, 5), c(9, 13, 7, 6)))))
+  fisherrc("two by four, alike", list(c(10, 12, 8, 5), c(9, 13, 7, 6))),
+  fisherrc("four by four", list(c(1, 2, 3, 1), c(2, 2, 0, 4), c(5, 1, 1, 0), c(0, 3, 2, 2)))))
 
 # Rank test with ties -------------------------------------------------------
 wilcox <- function(a, b) {

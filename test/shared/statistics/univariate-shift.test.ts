@@ -10,7 +10,7 @@ import {
   quantileEdges,
   totalVariation,
 } from '../../../shared/statistics/distances.ts';
-import { fisherExact, fisherMonteCarlo } from '../../../shared/statistics/fisher-exact.ts';
+import { fisherExact, fisherExactTable, fisherMonteCarlo } from '../../../shared/statistics/fisher-exact.ts';
 import { binnedKolmogorov, kolmogorovSmirnov, kolmogorovUpper } from '../../../shared/statistics/kolmogorov.ts';
 import { binnedRankTest } from '../../../shared/statistics/rank-test.ts';
 import { populationStability, populationStabilityBoth } from '../../../shared/statistics/shift.ts';
@@ -249,6 +249,64 @@ describe("Fisher's exact test against R", () => {
     expectClose(fisherExact(c, d, a, b).p, p, 1e-9);
     expectClose(fisherExact(b, a, d, c).p, p, 1e-9);
     expectClose(fisherExact(a, c, b, d).p, p, 1e-9);
+  });
+
+  it.each(r.fisherTables)('exact table: $name', ({ table, p }) => {
+    const found = fisherExactTable(table);
+    expect(found).toMatchObject({ method: 'exact', draws: 0, reason: null });
+    expectClose(found.p, p, 1e-9);
+    const turned = (table[0] as number[]).map((_, column) => table.map((cells) => cells[column] as number));
+    expectClose(fisherExactTable(turned.toReversed()).p, p, 1e-9);
+    expectClose(fisherExactTable([...table, table[0]?.map(() => 0) as number[]]).p, p, 1e-9);
+  });
+
+  it.each(r.fisher2)('exact table of two by two: [[$a, $b], [$c, $d]]', ({ a, b, c, d, p }) => {
+    expectClose(
+      fisherExactTable([
+        [a, b],
+        [c, d],
+      ]).p,
+      p,
+      1e-9,
+    );
+  });
+
+  it('exact table: says what is too large, and what leaves nothing to test', () => {
+    const large = Array.from({ length: 6 }, (_, row) => Array.from({ length: 6 }, (_, column) => 20 + row * column));
+    expect(fisherExactTable(large, { maximumSteps: 1000 })).toEqual({
+      p: null,
+      method: null,
+      draws: 0,
+      reason: 'too_large',
+    });
+    expect(
+      fisherExactTable([
+        [1e12, 3],
+        [5, 1e12],
+      ]),
+    ).toMatchObject({ p: null, reason: 'too_large' });
+    expect(
+      fisherExactTable([
+        [3, 4],
+        [0, 0],
+      ]),
+    ).toMatchObject({ p: null, reason: 'single_bin' });
+    expect(fisherExactTable([])).toMatchObject({ p: null, reason: 'no_rows' });
+    expect(() =>
+      fisherExactTable([
+        [1, 2],
+        [1, Number.NaN],
+      ]),
+    ).toThrow(/table\[1\]\[1\] is NaN/);
+    expect(() =>
+      fisherExactTable(
+        [
+          [1, 2],
+          [1, 2],
+        ],
+        { maximumSteps: 0 },
+      ),
+    ).toThrow(StatisticsError);
   });
 
   it.each(r.fisherTables)('random tables: $name', ({ table, p }) => {

@@ -98,9 +98,7 @@ const evidence = z.strictObject({
       }),
     )
     .max(100),
-  slices: z
-    .array(z.strictObject({ conditions, loss: z.number(), lossElsewhere: z.number(), adjustedP: share }))
-    .max(50),
+  slices: z.array(z.strictObject({ conditions, loss: z.number(), adjustedP: share })).max(50),
   prevalence: z.strictObject({ site: estimate, consortium: share.nullable(), ownTraining: share.nullable() }),
   // Two references a column, and the label's own rows.
   shift: z.array(columnShift).max(2 * (maximumColumns + 1)),

@@ -127,7 +127,7 @@ export interface SharedEvidence
     readonly bootstrap: { readonly estimate: Estimate; readonly resamples: number } | null;
   } | null;
   readonly subgroups: readonly SharedSubgroup[];
-  readonly slices: readonly Pick<SliceEvidence, 'conditions' | 'loss' | 'lossElsewhere' | 'adjustedP'>[];
+  readonly slices: readonly Pick<SliceEvidence, 'conditions' | 'loss' | 'adjustedP'>[];
   readonly prevalence: Evidence['prevalence'];
   readonly shift: readonly ColumnShift[];
   readonly multivariate: {

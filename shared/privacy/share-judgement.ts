@@ -20,6 +20,7 @@ import type {
   WithholdingReason,
 } from '../plan/shared-judgement.ts';
 import { type RandomStream, randomStream } from '../runtime/random.ts';
+import { populationStability } from '../statistics/shift.ts';
 import { groupScores } from './score-groups.ts';
 import { sharedExplanation, sharedReasons } from './shared-reasons.ts';
 import { type ColumnTable, columnTable, publishedColumn } from './subgroup-table.ts';
@@ -43,6 +44,10 @@ function significant(value: number): number;
 function significant(value: number | null): number | null;
 function significant(value: number | null): number | null {
   return value === null ? null : Number(value.toPrecision(3));
+}
+
+function firstDigit(value: number | null): number | null {
+  return value === null ? null : Number(value.toPrecision(1));
 }
 
 function roundedEstimate({ value, low, high, standardError, reason }: Estimate): Estimate {
@@ -288,6 +293,7 @@ export function shareJudgement(
       withheld.note('evidence.comparison.netBenefit', 'from_small_cell');
       withheld.note('evidence.comparison.sensitivity', 'from_small_cell');
       withheld.note('evidence.comparison.specificity', 'from_small_cell');
+      withheld.note('evidence.power.eventsForNetBenefit', 'from_small_cell');
     }
     return {
       wardround: 'shared-evidence/1',
@@ -363,10 +369,10 @@ export function shareJudgement(
             eventsWithin >= minimum &&
             within - eventsWithin >= minimum,
         )
-        .map(({ conditions, loss, lossElsewhere, adjustedP }) => ({
+        // The loss elsewhere would tell the patients within: the losses of both add up to the Brier score.
+        .map(({ conditions, loss, adjustedP }) => ({
           conditions,
           loss: rounded(loss),
-          lossElsewhere: rounded(lossElsewhere),
           adjustedP: significant(adjustedP),
         })),
       prevalence: {
@@ -397,27 +403,22 @@ export function shareJudgement(
           : {
               ...ladderCounts(),
               judgedFrom: update.judgedFrom === null ? null : `${update.judgedFrom.slice(0, 10)}T00:00:00.000Z`,
-              steps: roundedAll(update.steps),
+              steps: shareSteps(),
               chosen: update.chosen,
               variant: update.variant,
             },
       data: {
-        unseenLevels: evidence.data.unseenLevels.map(({ column, rows: unseen, share: part }) => {
-          const count = single(
-            `evidence.data.unseenLevels.${column}`,
-            unseen,
-            (one) => one.evidence.data.unseenLevels.find((other) => other.column === column)?.rows,
-          );
-          return { column, rows: count, share: count === null ? null : rounded(part) };
-        }),
+        unseenLevels: evidence.data.unseenLevels.flatMap(({ column }) => unseenLevelsOf(column)),
         pendingShare: pendingShare(),
       },
       resolvableMargin: outcomesShown ? rounded(evidence.resolvableMargin) : null,
       power: outcomesShown
         ? {
-            eventsPerWeek: significant(evidence.power.eventsPerWeek),
+            // With the events known it tells the time between the first and the last patient: to a digit, not to the day.
+            eventsPerWeek: firstDigit(evidence.power.eventsPerWeek),
             eventsForMargin: significant(evidence.power.eventsForMargin),
-            eventsForNetBenefit: significant(evidence.power.eventsForNetBenefit),
+            // Its standard error is made of the few patients whom the two models classify differently.
+            eventsForNetBenefit: null,
           }
         : { eventsPerWeek: null, eventsForMargin: null, eventsForNetBenefit: null },
       look: outcomesShown ? roundedLook() : { ...evidence.look, informationFraction: null, earlier: [] },
@@ -446,6 +447,11 @@ export function shareJudgement(
       return { ...roundedAll(evidence.unlabelled), rows: count };
     }
 
+    /** Intervals tell the counts behind them, and what could not be fitted tells how few there were: without the counts no step is told. */
+    function shareSteps(): NonNullable<SharedEvidence['update']>['steps'] {
+      return update === null || ladderCounts().rows === null ? [] : roundedAll(update.steps);
+    }
+
     function ladderCounts(): {
       updateRows: number | null;
       updateEvents: number | null;
@@ -454,25 +460,35 @@ export function shareJudgement(
     } {
       const none = { updateRows: null, updateEvents: null, rows: null, events: null };
       if (update === null) return none;
-      const all = [
-        update.updateEvents,
-        update.updateRows - update.updateEvents,
-        update.events,
-        update.rows - update.events,
-      ];
       const counts = {
         updateRows: update.updateRows,
         updateEvents: update.updateEvents,
         rows: update.rows,
         events: update.events,
       };
-      const names = ['updateRows', 'updateEvents', 'rows', 'events'] as const;
-      const stepped = earlier.some(({ evidence: { update: then } }) =>
-        names.some((name) => isSmallStep(then?.[name], counts[name], minimum)),
+      const now = ladderFigures(update);
+      const parts = [...now, evidence.rows - update.updateRows - update.rows].filter((count) => count !== null);
+      // Those who fit an update are the earliest of the judged patients: perhaps all of an earlier judgement, and a few more.
+      const stepped = earlier.some(({ evidence: then }) =>
+        [ladderFigures(then.update), [then.rows, then.events, then.nonEvents]].some((before) =>
+          before.some((count, at) => isSmallStep(count, now[at] ?? 0, minimum)),
+        ),
       );
-      if (!all.some(isSmall) && !stepped) return counts;
+      if (!parts.some(isSmall) && !stepped) return counts;
       withheld.note('evidence.update, counts', stepped ? 'too_little_new' : 'small_cell');
       return none;
+    }
+
+    /**
+     * Which columns, where the decision says so anyway, and never how many patients: that a count is withheld would say that it is at most
+     * minimum - 1, and the reason that it is above the policy's share.
+     */
+    function unseenLevelsOf(column: string): SharedEvidence['data']['unseenLevels'] {
+      withheld.note(`evidence.data.unseenLevels, counts`, 'from_small_cell');
+      const isSaid = decision.reasons.some(
+        (reason) => reason.code === 'data.unseen_levels' && reason.column === column,
+      );
+      return isSaid ? [{ column, rows: null, share: null }] : [];
     }
 
     function pendingShare(): number | null {
@@ -480,15 +496,36 @@ export function shareJudgement(
       withheld.note('evidence.data.pendingShare', 'from_small_cell');
       return null;
     }
+  }
 
-    function ownTrainingPrevalence(): number | null {
-      const counts = history.summaries.at(-1)?.labelCounts ?? null;
-      const told = evidence.prevalence.ownTraining;
-      if (told === null || counts?.length !== 2 || counts.includes(null)) return null;
-      const [nonEventsThen, eventsThen] = counts as [number, number];
-      // Of rows that are not the ones of the summary it would tell of those that came since.
-      return eventsThen / (eventsThen + nonEventsThen) === told ? told : null;
-    }
+  /**
+   * Whether the own earlier rows are those of the summary, as far as their figures show: of others, figures would tell of the few that came
+   * since.
+   */
+  function isOfSummary(
+    row: ColumnShift,
+    reference: readonly (number | null)[],
+    now: readonly (number | null)[],
+    isLabel: boolean,
+  ): boolean {
+    const known = (counts: readonly (number | null)[]): number[] => counts.map((count) => count ?? 0);
+    const total = known(reference).reduce((sum, count) => sum + count, 0);
+    const missing = isLabel ? null : (reference.at(-1) ?? 0) / total;
+    return (
+      total > 0 &&
+      (evidence.prevalence.ownTraining === null || ownTrainingPrevalence() !== null) &&
+      row.referenceMissingRate === missing &&
+      row.psi === populationStability(known(reference), known(now))
+    );
+  }
+
+  function ownTrainingPrevalence(): number | null {
+    const counts = history.summaries.at(-1)?.labelCounts ?? null;
+    const told = evidence.prevalence.ownTraining;
+    if (told === null || counts?.length !== 2 || counts.includes(null)) return null;
+    const [nonEventsThen, eventsThen] = counts as [number, number];
+    // Of rows that are not the ones of the summary it would tell of those that came since.
+    return eventsThen / (eventsThen + nonEventsThen) === told ? told : null;
   }
 
   function rowsZero(count: number): 0 | null {
@@ -549,7 +586,9 @@ export function shareJudgement(
       ? (history.summaries.at(-1)?.labelCounts ?? null)
       : (history.summaries.at(-1)?.columns.find(({ name }) => name === row.column)?.counts ?? null);
     const shownHere = counts !== null && !counts.includes(null);
-    const shownThere = row.against === 'consortium' || (reference !== null && !reference.includes(null));
+    const shownThere =
+      row.against === 'consortium' ||
+      (shownHere && reference !== null && !reference.includes(null) && isOfSummary(row, reference, counts, isLabel));
     const missing = isLabel ? undefined : counts?.at(-1);
     const missingRate = typeof missing === 'number' && rows !== null && rows > 0 ? missing / rows : null;
     if (shownHere && shownThere) {
@@ -574,7 +613,8 @@ export function shareJudgement(
       against: row.against,
       ...(row.referenceSites === undefined ? {} : { referenceSites: row.referenceSites }),
       statistic: null,
-      degreesOfFreedom: row.degreesOfFreedom,
+      // How many cells are not empty.
+      degreesOfFreedom: null,
       p: null,
       adjustedP: null,
       psi: null,
@@ -590,6 +630,22 @@ export function shareJudgement(
       reason: 'withheld',
     };
   }
+}
+
+/** Those who fitted an update, with the event and without, then the same of those who judged it. */
+function ladderFigures(
+  ladder: {
+    readonly updateRows: number | null;
+    readonly updateEvents: number | null;
+    readonly rows: number | null;
+    readonly events: number | null;
+  } | null,
+): readonly (number | null)[] {
+  if (ladder === null) return [];
+  const { updateRows, updateEvents, rows, events } = ladder;
+  const less = (all: number | null, some: number | null): number | null =>
+    all === null || some === null ? null : all - some;
+  return [updateRows, updateEvents, less(updateRows, updateEvents), rows, events, less(rows, events)];
 }
 
 /** An undefined figure says why it is undefined; a defined one that it is withheld. */

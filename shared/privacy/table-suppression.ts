@@ -31,8 +31,8 @@ export function isSmallStep(before: number | null | undefined, now: number, mini
 /**
  * Withholds figures of one table until the release checker finds no count of 1 to minimum - 1 patients in what is left, taken with every
  * publication before. Small figures go first, and those that differ by so few from what was published; then others, least needed first,
- * in an order that is drawn. Where the rows have not only grown since (earlier publications contradict this one), the table is
- * checked by itself; differences of single figures are small then, too, only where they are withheld.
+ * in an order that is drawn. Where the rows have not only grown since (earlier publications contradict this one), it is checked with each
+ * of them by itself (`derivableCounts`).
  *
  * @param stream must come from something the observer does not know.
  * @param hiddenFirst names of figures withheld from the start.
@@ -87,31 +87,30 @@ function tellsSmallCount(
 
 /**
  * Small counts that follow from the last publication of a table, alone or with those before. The latest are checked as one chain, each
- * older one with the last alone. Publications that contradict each other (rows were taken out or corrected since) are not nested; only the
- * last is checked then.
+ * older one with the last alone. Publications that contradict each other are not nested in that order. Each of them is then checked with
+ * the last by itself, and the other way round too: a later judgement may be of some of the earlier patients, because it begins later.
  */
 export function derivableCounts(table: PublishedTable, minimumCount: number): readonly Exposure[] {
   const minimum = effectiveMinimum(minimumCount);
   const last = table.publications.length - 1;
+  const check = (places: readonly number[]): ReturnType<typeof checkRelease> =>
+    checkRelease(releaseOf([{ ...table, publications: places.map((at) => table.publications[at] ?? []) }]), minimum);
+  const alone = check([last]);
+  if (alone.exposures.length > 0) return alone.exposures;
+  if (!alone.consistent) return [{ table: table.name, cell: 'its figures contradict each other', low: 0, high: 0 }];
   // The same figures again tell nothing more.
   const distinct = table.publications
     .map((_, at) => at)
     .filter((at) => at < last && !sameFigures(table.publications[at] ?? [], table.publications[at + 1] ?? []));
-  const chains = [...distinct.slice(0, -chainLength).map((one) => [one]), distinct.slice(-chainLength), []];
-  for (const chain of chains) {
-    const places = [...chain, last];
-    const { consistent, exposures } = checkRelease(
-      releaseOf([
-        {
-          ...table,
-          publications: places.map((at) => table.publications[at] ?? []),
-        },
-      ]),
-      minimum,
-    );
-    if (exposures.length > 0) return exposures;
-    if (!consistent && chain.length === 0) {
-      return [{ table: table.name, cell: 'its figures contradict each other', low: 0, high: 0 }];
+  const chains = [...distinct.slice(0, -chainLength).map((one) => [one]), distinct.slice(-chainLength)];
+  for (const chain of chains.filter(({ length }) => length > 0)) {
+    const together = check([...chain, last]);
+    if (together.exposures.length > 0) return together.exposures;
+    if (together.consistent) continue;
+    for (const one of chain) {
+      const grown = chain.length === 1 ? together : check([one, last]);
+      const found = grown.consistent ? grown : check([last, one]);
+      if (found.exposures.length > 0) return found.exposures;
     }
   }
   return [];

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Judgement } from '../../../shared/plan/judgement.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
+import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
 import type { SharedJudgement, SharingHistory, SiteCells } from '../../../shared/plan/shared-judgement.ts';
 import { sharedJudgementSchema } from '../../../shared/plan/shared-judgement-schema.ts';
 import { derivableFromJudgement } from '../../../shared/privacy/judgement-check.ts';
 import { shareJudgement } from '../../../shared/privacy/share-judgement.ts';
 import { sharedCellsProblem } from '../../../shared/privacy/shared-cells-check.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { populationStability } from '../../../shared/statistics/shift.ts';
 import type { SiteTable } from '../../../site-agent/data/site-table.ts';
 import { countSharedCells } from '../../../site-agent/judging/share-cells.ts';
+import { columnShift, goodPerformance } from '../../support/evidence.ts';
 import { judgedTable, patients, sharingPlan } from '../../support/shared-patients.ts';
 
 const plan = sharingPlan;
@@ -148,6 +151,158 @@ describe('what is shared of a judgement', () => {
   it('does not give the digest of evidence so poor that its counts could be tried', () => {
     const poor = judged(patients(300), { performance: null });
     expect(share(poor).decision.evidence).toBeNull();
+  });
+});
+
+/** A ladder on so many patients. */
+function ladderOf(counts: { updateRows: number; updateEvents: number; rows: number; events: number }) {
+  const performance = goodPerformance();
+  return {
+    ...counts,
+    judgedFrom: '2025-03-04T11:12:13.000Z',
+    steps: [
+      {
+        step: 'intercept' as const,
+        reason: null,
+        p: 0.2,
+        calibration: performance.calibration,
+        auroc: performance.auroc,
+        loss: performance.logLoss,
+        difference: { estimate: performance.auroc, oneSidedLower: 0, twoSidedUpper: 0 },
+        forgetting: performance.auroc,
+        gapClosed: performance.auroc,
+      },
+    ],
+    chosen: null,
+    variant: null,
+  };
+}
+
+describe('figures that counts could be solved for', () => {
+  const updateOf = (
+    counts: { updateRows: number; updateEvents: number; rows: number; events: number },
+    history = none,
+    rows = 300,
+  ) => share(judged(patients(rows), { update: ladderOf(counts) }), history).evidence.update;
+
+  it('the steps of an update are told with its counts, or not at all: the width of an interval tells the events', () => {
+    expect(updateOf({ updateRows: 150, updateEvents: 60, rows: 150, events: 55 })).toMatchObject({
+      updateRows: 150,
+      steps: [{ step: 'intercept' }],
+    });
+    expect(updateOf({ updateRows: 150, updateEvents: 60, rows: 150, events: 7 })).toMatchObject({
+      updateRows: null,
+      events: null,
+      steps: [],
+    });
+    // Seven patients in neither part would follow from the rest.
+    expect(updateOf({ updateRows: 150, updateEvents: 60, rows: 143, events: 55 })).toMatchObject({ rows: null });
+  });
+
+  it('those who fit an update may be all of an earlier judgement and few more: their number is not told then', () => {
+    const history = adding(none, share(judged(patients(300))));
+    const later = (updateRows: number) =>
+      updateOf({ updateRows, updateEvents: 200, rows: 620 - updateRows, events: 150 }, history, 620);
+    expect(later(305)).toMatchObject({ updateRows: null, steps: [] });
+    expect(later(320)).toMatchObject({ updateRows: 320 });
+    // 240 without an event, then 245.
+    const before = adding(
+      none,
+      share(judged(patients(300), { update: ladderOf({ updateRows: 150, updateEvents: 60, rows: 150, events: 60 }) })),
+    );
+    const next = { updateRows: 215, updateEvents: 120, rows: 405, events: 160 };
+    expect(updateOf(next, before, 620)).toMatchObject({ updateEvents: null, steps: [] });
+  });
+
+  it('neither the patients whom two models classify differently nor the days they came in follow from what is needed', () => {
+    const power = { eventsPerWeek: 3.1847, eventsForMargin: 281.4, eventsForNetBenefit: 503.7 };
+    expect(share(judged(patients(300), { power })).evidence.power).toEqual({
+      eventsPerWeek: 3,
+      eventsForMargin: 281,
+      eventsForNetBenefit: null,
+    });
+  });
+
+  it('of levels that the plan does not know the columns are told that the decision names, and no number', () => {
+    const given = judged(patients(300), {
+      data: {
+        unseenLevels: [
+          { column: 'sex', rows: 7, share: 7 / 300 },
+          { column: 'cp', rows: 40, share: 40 / 300 },
+        ],
+        pendingShare: 0,
+        latestRowAt: null,
+      },
+    });
+    const { judgement } = given;
+    const decision = {
+      ...judgement.decision,
+      reasons: [{ code: 'data.unseen_levels' as const, text: '7 patients', column: 'sex' }],
+    };
+    const { data } = share({ ...given, judgement: { ...judgement, decision } }).evidence;
+    expect(data.unseenLevels).toEqual([{ column: 'sex', rows: null, share: null }]);
+  });
+
+  it('a slice is told with its loss alone: with that of the rest its patients would follow from the Brier score', () => {
+    const slice = {
+      conditions: [{ column: 'age', text: 'age from 62' }],
+      rows: 60,
+      events: 25,
+      loss: 0.24567,
+      lossElsewhere: 0.12345,
+      score: 1,
+      p: 0.0001,
+      adjustedP: 0.00123,
+    };
+    expect(share(judged(patients(300), { slices: [slice] })).evidence.slices).toEqual([
+      { conditions: slice.conditions, loss: 0.2457, adjustedP: 0.00123 },
+    ]);
+  });
+
+  it('figures against own earlier rows are told only where those are the rows of the summary that left', () => {
+    const given = judged(patients(900));
+    const { counts: now } = share(given).cells.columns[0] as { counts: readonly (number | null)[] };
+    expect(now).not.toContain(null);
+    const name = plan.data.columns[0]?.name as string;
+    const then = now.map((count) => (count ?? 0) + 20);
+    const summary: SiteSummary = {
+      wardround: 'summary/1',
+      plan: 'a'.repeat(64),
+      rows: then.reduce((sum, count) => sum + count, 0),
+      labelCounts: [600, 400],
+      columns: [{ name, sums: null, counts: then }],
+    } as never;
+    const against = (reference: readonly number[], ownTraining: number) => {
+      const row = columnShift({
+        column: name,
+        against: 'own-training',
+        psi: populationStability(reference, now as number[]),
+        referenceMissingRate: (reference.at(-1) as number) / reference.reduce((sum, count) => sum + count, 0),
+      });
+      const { evidence } = given.judgement;
+      const judgement = {
+        ...given.judgement,
+        evidence: { ...evidence, shift: [row], prevalence: { ...evidence.prevalence, ownTraining } },
+      };
+      return share({ ...given, judgement }, { summaries: [summary], judgements: [] }).evidence.shift[0];
+    };
+    expect(against(then, 0.4)?.psi).not.toBeNull();
+    // Three patients came since.
+    const grown = then.map((count, at) => (at === 1 ? count + 3 : count));
+    expect(against(grown, 0.4)).toMatchObject({
+      psi: null,
+      statistic: null,
+      referenceMissingRate: null,
+      reason: 'withheld',
+    });
+    expect(against(then, 402 / 1002)).toMatchObject({ psi: null, reason: 'withheld' });
+  });
+
+  it('what a hidden column was tested on is not told either', () => {
+    const { shift } = share(judged(patients(300))).evidence;
+    const hidden = shift.filter(({ reason }) => reason === 'withheld');
+    expect(hidden.length).toBeGreaterThan(0);
+    expect(hidden.every(({ degreesOfFreedom }) => degreesOfFreedom === null)).toBe(true);
   });
 });
 

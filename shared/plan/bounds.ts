@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Digest, digestPattern, type ReleaseVersion, type SiteName, siteNamePattern } from '../runtime/ids.ts';
+import { isUnfit } from './text.ts';
 
 // Shapes that records crossing the wire share. Every number is finite (zod refuses NaN and infinities), every list and text bounded.
 
@@ -31,7 +32,13 @@ export const siteVersionText = z
     /^[a-z][a-z0-9-]{0,47}\/[1-9][0-9]{0,8}(\+[1-9][0-9]{0,5})?$/,
     'must be a version such as heart-disease/2, or heart-disease/2+1 for a local variant',
   ) as unknown as z.ZodType<ReleaseVersion, ReleaseVersion>;
-export const shortText = z.string().max(200);
-export const sentence = z.string().max(1000);
+/** Shown on terminals and pages of people who did not write it. */
+const shownText = (mostCharacters: number) =>
+  z
+    .string()
+    .max(mostCharacters)
+    .refine((text) => !isUnfit(text), { message: 'must not hold control characters or direction overrides' });
+export const shortText = shownText(200);
+export const sentence = shownText(1000);
 export const rowCount = z.int().min(0);
 export const share = z.number().min(0).max(1);

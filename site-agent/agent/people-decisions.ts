@@ -1,4 +1,5 @@
 import type { Policy } from '../../shared/plan/policy.ts';
+import { isUnfit } from '../../shared/plan/text.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { Digest, ReleaseVersion, SiteName } from '../../shared/runtime/ids.ts';
@@ -70,6 +71,9 @@ export interface PeopleDecisionParts {
 
 const longest = { role: 100, name: 200, reason: 2000 } as const;
 
+/** Characters that are not seen, and would make two names of one. */
+const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}]/u;
+
 /** People are told apart by their names, however spaced and capitalised. */
 function personKey(name: string): string {
   return name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
@@ -83,7 +87,11 @@ function checkStatement(statement: Statement): Statement {
   };
   for (const field of ['role', 'name', 'reason'] as const) {
     const value = checked[field];
-    if (value.length === 0 || value.length > longest[field] || /\p{Cc}/u.test(value)) {
+    if (
+      value.length === 0 ||
+      value.length > longest[field] ||
+      (field === 'reason' ? isUnfit(value) : unseen.test(value))
+    ) {
       throw new AgentError(
         'override_role',
         `--${field}: must be 1 to ${longest[field]} printable characters, found ${JSON.stringify(value.slice(0, 40))}.`,
@@ -169,6 +177,7 @@ export function createPeopleDecisions(parts: PeopleDecisionParts): PeopleDecisio
             other.kind === 'override' &&
             other.signed &&
             other.evidence === evidence &&
+            policy.override.roles.includes(other.role) &&
             other.release.digest === release.digest,
         );
         const other = earlier.find(({ role }) => role !== statement.role);

@@ -306,6 +306,14 @@ describe('a judgement', () => {
     ],
     ['with other rows than its cells', 'malformed', (j) => changed(j, { rows: 12 })],
     ['with an unknown key', 'malformed', (j) => ({ ...j, note: 'patient 12' }) as SharedJudgement],
+    [
+      'whose sentences write to a terminal',
+      'malformed',
+      (j) => ({
+        ...j,
+        decision: { ...j.decision, reasons: [{ code: 'passed.all', text: 'Every rule is met.\u001b[2J' }] },
+      }),
+    ],
     ['of the form before sharing', 'malformed', (j) => ({ decision: j.decision, evidence: j.evidence }) as never],
     ["with another minimum than the plan's", 'malformed', (j) => ({ ...j, cells: { ...j.cells, minimum: 1 } })],
     ['that shows few patients', 'small_cell', (j) => counted(j, { classes: [37, 3] })],

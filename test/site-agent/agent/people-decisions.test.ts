@@ -108,6 +108,14 @@ describe('an override', () => {
     expect(people.override(version, lead).state).toBe('in_use');
   });
 
+  it('does not count a statement of a role that may no longer override', () => {
+    open(policyOf({ override: { roles: [...roles, 'porter'] } })).override(version, { ...lead, role: 'porter' });
+    const people = open();
+    expect(people.override(version, officer).state).toBe('waiting');
+    expect(registry.inSlot('heart-disease', 'active')?.version).toBe(first);
+    expect(people.override(version, lead).state).toBe('in_use');
+  });
+
   it('does not count a statement that somebody wrote into the database', () => {
     const people = open();
     people.override(version, lead);
@@ -122,6 +130,13 @@ describe('an override', () => {
     ['another role', { override: { roles } }, { ...lead, role: 'porter' }, 'override_role'],
     ['no reason', { override: { roles } }, { ...lead, reason: '  ' }, 'override_role'],
     ['no name', { override: { roles } }, { ...lead, name: '' }, 'override_role'],
+    [
+      'a name with a space that is not seen',
+      { override: { roles } },
+      { ...lead, name: 'Ada\u200b Byron' },
+      'override_role',
+    ],
+    ['a reason that turns the text round', { override: { roles } }, { ...lead, reason: 'a\u202eb' }, 'override_role'],
     ['a name with a control character', { override: { roles } }, { ...lead, name: 'a\u0007b' }, 'override_role'],
   ])('is refused: %s', (_, policy, statement, code) => {
     const people = open(policyOf(policy));

@@ -50,6 +50,19 @@ describe('an evidence file', () => {
     ['no JSON', 'x', /e\.json: is not JSON/],
     ['another file', '{}', /e\.json: .*wardround/],
     ['spaces put in', JSON.stringify(JSON.parse(text), null, 1), /canonical form/],
+    ['a key twice', text.replace('"excluded":{', '"excluded":{},"excluded":{'), /canonical form/],
+    [
+      'a key that JavaScript objects have already',
+      text.replace('"excluded":{', '"excluded":{"__proto__":7,'),
+      /canonical form/,
+    ],
+    ['a minus zero', text.replace(/"rows":\d+/, '"rows":-0'), /canonical form/],
+    ['a number beyond all', text.replace(/"rows":\d+/, '"rows":1e400'), /evidence\.rows/],
+    [
+      'text that writes to a terminal',
+      changed((file) => Object.assign(file.package ?? {}, { problems: ['\u001b]0;accepted\u0007'] })),
+      /package\.problems\.0: must not hold control characters/,
+    ],
     ['a policy that is none', changed((file) => Object.assign(file.policy ?? {}, { holdDays: 0 })), /policy\.holdDays/],
   ])('is refused: %s', (_, wrong, message) => {
     const refusal = (): unknown => replayEvidence(wrong, 'e.json');

@@ -29,6 +29,9 @@ import { isSmallStep, suppressCounts, withholdUntilSafe } from './table-suppress
 
 const withheldEstimate: Estimate = { value: null, low: null, high: null, standardError: null, reason: 'withheld' };
 
+/** Why rows are not judged that are of the time, or part, that trains: as a rule those of a summary, and a few more. */
+const earlierRows: ReadonlySet<string> = new Set(['before_cutoff', 'not_in_holdout']);
+
 /** Decimals of a shared figure: enough to read it, too few to solve for the counts behind it. */
 const decimals = 4;
 
@@ -311,7 +314,9 @@ export function shareJudgement(
       excluded: Object.fromEntries(
         Object.entries(evidence.excluded).map(([reason, count]) => [
           reason,
-          single(`evidence.excluded.${reason}`, count, (one) => one.evidence.excluded[reason]),
+          earlierRows.has(reason) && history.summaries.some((then) => isSmallStep(then.rows, count, minimum))
+            ? leftBehind(`evidence.excluded.${reason}`)
+            : single(`evidence.excluded.${reason}`, count, (one) => one.evidence.excluded[reason]),
         ]),
       ),
       auroc: compared(evidence.auroc),
@@ -436,8 +441,21 @@ export function shareJudgement(
       };
     }
 
+    /** Rows of the time that trains, less those of the summary, are the few whose outcome is not known. */
+    function leftBehind(what: string): null {
+      withheld.note(what, 'from_small_cell');
+      return null;
+    }
+
     function shareUnlabelled(): SharedEvidence['unlabelled'] {
       if (evidence.unlabelled === null) return null;
+      // Rows that wait, less the patients who do, are the few who have two.
+      const { window_open: open = 0, label_missing: missing = 0 } = evidence.excluded;
+      const { rows: waiting } = evidence.unlabelled;
+      if ([open, missing, open + missing].some((count) => isSmallStep(count, waiting, minimum))) {
+        withheld.note('evidence.unlabelled', 'from_small_cell');
+        return null;
+      }
       const count = single(
         'evidence.unlabelled.rows',
         evidence.unlabelled.rows,

@@ -298,6 +298,32 @@ describe('figures that counts could be solved for', () => {
     expect(against(then, 402 / 1002)).toMatchObject({ psi: null, reason: 'withheld' });
   });
 
+  it('rows of the time that trains are not told where those of the summary are a few less', () => {
+    const summary = (rows: number) => ({ rows, labelCounts: null, columns: [] }) as unknown as SiteSummary;
+    const excluded = (rows: number) =>
+      share(judged(patients(300), { excluded: { before_cutoff: 903, label_missing: 12 } }), {
+        summaries: [summary(rows)],
+        judgements: [],
+      }).evidence.excluded;
+    expect(excluded(900)).toEqual({ before_cutoff: null, label_missing: 12 });
+    expect(excluded(903)).toEqual({ before_cutoff: 903, label_missing: 12 });
+    expect(excluded(700)).toEqual({ before_cutoff: 903, label_missing: 12 });
+  });
+
+  it('patients who wait are not told where the rows that wait are a few more', () => {
+    const figure = { confidenceBased: goodPerformance().auroc, adapted: goodPerformance().auroc };
+    const waiting = (rows: number) =>
+      share(
+        judged(patients(300), {
+          excluded: { window_open: 40, label_missing: 20 },
+          unlabelled: { rows, auroc: figure, brier: figure },
+        }),
+      ).evidence.unlabelled;
+    expect(waiting(57)).toBeNull();
+    expect(waiting(37)).toBeNull();
+    expect(waiting(60)).toMatchObject({ rows: 60 });
+  });
+
   it('what a hidden column was tested on is not told either', () => {
     const { shift } = share(judged(patients(300))).evidence;
     const hidden = shift.filter(({ reason }) => reason === 'withheld');

@@ -52,9 +52,16 @@ function assertOddsRatio(oddsRatio: number): void {
   }
 }
 
-/** Log-likelihood ratio of one outcome, odds multiplied by `oddsRatio` against odds as predicted: y ln R - ln(1 - p + R p). */
+/** Log-likelihood ratio of one outcome, odds multiplied by `oddsRatio` against odds as predicted: y ln R - ln(1 - p + R p). @throws StatisticsError `out_of_range`. */
 export function cusumIncrement(probability: number, label: 0 | 1, oddsRatio: number): number {
-  return (label === 1 ? Math.log(oddsRatio) : 0) - Math.log(1 - probability + oddsRatio * probability);
+  const increment = (label === 1 ? Math.log(oddsRatio) : 0) - Math.log(1 - probability + oddsRatio * probability);
+  if (Number.isNaN(increment)) {
+    throw new StatisticsError(
+      'out_of_range',
+      `cusumIncrement: probability is ${probability} and odds ratio ${oddsRatio}; from 0 to 1, and positive`,
+    );
+  }
+  return increment;
 }
 
 /**

@@ -4,8 +4,9 @@ import { assertFinite, assertSameLength, countEvents, isConstant, isSame } from 
 import { noDifference, type PairedDifference, unboundedDifference, waldDifference } from './paired-difference.ts';
 import { ascendingOrder } from './sorted-order.ts';
 
-/** Ranks from 1, ties at the mean of the ranks they share. O(n). */
+/** Ranks from 1, ties at the mean of the ranks they share. O(n). @throws StatisticsError `not_finite`. */
 export function midRanks(values: ArrayLike<number>): Float64Array {
+  assertFinite(values, 'values');
   const order = ascendingOrder(values);
   const ranks = new Float64Array(values.length);
   let start = 0;

@@ -90,6 +90,7 @@ export function bbseHard(
   assertProbabilities(source.probabilities);
   assertProbabilities(target);
   countEvents(source.labels);
+  assertFinite([threshold], 'threshold');
   const confusion: [[number, number], [number, number]] = [
     [0, 0],
     [0, 0],

@@ -150,3 +150,15 @@ describe('groups of equal width', () => {
     }
   });
 });
+
+describe('NaN and what lies out of range', () => {
+  it('are refused, not ranked, interpolated or summed', () => {
+    expect(() => s.midRanks([0.1, Number.NaN])).toThrow(/values\[1\] is NaN/);
+    expect(() => s.quantileOfSorted([1, 2], 1.5)).toThrow(s.StatisticsError);
+    expect(() => s.quantileOfSorted([1, Number.NaN], 0.5)).toThrow(s.StatisticsError);
+    expect(() => s.cusumIncrement(Number.NaN, 1, 2)).toThrow(s.StatisticsError);
+    expect(() => s.cusumIncrement(2, 0, 0.1)).toThrow(s.StatisticsError);
+    const source = { probabilities: [0.1, 0.9], labels: [0, 1] };
+    expect(() => s.bbseHard(source, [0.5], Number.NaN)).toThrow(s.StatisticsError);
+  });
+});

@@ -15,6 +15,7 @@ import type { Runner } from '../rounds/runner.ts';
 import type { Runs } from '../rounds/runs.ts';
 import type { OpenRound, RunState } from '../rounds/state.ts';
 import type { Audit } from '../service/ports.ts';
+import { createRefusals } from '../service/refusals.ts';
 import type { Database } from '../store/database.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { checkDelta } from './check-delta.ts';
@@ -46,6 +47,8 @@ export interface Admitting {
 
 /** Refusals stored for one task; a site that goes on sending is still told, and no longer written down each time. */
 const maximumStoredRefusals = 20;
+/** Refusals of one kind written down of a site at once, and how long until one more is: the rest is counted. */
+const refusalLimits = { refusalBurst: 100, refusalEveryMs: 60_000 } as const;
 /** Notices one site may give of one release: a state that changes this often is a defect, and fills the disk. */
 const maximumNotices = 1_000;
 /** As often a site may judge a release it holds; a policy allows twenty looks at most, and looks that test nothing come weekly. */
@@ -60,6 +63,7 @@ interface Submission {
 
 export function createAdmission(needs: Admitting): Admission {
   const { db, objects, plans, releases, runs, audit, clock } = needs;
+  const refusals = createRefusals(audit, clock, refusalLimits);
 
   const row = (runner: Runner, submission: Submission, digest: Digest, refused: Refusal | null): AlsoWrite => {
     const { kind, sender, task, content } = submission;
@@ -133,7 +137,7 @@ export function createAdmission(needs: Admitting): Admission {
     refused: Refusal,
   ): Promise<Receipt> => {
     if (runner !== null && digest !== null) await storeRefusal(runner, submission, digest, refused);
-    audit.record(`admission.${refused.code}`, submission.sender, {
+    refusals.record(`admission.${refused.code}`, submission.sender, submission.sender, {
       kind: submission.kind,
       task: String(submission.task).slice(0, 200),
       reason: refused.reason,
@@ -322,7 +326,7 @@ export function createAdmission(needs: Admitting): Admission {
       const refused = noticeShape(notice, sender) ?? checkNotice(notice, await releases.find(notice.release.version));
       const details = { release: String(notice.release?.version).slice(0, 200) };
       const refuseNotice = ({ code, reason }: Refusal): Receipt => {
-        audit.record(`admission.${code}`, sender, { kind: 'notice', ...details, reason });
+        refusals.record(`admission.${code}`, sender, sender, { kind: 'notice', ...details, reason });
         return { outcome: 'refused', code, reason };
       };
       if (refused !== null) return refuseNotice(refused);

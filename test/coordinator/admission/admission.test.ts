@@ -469,6 +469,21 @@ describe('a notice', () => {
     });
   });
 
+  test('a flood of refused ones is answered, and counted instead of written down', async () => {
+    await withCork('judge', async ({ core, offer }) => {
+      const port = core.site('cork');
+      for (let at = 0; at < 150; at++) {
+        const strange = { ...noticeOf(offer), plan: digestOf(`plan ${at}`) };
+        expect(await port.submitNotice(strange)).toEqual(refusedWith('wrong_plan'));
+      }
+      await core.audit.flush();
+      const entries = await core.audit.list({ limit: 1000 });
+      const written = entries.filter(({ event }) => event === 'admission.wrong_plan');
+      expect(written.length).toBeGreaterThanOrEqual(100);
+      expect(written.length).toBeLessThan(110);
+    });
+  });
+
   test.each([
     ['of another site', 'wrong_site', (n: ModelNotice) => ({ ...n, site: 'bern' as SiteName })],
     ['of another plan', 'wrong_plan', (n: ModelNotice) => ({ ...n, plan: digestOf('another') })],

@@ -1,9 +1,19 @@
 /**
  * Every statistic others may use: plain functions over typed arrays or arrays, without dependencies at run time. What each computes, from which
- * source, and when it is undefined stands in docs/statistics.md, a section a subject; here they stand by the name of their file.
+ * source, and when it is undefined stands in docs/statistics.md, a section a subject; here they stand by the name of their file, those of
+ * shared/privacy first.
  */
 
 export type { Estimate } from '../plan/judgement.ts';
+export {
+  addGaussianNoise,
+  gaussianDelta,
+  gaussianNoise,
+  gaussianSigma,
+  type SecureBytes,
+} from '../privacy/gaussian-mechanism.ts';
+export { suppressSmallCells } from '../privacy/suppression.ts';
+export { suppressCounts, suppressTwoWay, type TwoWayTable } from '../privacy/table-suppression.ts';
 export {
   crossingProbabilities,
   type SpendingKind,

@@ -205,6 +205,11 @@ export interface SiteCells {
   readonly columns: readonly { readonly name: string; readonly counts: readonly number[] }[];
   /** Per column with subgroups: patients by elementary cell and outcome, from which every bin and subgroup is summed. */
   readonly strata: readonly ColumnStrata[];
+  /**
+   * Whether a model gives so few different risks that its figures are equations for how many patients of an outcome have which, and some of
+   * those are 1 to minimum - 1.
+   */
+  readonly fewRisks: boolean;
   /** On all edges of the plan. */
   readonly scores: { readonly new: FineScores | null; readonly current: FineScores | null };
   readonly embedding: SharedEmbedding | null;

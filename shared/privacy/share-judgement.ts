@@ -142,12 +142,13 @@ export function shareJudgement(
   const classes = judged === null ? null : shareClasses(judged);
   const binaryClasses: readonly [number, number] | null =
     plan.task.kind === 'binary' && classes?.length === 2 ? [classes[0] as number, classes[1] as number] : null;
-  // Without events and non-events known, every figure of outcomes would tell of them.
-  const outcomesShown = evidence.events === null || evidence.rows === 0 || binaryClasses !== null;
-  if (!outcomesShown) {
-    withheld.note('evidence.events', 'small_cell');
-    withheld.note('evidence.performance', 'from_small_cell');
-  }
+  const fewRisks = judged?.fewRisks === true;
+  const classesShown = evidence.events === null || evidence.rows === 0 || binaryClasses !== null;
+  // Without events and non-events known, every figure of outcomes would tell of them; with few risks, of who has which.
+  const outcomesShown = classesShown && !fewRisks;
+  if (!classesShown) withheld.note('evidence.events', 'small_cell');
+  if (!outcomesShown) withheld.note('evidence.performance', 'from_small_cell');
+  if (fewRisks) withheld.note('evidence.multivariate', 'from_small_cell');
 
   const columns = judged === null ? [] : shareColumns(judged);
   const scores = {
@@ -166,7 +167,7 @@ export function shareJudgement(
 
   const shared = shareEvidence();
   // So few figures that whoever knows the rest could try every small count until the digest agrees.
-  const isPoor = evidence.performance === null;
+  const isPoor = evidence.performance === null || fewRisks;
   if (isPoor) withheld.note('decision.evidence', 'small_cell');
   const { problems: _, ...record } = judgement.package;
   return {
@@ -361,7 +362,7 @@ export function shareJudgement(
           sensitivity: { new: withheldEstimate, current: withheldEstimate, difference: withheldEstimate },
           specificity: { new: withheldEstimate, current: withheldEstimate, difference: withheldEstimate },
           observedExpected: own(subgroup.observedExpected),
-          resolvableMargin: enough ? rounded(subgroup.resolvableMargin) : null,
+          resolvableMargin: enough && outcomesShown ? rounded(subgroup.resolvableMargin) : null,
         };
       }),
       slices: evidence.slices
@@ -388,7 +389,7 @@ export function shareJudgement(
       },
       shift: evidence.shift.map(shareShift),
       multivariate:
-        evidence.multivariate === null || rows === null
+        evidence.multivariate === null || rows === null || fewRisks
           ? null
           : {
               domainClassifier: roundedEstimate(evidence.multivariate.domainClassifier),
@@ -448,7 +449,7 @@ export function shareJudgement(
     }
 
     function shareUnlabelled(): SharedEvidence['unlabelled'] {
-      if (evidence.unlabelled === null) return null;
+      if (evidence.unlabelled === null || fewRisks) return null;
       // Rows that wait, less the patients who do, are the few who have two.
       const { window_open: open = 0, label_missing: missing = 0 } = evidence.excluded;
       const { rows: waiting } = evidence.unlabelled;

@@ -5,6 +5,7 @@ import type { FineScores, LossSums, SharedEmbedding, SiteCells } from '../../sha
 import { sharingRules } from '../../shared/plan/sharing.ts';
 import { strataOf } from '../../shared/privacy/column-strata.ts';
 import { gaussianNoise, gaussianSigma, type SecureBytes } from '../../shared/privacy/gaussian-mechanism.ts';
+import { effectiveMinimum } from '../../shared/privacy/suppression.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import { permutation, randomStream } from '../../shared/runtime/random.ts';
 import { binIndex, countBins } from '../../shared/statistics/binning.ts';
@@ -68,6 +69,11 @@ export function countSharedCells(counted: CountedRows, bytes?: SecureBytes): Sit
         })),
       };
     }),
+    fewRisks:
+      scores !== null &&
+      [scores.new, scores.current].some(
+        (risks) => risks !== null && hasFewRisks(risks, labels, effectiveMinimum(plan.federation.minimumCount)),
+      ),
     scores: {
       new: scores === null ? null : histogram(scores.new, labels, scoreEdges),
       current: scores?.current == null ? null : histogram(scores.current, labels, scoreEdges),
@@ -115,6 +121,28 @@ function histogram(scores: Float64Array, labels: Float64Array, edges: readonly n
     counts[cell] = (counts[cell] as number) + 1;
   }
   return { edges, events, nonEvents };
+}
+
+/**
+ * Different risks of a model from which on its figures are not solved for the patients behind each: some thirty figures of four decimals
+ * are shared, and every risk adds two unknown counts.
+ */
+const manyRisks = 50;
+
+/** Whether a model gives fewer risks than that, and one of them to 1 to minimum - 1 patients of an outcome. */
+function hasFewRisks(risks: Float64Array, labels: Float64Array, minimum: number): boolean {
+  const counts = new Map<number, [number, number]>();
+  for (let place = 0; place < risks.length; place++) {
+    const risk = risks[place] as number;
+    let found = counts.get(risk);
+    if (found === undefined) {
+      if (counts.size === manyRisks - 1) return false;
+      found = [0, 0];
+      counts.set(risk, found);
+    }
+    found[labels[place] === 1 ? 1 : 0]++;
+  }
+  return [...counts.values()].flat().some((count) => count > 0 && count < minimum);
 }
 
 function lossSums(

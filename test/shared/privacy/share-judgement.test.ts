@@ -324,6 +324,41 @@ describe('figures that counts could be solved for', () => {
     expect(waiting(60)).toMatchObject({ rows: 60 });
   });
 
+  it('a model with few different risks is told without figures where they could be solved for who has which', () => {
+    const table = patients(300);
+    const few = [0.1234, 0.3217, 0.7719];
+    const risksBy = (rare: (row: number) => boolean) =>
+      Float64Array.from(table.labels, (label, row) => few[rare(row) ? 2 : (row + label) % 2] as number);
+    // Four patients of either outcome or so have the third risk.
+    const risks = risksBy((row) => row % 40 === 0);
+    const given = judgedTable(table, { risks });
+    // What could be solved: the sum of squared errors of the events fits one number of them alone.
+    const events = given.cells.classes?.[1] as number;
+    const ofEvents = (first: number, third: number): number =>
+      first * (1 - 0.1234) ** 2 + (events - first - third) * (1 - 0.3217) ** 2 + third * (1 - 0.7719) ** 2;
+    const told = risks.reduce((sum, risk, row) => sum + (table.labels[row] === 1 ? (1 - risk) ** 2 : 0), 0);
+    const fitting = new Set<number>();
+    for (let first = 0; first <= events; first++) {
+      for (let third = 0; first + third <= events; third++) {
+        if (Math.abs(ofEvents(first, third) - told) < 1e-4) fitting.add(third);
+      }
+    }
+    expect([...fitting].length).toBe(1);
+    expect([...fitting][0]).toBeLessThan(11);
+
+    const shared = share(given);
+    expect(shared.evidence).toMatchObject({ rows: 300, events, performance: null, multivariate: null });
+    expect(shared.evidence.auroc.new).toMatchObject({ value: null, reason: 'withheld' });
+    expect(shared.evidence.subgroups[0]?.auroc.new.value).toBeNull();
+    expect(shared.cells.sums).toEqual([]);
+    expect(shared.decision.evidence).toBeNull();
+    expect(shared.withheld).toContainEqual({ what: 'evidence.performance', why: 'from_small_cell' });
+    expect(sharedJudgementSchema.safeParse(shared).success).toBe(true);
+    // Many patients a risk, or many risks: nothing small follows.
+    expect(share(judgedTable(table, { risks: risksBy(() => false) })).evidence.performance).not.toBeNull();
+    expect(share(judgedTable(table)).evidence.performance).not.toBeNull();
+  });
+
   it('what a hidden column was tested on is not told either', () => {
     const { shift } = share(judged(patients(300))).evidence;
     const hidden = shift.filter(({ reason }) => reason === 'withheld');

@@ -46,16 +46,20 @@ export function embedEvidence({ text, digest }: EvidenceText, name: string): Emb
 }
 
 const embedded =
-  /<a data-wardround="evidence-file" data-digest="[0-9a-f]{64}" download="[^"]*" href="data:application\/(json|gzip);base64,([A-Za-z0-9+/=]*)">/;
+  /<a data-wardround="evidence-file" data-digest="([0-9a-f]{64})" download="[^"]*" href="data:application\/(json|gzip);base64,([A-Za-z0-9+/=]*)">/g;
 
-/** The evidence file embedded in a report, as its canonical text; null where a page holds none or one that cannot be unpacked. */
+/**
+ * The evidence file embedded in a report, as its canonical text; null where a page holds none, several, one that cannot be unpacked, or one
+ * that does not have the digest it is named by.
+ */
 export function evidenceFileOf(page: string): string | null {
-  const found = embedded.exec(page);
-  if (found === null) return null;
-  const bytes = Buffer.from(found[2] as string, 'base64');
-  if (found[1] === 'json') return bytes.toString('utf8');
+  const [found, another] = [...page.matchAll(embedded)];
+  if (found === undefined || another !== undefined) return null;
+  const [, digest, type, content] = found;
+  const bytes = Buffer.from(content as string, 'base64');
   try {
-    return gunzipSync(bytes, { maxOutputLength: maximumBytes }).toString('utf8');
+    const text = (type === 'json' ? bytes : gunzipSync(bytes, { maxOutputLength: maximumBytes })).toString('utf8');
+    return digestOf(text) === digest ? text : null;
   } catch {
     return null;
   }

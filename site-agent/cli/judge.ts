@@ -8,7 +8,7 @@ import { printJson } from './options.ts';
 
 const maximumBytes = 64 * 1024 ** 2;
 
-function readEvidence(path: string): string {
+function readEvidence(path: string): { readonly text: string; readonly page: boolean } {
   let text: string;
   try {
     const { size } = statSync(path);
@@ -24,16 +24,21 @@ function readEvidence(path: string): string {
     if (cause instanceof JudgingError) throw cause;
     throw new JudgingError('evidence_missing', `${path}: cannot be read.`, { file: path }, cause);
   }
-  if (!text.trimStart().startsWith('<')) return text;
+  if (!text.trimStart().startsWith('<')) return { text, page: false };
   const embedded = evidenceFileOf(text);
   if (embedded === null) {
-    throw new JudgingError('evidence_malformed', `${path}: is a page without an evidence file in it.`, { file: path });
+    throw new JudgingError(
+      'evidence_malformed',
+      `${path}: is a page without an evidence file in it, or with one that was changed.`,
+      { file: path },
+    );
   }
-  return embedded;
+  return { text: embedded, page: true };
 }
 
 function replay(path: string, options: { readonly json?: boolean }): void {
-  const { file, digest, decision, same, differences } = replayEvidence(readEvidence(path), path);
+  const { text: evidence, page } = readEvidence(path);
+  const { file, digest, decision, same, differences } = replayEvidence(evidence, path);
   if (options.json === true) printJson({ file: path, digest, same, decision, differences });
   if (!same) {
     throw new JudgingError(
@@ -49,6 +54,8 @@ function replay(path: string, options: { readonly json?: boolean }): void {
   console.log(`  package        ${decision.package}`);
   console.log(`  evidence       ${decision.evidence}`);
   console.log(`The same decision again, byte for byte: ${decision.decision}.`);
+  if (page)
+    console.log('Checked was the evidence file inside the page, not the sentences and plots that the page shows.');
   for (const { code, text, settles } of decision.reasons) {
     console.log(`  ${code}: ${text}${settles === undefined ? '' : `\n    What would settle it: ${settles}`}`);
   }

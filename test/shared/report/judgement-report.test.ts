@@ -247,6 +247,47 @@ describe('the report on a judgement', () => {
     expect(page).toContain('A. Lee (lead)');
   });
 
+  it.each([
+    ['accept', goodEvidence(), 'stays in use'],
+    ['hold', fewEvents, 'It stays in use meanwhile'],
+    ['reject', harmful, 'Harm is shown: it is taken out of use'],
+  ])(
+    'does not say of a model in use that was judged anew, to %s, that it is not used',
+    (decision, evidence, sentence) => {
+      const judgement = judged(evidence);
+      expect(judgement.decision.decision).toBe(decision);
+      const screen = firstScreenOf(judgementReport({ judgement, policy: policyOf(), inUse: true }).page);
+      expect(screen).toContain(sentence);
+      for (const wrong of ['is not used', 'nothing changes for patients', 'This hold ends on', 'Two people together']) {
+        expect(screen).not.toContain(wrong);
+      }
+      // What it was compared with is the version before, and is not in use.
+      expect(screen).not.toContain(`Go on with ${evidence.current?.version}`);
+    },
+  );
+
+  it('puts no tick to the size of risks where calibration is why it is held, or an update is needed', () => {
+    const calibration = goodEvidence().performance?.new.calibration;
+    if (calibration === undefined) throw new Error('the sample has no calibration');
+    const off = goodEvidence();
+    const performance = off.performance;
+    if (performance === null) throw new Error('the sample has no performance');
+    const evidence = goodEvidence({
+      performance: {
+        ...performance,
+        new: {
+          ...performance.new,
+          calibration: { ...calibration, intercept: { ...calibration.intercept, value: 1.2, low: 0.9, high: 1.4 } },
+        },
+      },
+    });
+    const { judgement, page } = written(evidence);
+    expect(judgement.decision.reasons[0]?.code).toBe('calibration.failed');
+    const figure = page.slice(page.indexOf('Are its risks true to size?'));
+    expect(figure.slice(0, figure.indexOf('Does acting'))).toContain('missed; see why');
+    expect(figure.slice(0, figure.indexOf('Does acting'))).not.toContain('met</strong>');
+  });
+
   it('says so when the policy shown is not the one that decided', () => {
     const judgement = judged(goodEvidence());
     expect(judgementReport({ judgement, policy: policyOf() }).page).not.toContain('is not the one that decided');
@@ -321,6 +362,15 @@ describe('the evidence file in a report', () => {
     const large = written(goodEvidence({ slices }));
     expect(large.page).toContain('href="data:application/gzip;base64,');
     expect(evidenceFileOf(large.page)).toBe(evidenceText(large.judgement, policyOf()).text);
+  });
+
+  it('is not taken where another was put in its place, or beside it', () => {
+    const forged = Buffer.from(evidence.text.replace('"rows":', '"rows":1'), 'utf8').toString('base64');
+    const base64 = /(;base64,)[A-Za-z0-9+/=]+(">Save)/;
+    expect(page).toMatch(base64);
+    expect(evidenceFileOf(page.replace(base64, `$1${forged}$2`))).toBeNull();
+    const link = /<a data-wardround="evidence-file"[^>]*>/.exec(page)?.[0] as string;
+    expect(evidenceFileOf(page.replace('<body', `${link}</a><body`))).toBeNull();
   });
 
   it('is not found where there is none, or a damaged one', () => {

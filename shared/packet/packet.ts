@@ -1,3 +1,4 @@
+import type { EvidenceFile } from '../plan/judgement.ts';
 import { countText } from '../report/figures.ts';
 import { type Html, html } from '../report/html.ts';
 import { judgementReport } from '../report/judgement/judgement-report.ts';
@@ -120,6 +121,18 @@ function judgementsSection({ site }: PacketRecord): Html | null {
   }<p class="faint">Each is replayed with <code>wardround judge replay judgements/NAME.json</code>.</p>`;
 }
 
+/** What was accepted before is only judged again while it is in use: the release itself, or the variant that its judgement made. */
+function judgedInUse({ evidence }: EvidenceFile, all: readonly { readonly file: EvidenceFile }[]): boolean {
+  return all.some(
+    ({ file: { decision, evidence: earlier } }) =>
+      decision.decision === 'accept' &&
+      earlier.judgedAt < evidence.judgedAt &&
+      (decision.update === null
+        ? earlier.release.digest === evidence.release.digest
+        : earlier.update?.variant?.version === evidence.release.version),
+  );
+}
+
 /**
  * Every file of a packet, `index.html` first and `SHA256SUMS` last: a pure function of the record. What is not on record stays visibly
  * open in each document and in the list at the head of the index.
@@ -150,6 +163,7 @@ export function buildPacket(record: PacketRecord): readonly PacketFile[] {
         text: judgementReport({
           judgement: { decision: file.decision, package: file.package, evidence: file.evidence },
           policy,
+          inUse: judgedInUse(file, record.site?.judgements ?? []),
         }).page,
       },
     ]),

@@ -170,6 +170,10 @@ export async function judgeHere(
   await keepEvidence(parts.directory, judgement, policy);
   // Exact counts: egress makes what may leave of them, now and when the hold of this judgement ends.
   createSharingRecord(parts.store).keepCells(release.ref.digest, cells, parts.clock.now());
-  await keepReport(parts.directory, { judgement, policy });
+  await keepReport(parts.directory, {
+    judgement,
+    policy,
+    inUse: parts.registry.find(version)?.slot === 'active',
+  });
   return judgement;
 }

@@ -86,12 +86,16 @@ async function report(named: string | undefined, options: ReportOptions): Promis
     }
     const policy = await decidingPolicy(directory, store, judgement);
     const again = waits(release) ? judgeAgainAt(policy, judgement) : undefined;
+    const people = peopleOn(site, judgement);
+    // A hold that people overrode was one of a release not yet in use.
+    const inUse = release.slot === 'active' && judgement.decision.decision !== 'accept' && people.length === 0;
     const written = await writeReport(
       directory,
       {
         judgement,
         policy,
-        people: peopleOn(site, judgement),
+        people,
+        inUse,
         ...(again === undefined ? {} : { judgesAgainAt: again === null ? null : new Date(again).toISOString() }),
       },
       options.out === undefined ? undefined : resolve(options.out),

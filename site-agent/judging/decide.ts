@@ -122,7 +122,7 @@ function judgedFindings(policy: Policy, evidence: Evidence, repair: Repair | nul
           finding(
             'accept',
             'noted.first_model',
-            'This hospital uses no model of this plan yet, so there is none to compare the new one with.',
+            'No other model of this plan is in use at this hospital, so there is none to compare this one with.',
           ),
         ]
       : []),

@@ -23,9 +23,10 @@ function shape(decision: DecisionKind): Html {
 }
 
 /** What the decision means for who works with the model, in a sentence or two. */
-function consequence({ decision, evidence }: Judgement): Html {
+function consequence({ decision, evidence }: Judgement, judgedInUse: boolean): Html {
   const { version } = evidence.release;
   const inUse = evidence.current?.version ?? null;
+  if (judgedInUse) return consequenceInUse(decision, version);
   if (decision.decision === 'accept') {
     const how =
       decision.update === null
@@ -40,6 +41,18 @@ function consequence({ decision, evidence }: Judgement): Html {
   return decision.decision === 'hold'
     ? html`${version} is not used for care now. ${stays}`
     : html`${version} is not used at this hospital. ${stays}`;
+}
+
+const showsHarm = (decision: Decision): boolean => has(decision, 'harm.auroc', 'harm.net_benefit');
+
+/** The same of a model that was in use when it was judged anew: what it was compared with is not in use. */
+function consequenceInUse(decision: Decision, version: string): Html {
+  if (decision.decision === 'accept') return html`${version} was in use here, was judged anew, and stays in use.`;
+  if (decision.decision === 'hold')
+    return html`${version} is in use here and was judged anew. It stays in use meanwhile, and is judged again.`;
+  return showsHarm(decision)
+    ? html`${version} was in use here and was judged anew. Harm is shown: it is taken out of use.`
+    : html`${version} is in use here and was judged anew. It stays in use until people take it out of use.`;
 }
 
 function reasonList(reasons: readonly Reason[]): Html {
@@ -147,8 +160,8 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
       estimate: ratio,
       domain: around(ratio, low, high),
       allowed: [low, high],
-      rule: `interval must reach ${low} to ${high}`,
-      verdict: rangeVerdict(ratio, policy.calibration.observedExpected),
+      rule: sizeRule(decision, low, high),
+      verdict: sizeVerdict(decision, ratio, policy),
       ...undefinedWhere(ratio),
     });
   }
@@ -206,6 +219,22 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
 function calibrationNote(decision: Decision): string {
   if (has(decision, 'passed.with_update')) return ' The local update mends this; see section 8.';
   return '';
+}
+
+/** Whether another figure of calibration than this one decided: a tick beside it would contradict the reasons given. */
+function otherwiseMissed(decision: Decision): boolean {
+  return has(decision, 'calibration.failed', 'calibration.to_update', 'passed.with_update');
+}
+
+function sizeRule(decision: Decision, low: number, high: number): string {
+  const rule = `interval must reach ${low} to ${high}`;
+  return otherwiseMissed(decision) ? `${rule}, and all other figures of calibration theirs` : rule;
+}
+
+function sizeVerdict(decision: Decision, ratio: Estimate, policy: Policy): Met {
+  if (has(decision, 'passed.with_update')) return { met: 'open', word: 'only with the local update' };
+  if (otherwiseMissed(decision)) return { met: 'missed', word: 'missed; see why' };
+  return rangeVerdict(ratio, policy.calibration.observedExpected);
 }
 
 function rangeVerdict({ value, low, high }: Estimate, [least, most]: readonly [number, number]): Met {
@@ -273,7 +302,7 @@ function deadline({ evidence }: Judgement, { holdDays }: Policy): string {
   return new Date(since + holdDays * dayMs).toISOString().slice(0, 10);
 }
 
-function settles(judgement: Judgement, policy: Policy): Html | null {
+function settles(judgement: Judgement, policy: Policy, inUse: boolean): Html | null {
   if (judgement.decision.decision !== 'hold') return null;
   const wanted = sortedReasons(judgement.decision, policy).deciding.flatMap(({ settles: text }) =>
     text === undefined ? [] : [text],
@@ -283,10 +312,14 @@ function settles(judgement: Judgement, policy: Policy): Html | null {
     unique.length === 0
       ? html`<p>A person who looks at the findings.</p>`
       : html`<ul>${unique.slice(0, 5).map((text) => html`<li>${text}</li>`)}</ul>`
-  }${unique.length > 5 ? html`<p class="faint">And ${unique.length - 5} more; see section 1.</p>` : null}<p>This hold ends on <strong>${deadline(judgement, policy)}</strong>, ${countOf(policy.holdDays, 'day')} after it began; then the release is rejected.</p></section>`;
+  }${unique.length > 5 ? html`<p class="faint">And ${unique.length - 5} more; see section 1.</p>` : null}${
+    inUse
+      ? null
+      : html`<p>This hold ends on <strong>${deadline(judgement, policy)}</strong>, ${countOf(policy.holdDays, 'day')} after it began; then the release is rejected.</p>`
+  }</section>`;
 }
 
-function next(judgement: Judgement, judgesAgainAt: string | null | undefined): Html {
+function next(judgement: Judgement, { judgesAgainAt, inUse }: FirstScreenContext): Html {
   const { decision, evidence } = judgement;
   const review = decision.review
     ? html`<li><strong>A person reviews the shift</strong> (sections 6 and 7) before relying on the figures.</li>`
@@ -302,6 +335,7 @@ function next(judgement: Judgement, judgesAgainAt: string | null | undefined): H
         : html`<li>Validate it again by <strong>${due}</strong>, or earlier when the monitor asks.</li>`
     }<li>The monitor watches it on new patients; <code>wardround site score</code> runs it, <code>wardround site monitor</code> shows how it stands.</li></ul>`;
   }
+  if (inUse) return nextInUse(decision, evidence.release.version, review);
   if (decision.decision === 'hold') {
     const again =
       judgesAgainAt === undefined
@@ -314,22 +348,35 @@ function next(judgement: Judgement, judgesAgainAt: string | null | undefined): H
   return html`<ul>${review}<li>Go on with ${evidence.current === null ? 'care as it is, without this model' : evidence.current.version}.</li><li>Tell the consortium what was found: it has the decision and its reasons.</li><li>Wait for another release; this one is not judged again.</li></ul>`;
 }
 
-function mayOverride({ decision }: Decision, { override }: Policy): Html {
+/** What to do about a model in use that did not pass when it was judged anew. */
+function nextInUse(decision: Decision, version: string, review: Html | null): Html {
+  if (showsHarm(decision))
+    return html`<ul>${review}<li><strong>Do not rely on ${version}.</strong> What is in use instead: <code>wardround site models</code>.</li><li>Tell the people who used it. The consortium is told of it.</li></ul>`;
+  const stop = html`<li>Decide whether it stays in use until then: <code>wardround site rollback</code> puts the version before back, <code>wardround site withdraw</code> leaves none.</li>`;
+  return decision.decision === 'hold'
+    ? html`<ul>${review}${stop}<li>See to what would settle it: patients, outcomes, mended data, or a person.</li></ul>`
+    : html`<ul>${review}${stop}<li>Tell the people who use it what was found.</li></ul>`;
+}
+
+function mayOverride({ decision }: Decision, { override }: Policy, inUse: boolean): Html {
   const stricter = html`<p>Whoever answers for its use may always be stricter: take a model out of use, or not use it.</p>`;
-  if (decision === 'accept') return stricter;
+  if (decision === 'accept' || inUse) return stricter;
   if (decision === 'reject') return html`<p>Nobody: a rejection stands.</p>${stricter}`;
   return override.roles.length < 2
     ? html`<p>Nobody may accept it against the table: the signed policy names fewer than two roles.</p>${stricter}`
     : html`<p>Two people together, with two different roles of these: <strong>${override.roles.join(', ')}</strong>. It is recorded with their names and reason, and told to the consortium by role.</p>${stricter}`;
 }
 
-/** The first screen: for a clinician with two minutes; `judgesAgainAt` as in `JudgementReportInput`; `peopleDecided` points to what they did. Everything on it follows from the decision, the policy and the evidence. */
-export function firstScreen(
-  judgement: Judgement,
-  policy: Policy,
-  judgesAgainAt: string | null | undefined,
-  peopleDecided: boolean,
-): Html {
+/** What the evidence does not hold; `judgesAgainAt` and `inUse` as in `JudgementReportInput`, `peopleDecided` points to what they did. */
+export interface FirstScreenContext {
+  readonly judgesAgainAt: string | null | undefined;
+  readonly peopleDecided: boolean;
+  readonly inUse: boolean;
+}
+
+/** The first screen: for a clinician with two minutes. Everything else on it follows from the decision, the policy and the evidence. */
+export function firstScreen(judgement: Judgement, policy: Policy, context: FirstScreenContext): Html {
+  const { peopleDecided, inUse } = context;
   const { decision, evidence } = judgement;
   const { rows, events, nonEvents } = evidence;
   const counted =
@@ -341,18 +388,18 @@ export function firstScreen(
     ['retrospective', 'from a declared holdout, not later patients'],
   ].find(([kind]) => kind === evidence.kind)?.[1] as string;
   return html`<header><p class="faint">Model judgement at <strong>${evidence.site}</strong> · ${instantText(evidence.judgedAt)}</p><h1>${evidence.release.version}</h1></header>
-<div class="verdict ${decision.decision}">${shape(decision.decision)}<p class="word">${decisionWords[decision.decision]}</p><p>${consequence(judgement)}</p></div>${peopleDecided ? html`<p class="open">People have decided on this since; see <a href="#people">what they decided</a>.</p>` : null}
+<div class="verdict ${decision.decision}">${shape(decision.decision)}<p class="word">${decisionWords[decision.decision]}</p><p>${consequence(judgement, inUse)}</p></div>${peopleDecided ? html`<p class="open">People have decided on this since; see <a href="#people">what they decided</a>.</p>` : null}
 <p class="faint">Judged on ${counted}, ${facts}.</p>
 <div class="first">
 <div><section><h3>Why</h3>${why(decision, policy)}</section>
-${settles(judgement, policy)}
+${settles(judgement, policy, inUse)}
 <section><h3>What changed or differs at this hospital</h3>${changes(judgement, policy)}</section>
-<section><h3>What to do next</h3>${next(judgement, judgesAgainAt)}</section></div>
+<section><h3>What to do next</h3>${next(judgement, context)}</section></div>
 <div><section><h3>The figures that matter</h3>${
     evidence.task === 'binary'
       ? html`${intervalDots(keyFigures(judgement, policy))}<p class="key">Dot: estimate; line: 95% interval; shaded: what the signed policy allows.</p>`
       : html`<p>The performance of a ${evidence.task} model is not judged by this version.</p>`
   }</section>
-<section><h3>Who may decide otherwise</h3>${mayOverride(decision, policy)}</section></div>
+<section><h3>Who may decide otherwise</h3>${mayOverride(decision, policy, inUse)}</section></div>
 </div>`;
 }

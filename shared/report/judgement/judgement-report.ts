@@ -40,6 +40,8 @@ export interface JudgementReportInput {
   readonly people?: readonly RecordedDecision[];
   /** ISO date-time from which the agent judges a held release again by itself; null when it does not; absent where nobody knows. */
   readonly judgesAgainAt?: string | null;
+  /** Whether the judged model was itself in use, and was judged anew; false where absent. */
+  readonly inUse?: boolean;
 }
 
 export interface JudgementReport {
@@ -117,7 +119,11 @@ function build(input: JudgementReportInput, evidence: EvidenceText, link: Html |
   const { judgement, policy, people = [] } = input;
   const { evidence: figures, decision } = judgement;
   const name = reportName(judgement);
-  const body = html`<main>${firstScreen(judgement, policy, input.judgesAgainAt, people.length > 0)}${peopleSection(people)}
+  const body = html`<main>${firstScreen(judgement, policy, {
+    judgesAgainAt: input.judgesAgainAt,
+    peopleDecided: people.length > 0,
+    inUse: input.inUse === true,
+  })}${peopleSection(people)}
 <nav class="faint noprint" aria-label="Sections"><p>For checking: <a href="#decision">1 decision</a>, <a href="#patients">2 patients</a>, <a href="#performance">3 performance</a>, <a href="#groups">4 subgroups</a>, <a href="#slices">5 errors</a>, <a href="#shift">6 shift</a>, <a href="#why">7 why</a>, <a href="#ladder">8 update</a>, <a href="#package">9 package</a>, <a href="#policy">10 policy</a>, <a href="#replay">11 replay</a></p></nav>
 ${decisionSection(judgement, policy)}
 ${patientsSection(judgement, policy)}

@@ -37,7 +37,7 @@ function releaseText(release: ReleaseView): string {
     ...release.awaited.map((site) => `  ${site}: awaited`),
     ...release.notices.map(
       ({ site, notice }) =>
-        `  ${notice.at}  ${site}: ${notice.from ?? 'new'} -> ${notice.to}, in use ${notice.inUse ?? 'none'}`,
+        `  ${notice.at}  ${site}: ${notice.from ?? 'new'} -> ${notice.to}, in use ${notice.inUse ?? 'none'}${notice.byRoles === null || notice.byRoles.length === 0 ? '' : `, decided by ${notice.byRoles.join(' and ')}`}`,
     ),
   ].join('\n');
 }

@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 import type { ReleaseVersion } from '../../shared/runtime/ids.ts';
+import { createLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
+import { reconcileStates } from '../agent/monitor-states.ts';
+import { createMonitorStore } from '../agent/monitor-store.ts';
 import { createPeopleDecisions, type PeopleDecisions, type Statement } from '../agent/people-decisions.ts';
 import { certificateSigner } from '../agent/signer.ts';
 import { createModelRegistry } from '../models/registry.ts';
@@ -21,13 +24,25 @@ function peopleDecisions({ store, plans, identity }: OpenSite): PeopleDecisions 
   });
 }
 
+/** The state of a release that people put in use, and the notice of it, at once: not only when rows are scored next. */
+function noteUse({ store, identity }: OpenSite): void {
+  const parts = {
+    site: identity.site,
+    registry: createModelRegistry(store),
+    monitors: createMonitorStore(store),
+    log: createLogger({ level: 'warn', name: 'site-override' }),
+  };
+  store.transaction(() => reconcileStates(parts, store, systemClock.now()));
+}
+
 async function override(version: string, options: StatementOptions): Promise<void> {
   await withSite(siteDirectory(options), (site) => {
     const outcome = peopleDecisions(site).override(version as ReleaseVersion, options);
+    if (outcome.state === 'in_use') noteUse(site);
     if (options.json === true) printJson({ release: version, ...outcome });
     else if (outcome.state === 'in_use') {
       console.log(
-        `${version} is in use: ${outcome.roles.join(' and ')} decided so against the gate's hold. It is recorded, signed, and told to the consortium.`,
+        `${version} is in use: ${outcome.roles.join(' and ')} decided so against the gate's hold. It is recorded and signed; the agent tells the consortium, by role.`,
       );
     } else {
       console.log(

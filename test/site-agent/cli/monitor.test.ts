@@ -16,7 +16,7 @@ let printed: string[];
 /** Ten days after the first release was taken into use, with the second beside it. */
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: acceptedMs });
-  site = watchedSite();
+  site = watchedSite({ gate: { override: { roles: ['clinical lead', 'data protection officer'] } } });
   const config = {
     wardround: 'site/1',
     data: { query: "SELECT * FROM 'data/patients.csv'", units: { age: 'years', cholesterol: 'mg/dL' } },
@@ -124,6 +124,26 @@ describe('watching from the terminal', () => {
     expect(await text('outcomes', '--input', file)).toContain('0 outcomes taken, 3 were known');
     // Without a file the query is read, as scoring does.
     expect(await text('outcomes')).toContain('rows read');
+  });
+
+  it('notes the use of a release that two people put in use, for the consortium, by role and at once', async () => {
+    // Statements are signed: they are made while the certificate of the test authority is valid.
+    vi.setSystemTime(acceptedMs + 3_600_000);
+    await site.install('heart-disease/3', 0.07, 0.9, -0.6);
+    site.decide('heart-disease/3', 'hold', Date.now());
+    const by = (role: string, name: string) =>
+      wardround('override', 'heart-disease/3', '--role', role, '--name', name, '--reason', 'Enough is known.');
+    type Notices = { notices: { notice: { release: { version: string }; to: string; byRoles: string[] | null } }[] };
+    await by('clinical lead', 'Ada Byron');
+    const before = await json<Notices>('monitor');
+    await by('data protection officer', 'Grace Murray');
+    const { notices } = await json<Notices>('monitor');
+    expect(notices).toHaveLength(before.notices.length + 1);
+    expect(notices.at(-1)?.notice).toMatchObject({
+      release: { version: 'heart-disease/3' },
+      to: 'active',
+      byRoles: ['clinical lead', 'data protection officer'],
+    });
   });
 
   it('goes back to the version before, and then has nothing to go back to', async () => {

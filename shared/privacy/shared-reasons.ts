@@ -31,9 +31,9 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   'data.unit_change': (_, subject) => `The column${subject} looks like another unit or coding.`,
   'data.shift': (_, subject) => `The column${subject} is distributed otherwise.`,
   'evidence.no_rows': () => 'No patient could be judged.',
-  'evidence.too_few_events': ({ events }) => `Too few events${events === null ? '' : `: ${events}`} for a judgement.`,
+  'evidence.too_few_events': ({ events }) => `Too few events for a judgement${events === null ? '' : `: ${events}`}.`,
   'evidence.too_few_non_events': ({ nonEvents }) =>
-    `Too few patients without the event${nonEvents === null ? '' : `: ${nonEvents}`} for a judgement.`,
+    `Too few patients without the event for a judgement${nonEvents === null ? '' : `: ${nonEvents}`}.`,
   'floor.uncertain': ({ auroc }) => `Whether the AUROC${shown(auroc.new)} reaches the floor cannot be told yet.`,
   'noninferiority.not_shown': ({ auroc }) =>
     `Non-inferiority to the model in use is not shown: AUROC difference${shown(auroc.difference)}.`,
@@ -51,14 +51,14 @@ const sentences: Readonly<Record<ReasonCode, Sentence>> = {
   'noted.unit_change': (_, subject) => `The column${subject} looks like another unit or coding.`,
   'noted.prevalence': () => "The share of events is not that of the consortium's training rows.",
   'noted.prevalence_change': () => "The share of events is not that of this hospital's earlier rows.",
-  'noted.missing_rate': (_, subject) => `More values than before are missing in the column${subject}.`,
+  'noted.missing_rate': (_, subject) => `Many values are missing in the column${subject}: more than the policy allows.`,
   'noted.data': (_, subject) =>
     `The data miss a rule of the policy${subject === '' ? '' : ` in the column${subject}`}.`,
   'noted.subgroup': (_, subject) => `A subgroup needs attention${subject === '' ? '' : `:${subject}`}.`,
   'noted.strong_shift': ({ multivariate }) =>
     `The patients differ strongly from earlier ones: domain classifier AUROC${shown(multivariate?.domainClassifier)}.`,
   'noted.slice': () => 'There are patients among whom the model does worse than among the rest.',
-  'noted.first_model': () => 'No model is in use here to compare with.',
+  'noted.first_model': () => 'No other model is in use here to compare with.',
 };
 
 /** Reasons as they may leave the site. */

@@ -41,6 +41,13 @@ function shown(registry: ModelRegistry, store: AgentStore, release: RegisteredRe
   return { ...base, slot: null, decision: ended.decision.decision, reasons: ended.decision.reasons };
 }
 
+/** Each code once, in order, with how often: `passed.all, noted.shift (5)`. */
+function codesText(codes: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const code of codes) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return [...counts].map(([code, count]) => (count === 1 ? code : `${code} (${count})`)).join(', ');
+}
+
 async function list(options: SiteOptions): Promise<void> {
   await withStore(siteDirectory(options), (store) => {
     const registry = createModelRegistry(store);
@@ -65,13 +72,15 @@ async function list(options: SiteOptions): Promise<void> {
           decision,
           timeText(decidedMs),
           digest.slice(0, 12),
-          reasons.map(({ code }) => code).join(', '),
+          codesText(reasons.map(({ code }) => code)),
         ]),
       ),
     );
     for (const { version, slot, reasons, holdEndsMs: endsMs } of releases) {
       if (slot === null) continue;
-      console.log(`\n${version} (${slot})${endsMs === null ? '' : `: on hold, and rejected on ${timeText(endsMs)}`}`);
+      console.log(
+        `\n${version} (${slot})${endsMs === null ? '' : `: on hold, and rejected on ${timeText(endsMs)} UTC`}`,
+      );
       for (const { text } of reasons) console.log(`  ${text}`);
     }
   });

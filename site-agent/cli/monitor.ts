@@ -53,20 +53,23 @@ function print(view: MonitorView): void {
     console.log(`  Because of: ${view.reasons.map(({ signal, level }) => `${signal} (${level})`).join(', ')}`);
   }
   console.log(
-    `  ${counts.scored} rows scored, ${counts.new} of them new patients, ${counts.withOutcome} with an outcome` +
+    `  ${counts.new} new patients scored${counts.reference === 0 ? '' : `, besides ${counts.reference} from before`}; ${counts.withOutcome} of all with an outcome` +
       (counts.altered === 0
         ? ''
         : `; ${counts.altered} outcomes came after the prediction was shown, which may have altered them`),
   );
   for (const { wantedMs, finishedMs, heldMs, decision } of view.revalidations) {
-    const held = heldMs === null ? 'not made yet' : `held on ${timeText(heldMs)}, and made again as patients come`;
+    const held =
+      heldMs === null
+        ? 'not made yet; the running agent makes it within the hour'
+        : `held on ${timeText(heldMs)}, and made again as patients come`;
     const outcome = finishedMs === null ? held : `${decision} on ${timeText(finishedMs)}`;
     console.log(`  A new judgement was asked for on ${timeText(wantedMs)}: ${outcome}`);
   }
   if (watched === null) return;
   const { budget, windows, reference, accepted } = watched;
   console.log(
-    `  Measured against ${reference.rows} patients, ${reference.events} with the event, who judged it; ` +
+    `  Measured against ${reference.rows} patients of before it was judged, ${reference.events} with the event; ` +
       `Brier score ${figureText(accepted.brier)}, AUROC ${figureText(accepted.auroc)}.`,
   );
   console.log(`  To be validated again by ${timeText(watched.revalidateByMs)} UTC.\n`);

@@ -7,6 +7,7 @@ import {
 } from '../../shared/report/judgement/judgement-report.ts';
 import { writeFileAtomically } from '../../shared/runtime/files.ts';
 import { asStorageError } from '../agent/agent-error.ts';
+import { DataError } from '../data/data-error.ts';
 
 const folderName = 'reports';
 
@@ -18,7 +19,7 @@ export interface WrittenReport {
 
 /**
  * Writes the report on a judgement, by default to the site's `reports/`, readable by this account alone: its figures are exact.
- * @throws AgentError `storage_full`, or what the file system says
+ * @throws AgentError `storage_full`; DataError `output_failed` where `out` cannot be written; or what the file system says
  */
 export async function writeReport(
   directory: string,
@@ -35,7 +36,9 @@ export async function writeReport(
     if (evidenceFile !== null) await writeFileAtomically(evidenceFile, `${evidence.text}\n`, { mode: 0o600 });
     await writeFileAtomically(file, page, { mode: 0o600 });
   } catch (cause) {
-    throw asStorageError(cause, file);
+    const stored = asStorageError(cause, file);
+    if (out === undefined || stored !== cause) throw stored;
+    throw new DataError('output_failed', `--out ${file}: cannot be written.`, { file }, cause);
   }
   return { file, evidenceFile };
 }

@@ -63,7 +63,7 @@ export function sampleJudgement(site: string): SharedJudgement {
     {
       decision: {
         reasons: [
-          { code: 'evidence.too_few_events', text: 'Too few events: 57 for a judgement.' },
+          { code: 'evidence.too_few_events', text: 'Too few events for a judgement: 57.' },
           { code: 'noted.shift', text: 'The column chol is distributed otherwise.', column: 'chol' },
         ],
         evidence: digestOf('evidence'),

@@ -3,8 +3,9 @@ import type { Judgement } from '../../shared/plan/judgement.ts';
 import type { ModelNotice } from '../../shared/plan/notice.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
-import type { SharedJudgement } from '../../shared/plan/shared-judgement.ts';
+import type { SharedJudgement, SharingHistory } from '../../shared/plan/shared-judgement.ts';
 import { derivableFromJudgement } from '../../shared/privacy/judgement-check.ts';
+import { judgementUnder, summaryUnder } from '../../shared/privacy/other-plans.ts';
 import type { Exposure } from '../../shared/privacy/release-checker.ts';
 import { shareJudgement } from '../../shared/privacy/share-judgement.ts';
 import { derivableFromSummary, shareSummary } from '../../shared/privacy/share-summary.ts';
@@ -188,6 +189,26 @@ export function createEgress(parts: EgressParts): Egress {
     return plan;
   };
 
+  /** What this site has shared of these patients before: under the plan, and before that what other plans have in common with it. */
+  const historyOf = (digest: Digest, except: { readonly task: TaskId; readonly source: Digest }): SharingHistory => {
+    const plan = planFor(digest);
+    const own = sharing.history(digest, except);
+    const summaries: SiteSummary[] = [];
+    const judgements: SharedJudgement[] = [];
+    for (const record of sharing.elsewhere(digest)) {
+      const other = parts.planOf(record.plan);
+      if (other === null) continue;
+      if (record.kind === 'summary') {
+        const summary = summaryUnder(plan, other, record.body);
+        if (summary !== null) summaries.push(summary);
+      } else {
+        const judgement = judgementUnder(plan, other, record.body);
+        if (judgement !== null) judgements.push(judgement);
+      }
+    }
+    return { summaries: [...summaries, ...own.summaries], judgements: [...judgements, ...own.judgements] };
+  };
+
   /** Nothing of a message with a small count leaves; the ledger says which table and cell it would have told. */
   const block = (task: TaskContext, what: LedgerSubject, message: unknown, exposures: readonly Exposure[]): void => {
     if (exposures.length === 0) return;
@@ -239,7 +260,7 @@ export function createEgress(parts: EgressParts): Egress {
     async sendSummary(task, summary, signal) {
       const plan = summary.plan as Digest;
       const source = canonicalDigest(summary);
-      const history = sharing.history(plan, { task: task.id, source });
+      const history = historyOf(plan, { task: task.id, source });
       const shared =
         sharing.find<SiteSummary>(task.id, source) ?? shareSummary(summary, planFor(plan), history.summaries);
       block(task, 'summary', shared, derivableFromSummary(shared, planFor(plan), history.summaries));
@@ -261,7 +282,7 @@ export function createEgress(parts: EgressParts): Egress {
     async sendJudgement(task, judgement, signal) {
       const { plan, release } = judgement.evidence;
       const source = canonicalDigest(judgement);
-      const history = sharing.history(plan, { task: task.id, source });
+      const history = historyOf(plan, { task: task.id, source });
       const shared =
         sharing.find<SharedJudgement>(task.id, source) ??
         shareJudgement(judgement, sharing.cellsOf(release.digest), planFor(plan), history);

@@ -8,6 +8,13 @@ import type { AgentStore } from '../agent/store.ts';
 export interface SharingRecord {
   /** Everything of a plan that was made to leave, oldest first, but for what the very same thing was made of before. */
   history(plan: Digest, except: { readonly task: TaskId; readonly source: Digest }): SharingHistory;
+  /** Everything of other plans, oldest first. */
+  elsewhere(
+    plan: Digest,
+  ): readonly (
+    | { readonly plan: Digest; readonly kind: 'summary'; readonly body: SiteSummary }
+    | { readonly plan: Digest; readonly kind: 'judgement'; readonly body: SharedJudgement }
+  )[];
   /** What was made before of the same source for the same task: a repeat sends the same bits. */
   find<Body extends SiteSummary | SharedJudgement>(task: TaskId, source: Digest): Body | null;
   /** What left last for a task. */
@@ -41,6 +48,13 @@ export function createSharingRecord(store: AgentStore): SharingRecord {
       summaries: bodies<SiteSummary>('summary', plan, except),
       judgements: bodies<SharedJudgement>('judgement', plan, except),
     }),
+    elsewhere: (plan) =>
+      store
+        .all<{ plan: Digest; kind: 'summary' | 'judgement'; body: string }>(
+          'select plan, kind, body from shared_records where plan <> ? order by sequence',
+          plan,
+        )
+        .map((row) => ({ ...row, body: JSON.parse(row.body) as never })),
     find<Body>(task: TaskId, source: Digest) {
       const row = store.get<{ body: string }>(
         'select body from shared_records where task = ? and source = ?',

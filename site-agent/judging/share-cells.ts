@@ -71,9 +71,7 @@ export function countSharedCells(counted: CountedRows, bytes?: SecureBytes): Sit
     }),
     fewRisks:
       scores !== null &&
-      [scores.new, scores.current].some(
-        (risks) => risks !== null && hasFewRisks(risks, labels, effectiveMinimum(plan.federation.minimumCount)),
-      ),
+      [scores.new, scores.current].some((risks) => risks !== null && hasFewRisks(risks, labels, plan)),
     scores: {
       new: scores === null ? null : histogram(scores.new, labels, scoreEdges),
       current: scores?.current == null ? null : histogram(scores.current, labels, scoreEdges),
@@ -129,8 +127,13 @@ function histogram(scores: Float64Array, labels: Float64Array, edges: readonly n
  */
 const manyRisks = 50;
 
-/** Whether a model gives fewer risks than that, and one of them to 1 to minimum - 1 patients of an outcome. */
-function hasFewRisks(risks: Float64Array, labels: Float64Array, minimum: number): boolean {
+/**
+ * Whether a model gives fewer risks than that, and one of them to 1 to minimum - 1 patients of an outcome. Where most patients have a risk
+ * of their own, made of values that nobody outside can list, there is nothing to solve for.
+ */
+function hasFewRisks(risks: Float64Array, labels: Float64Array, plan: Plan): boolean {
+  const minimum = effectiveMinimum(plan.federation.minimumCount);
+  const listed = plan.data.columns.every(({ kind }) => kind === 'categorical');
   const counts = new Map<number, [number, number]>();
   for (let place = 0; place < risks.length; place++) {
     const risk = risks[place] as number;
@@ -142,6 +145,7 @@ function hasFewRisks(risks: Float64Array, labels: Float64Array, minimum: number)
     }
     found[labels[place] === 1 ? 1 : 0]++;
   }
+  if (!listed && 2 * counts.size > risks.length) return false;
   return [...counts.values()].flat().some((count) => count > 0 && count < minimum);
 }
 

@@ -5,6 +5,7 @@ import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
 import type { SharedJudgement, SharingHistory, SiteCells } from '../../../shared/plan/shared-judgement.ts';
 import { sharedJudgementSchema } from '../../../shared/plan/shared-judgement-schema.ts';
 import { derivableFromJudgement } from '../../../shared/privacy/judgement-check.ts';
+import { judgementUnder } from '../../../shared/privacy/other-plans.ts';
 import { shareJudgement } from '../../../shared/privacy/share-judgement.ts';
 import { sharedCellsProblem } from '../../../shared/privacy/shared-cells-check.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
@@ -357,6 +358,8 @@ describe('figures that counts could be solved for', () => {
     // Many patients a risk, or many risks: nothing small follows.
     expect(share(judgedTable(table, { risks: risksBy(() => false) })).evidence.performance).not.toBeNull();
     expect(share(judgedTable(table)).evidence.performance).not.toBeNull();
+    // Every patient has another risk, made of an age and pressures that nobody outside knows.
+    expect(share(judgedTable(patients(45))).evidence.performance).not.toBeNull();
   });
 
   it('what a hidden column was tested on is not told either', () => {
@@ -382,6 +385,46 @@ describe('what is shared after something was shared before', () => {
     expect(next.cells).toMatchObject({ rows: null, classes: null, columns: [] });
     expect(next.withheld).toContainEqual({ what: 'evidence.rows', why: 'too_little_new' });
     expect(derivableFromJudgement(next, plan, history)).toEqual([]);
+  });
+
+  it('under another plan that counts the same cells it is as under the same', () => {
+    const { columns } = plan.data;
+    const [first, ...rest] = columns;
+    const turned: Plan = { ...plan, name: 'renamed', data: { ...plan.data, columns: [...rest, first as never] } };
+    const before = share(judged(patients(300)));
+    const order = {
+      ...before,
+      cells: { ...before.cells, columns: [...before.cells.columns.slice(1), before.cells.columns[0] as never] },
+    };
+    const seen = judgementUnder(plan, turned, order);
+    expect(seen).toEqual(before);
+    const history = { ...none, judgements: seen === null ? [] : [seen] };
+    expect(share(judged(patients(305)), history).evidence.rows).toBeNull();
+    expect(share(judged(patients(420)), history).evidence.rows).toBe(420);
+  });
+
+  it('of another plan only what both cut alike is compared', () => {
+    const [first, ...rest] = plan.data.columns;
+    const other: Plan = {
+      ...plan,
+      data: {
+        ...plan.data,
+        columns: [
+          { ...first, edges: [first?.kind === 'continuous' ? (first.edges[0] as number) + 1 : 0] } as never,
+          ...rest,
+        ],
+        subgroups: [],
+      },
+    };
+    const seen = judgementUnder(plan, other, share(judged(patients(300))));
+    expect(seen?.cells.columns.map(({ name }) => name)).toEqual(['', ...rest.map(({ name }) => name)]);
+    expect(seen?.evidence.subgroups).toEqual([]);
+    const history = { ...none, judgements: seen === null ? [] : [seen] };
+    const next = share(judged(patients(420)), history);
+    expect(derivableFromJudgement(next, plan, history)).toEqual([]);
+    expect(next.cells.columns[0]?.counts).toEqual(share(judged(patients(420))).cells.columns[0]?.counts);
+    const label = { ...plan.data.label, name: 'another' } as never;
+    expect(judgementUnder(plan, { ...plan, data: { ...plan.data, label } }, next)).toBeNull();
   });
 
   it.each([40, 120, 600])('%i patients more are shared less what a subtraction would tell', (more) => {

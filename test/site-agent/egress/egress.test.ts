@@ -108,6 +108,20 @@ describe('what would tell a small count', () => {
     expect(JSON.parse(entry?.detail ?? '')).toEqual({ blocked: [{ table: 'column age', cell: '1' }] });
   });
 
+  it('is withheld from a summary under another plan that differs from one before by a handful of patients', async () => {
+    const egress = egressOver(port());
+    await egress.sendSummary(task, sampleSummary(), never);
+    coordinator.tasks.set('task-2' as TaskId, 'north' as SiteName);
+    const renamed = {
+      ...sampleSummary(),
+      plan: digestOf('the plan with another title'),
+      rows: 305,
+      labelCounts: [164, 141],
+    };
+    await egress.sendSummary({ ...task, id: 'task-2' as TaskId }, renamed, never);
+    expect(coordinator.submissions.at(-1)?.value).toMatchObject({ rows: null, labelCounts: null });
+  });
+
   it('is withheld from a second summary whose difference to the first is a handful of patients', async () => {
     const egress = egressOver(port());
     const first = sampleSummary();

@@ -25,8 +25,9 @@ async function tokenText(argument: string | undefined, file: string | undefined)
   if (argument !== undefined && file !== undefined) {
     throw new WireError('token_malformed', 'Give the token either as an argument or with --token-file, not both.');
   }
+  const fromInput = argument === '-' || file === '-';
+  if (fromInput) return (await text(process.stdin)).slice(0, longestTokenFile);
   if (file !== undefined) return (await withFiles(file, () => readFile(file, 'utf8'))).slice(0, longestTokenFile);
-  if (argument === '-') return (await text(process.stdin)).slice(0, longestTokenFile);
   if (argument === undefined) {
     throw new WireError(
       'token_malformed',
@@ -53,7 +54,10 @@ export function register(program: Command): void {
     .command('enrol')
     .argument('[token]', "the one-time token of the operator; '-' reads it from standard input")
     .description('make this directory a site: a key made here, a certificate for it, a commented site.yaml')
-    .option('--token-file <file>', 'read the token from a file, so that it is in no shell history')
+    .option(
+      '--token-file <file>',
+      "read the token from a file, so that it is in no shell history; '-' is standard input",
+    )
     .addOption(directoryOption())
     .option('--json', 'print the result as JSON')
     .action(async (argument: string | undefined, options: { dir: string; tokenFile?: string; json?: boolean }) => {

@@ -137,8 +137,16 @@ export function labelReader(contract: DataContract): Reader {
   };
 }
 
-/** Where each wanted column is in the query's result. Names match exactly, or else without regard to case, as in SQL. */
-export function locateColumns(names: readonly string[], wanted: readonly string[]): ReadonlyMap<string, number> {
+/**
+ * Where each wanted column is in the query's result. Names match exactly, or else without regard to case, as in SQL.
+ * @param file that was named instead of a query, for the message
+ * @throws DataError `missing_column`, `repeated_column`
+ */
+export function locateColumns(
+  names: readonly string[],
+  wanted: readonly string[],
+  file?: string,
+): ReadonlyMap<string, number> {
   const located = new Map<string, number>();
   for (const name of wanted) {
     const exact = names.flatMap((other, index) => (other === name ? [index] : []));
@@ -153,8 +161,10 @@ export function locateColumns(names: readonly string[], wanted: readonly string[
     if (match === undefined) {
       throw new DataError(
         'missing_column',
-        `The query does not yield the column "${name}". It yields: ${names.join(', ')}. Add it with AS ${name}.`,
-        { column: name },
+        file === undefined
+          ? `The query does not yield the column "${name}". It yields: ${names.join(', ')}. Add it with AS ${name}.`
+          : `--input ${file}: has no column "${name}". It has: ${names.join(', ')}.`,
+        { column: name, ...(file === undefined ? {} : { file }) },
       );
     }
     located.set(name, match);

@@ -37,7 +37,7 @@ export async function readOutcomeFile(
     inputSql(full),
     { memoryMegabytes: 1024, threads: 1 },
     (names) => {
-      located = locateColumns(names, wanted);
+      located = locateColumns(names, wanted, path);
     },
     (block) => {
       const outcomes: Outcome[] = [];

@@ -92,6 +92,14 @@ const around = (estimate: Estimate, ...more: readonly number[]): readonly [numbe
   return [low - margin, high + margin];
 };
 
+/** A difference of AUROCs in words; one that rounds to nothing is neither better nor worse. */
+function orderedText(difference: number, other: string): string {
+  const pairs = figure(Math.abs(100 * difference), 1);
+  return Number(pairs) === 0
+    ? `On the same patients the new model orders pairs as well as ${other}.`
+    : `On the same patients the new model orders about ${pairs} pairs in 100 ${difference < 0 ? 'worse' : 'better'} than ${other}.`;
+}
+
 function undefinedWhere(estimate: Estimate): { readonly text?: string } {
   return estimate.value === null ? { text: `not known: ${undefinedText(estimate.reason)}` } : {};
 }
@@ -131,7 +139,7 @@ function keyFigures({ decision, evidence }: Judgement, policy: Policy): readonly
       meaning:
         value === null
           ? 'New model less the one in use, on the same patients.'
-          : `On the same patients the new model orders about ${figure(Math.abs(100 * value), 1).replace('\u2212', '')} pairs in 100 ${value < 0 ? 'worse' : 'better'} than ${current.version}. Lower bound for the rule: ${figure(difference.oneSidedLower)}.`,
+          : `${orderedText(value, current.version)} Lower bound for the rule: ${figure(difference.oneSidedLower)}.`,
       estimate: auroc.difference,
       domain: around(auroc.difference, -policy.auroc.margin, 0),
       allowed: [-policy.auroc.margin, Math.max(1, auroc.difference.high ?? 1)],

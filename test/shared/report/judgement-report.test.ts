@@ -266,6 +266,15 @@ describe('the report on a judgement', () => {
     },
   );
 
+  it('calls a difference that rounds to nothing neither better nor worse', () => {
+    const { auroc } = goodEvidence();
+    const of = (value: number): string =>
+      firstScreenOf(written(goodEvidence({ auroc: { ...auroc, difference: { ...auroc.difference, value } } })).page);
+    expect(of(-0.0004)).toContain('orders pairs as well as');
+    expect(of(-0.006)).toContain('about 0.6 pairs in 100 worse');
+    expect(of(0.006)).toContain('about 0.6 pairs in 100 better');
+  });
+
   it('puts no tick to the size of risks where calibration is why it is held, or an update is needed', () => {
     const calibration = goodEvidence().performance?.new.calibration;
     if (calibration === undefined) throw new Error('the sample has no calibration');

@@ -126,6 +126,12 @@ describe('watching from the terminal', () => {
     expect(await text('outcomes')).toContain('rows read');
   });
 
+  it('names the file and the column that a file of outcomes lacks', async () => {
+    const file = join(site.path, 'outcomes.csv');
+    writeFileSync(file, 'patient\np1\n');
+    await expect(wardround('outcomes', '--input', file)).rejects.toThrow(/--input .*outcomes\.csv: has no column/);
+  });
+
   it('notes the use of a release that two people put in use, for the consortium, by role and at once', async () => {
     // Statements are signed: they are made while the certificate of the test authority is valid.
     vi.setSystemTime(acceptedMs + 3_600_000);

@@ -62,7 +62,7 @@ function print(view: MonitorView): void {
     const held =
       heldMs === null
         ? 'not made yet; the running agent makes it within the hour'
-        : `held on ${timeText(heldMs)}, and made again as patients come`;
+        : `held on ${timeText(heldMs)}; made again as patients come, or by wardround site judge ${version}`;
     const outcome = finishedMs === null ? held : `${decision} on ${timeText(finishedMs)}`;
     console.log(`  A new judgement was asked for on ${timeText(wantedMs)}: ${outcome}`);
   }

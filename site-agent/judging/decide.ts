@@ -232,7 +232,7 @@ function calibration(policy: Policy, evidence: Evidence, repair: Repair | null):
     const share = 1 - policy.update.updateShare;
     return misses.map((text) =>
       finding('hold', 'calibration.to_update', `${text} An update is allowed, and cannot be judged yet.`, {
-        settles: `At least ${Math.ceil(policy.minimumEvents * share)} events and ${Math.ceil(policy.minimumNonEvents * share)} patients without among the later ${percent(share)} of the judged patients.`,
+        settles: `At least ${Math.ceil(policy.minimumEvents * share)} events and ${Math.ceil(policy.minimumNonEvents * share)} patients without the event among the later ${percent(share)} of the judged patients.`,
       }),
     );
   }

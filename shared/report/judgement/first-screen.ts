@@ -49,7 +49,7 @@ const showsHarm = (decision: Decision): boolean => has(decision, 'harm.auroc', '
 function consequenceInUse(decision: Decision, version: string): Html {
   if (decision.decision === 'accept') return html`${version} was in use here, was judged anew, and stays in use.`;
   if (decision.decision === 'hold')
-    return html`${version} is in use here and was judged anew. It stays in use meanwhile, and is judged again.`;
+    return html`${version} is in use here and was judged anew. It stays in use meanwhile.`;
   return showsHarm(decision)
     ? html`${version} was in use here and was judged anew. Harm is shown: it is taken out of use.`
     : html`${version} is in use here and was judged anew. It stays in use until people take it out of use.`;
@@ -362,7 +362,7 @@ function nextInUse(decision: Decision, version: string, review: Html | null): Ht
     return html`<ul>${review}<li><strong>Do not rely on ${version}.</strong> What is in use instead: <code>wardround site models</code>.</li><li>Tell the people who used it. The consortium is told of it.</li></ul>`;
   const stop = html`<li>Decide whether it stays in use until then: <code>wardround site rollback</code> puts the version before back, <code>wardround site withdraw</code> leaves none.</li>`;
   return decision.decision === 'hold'
-    ? html`<ul>${review}${stop}<li>See to what would settle it: patients, outcomes, mended data, or a person.</li></ul>`
+    ? html`<ul>${review}${stop}<li>See to what would settle it: patients, outcomes, mended data, or a person; then <code>wardround site judge ${version}</code>.</li></ul>`
     : html`<ul>${review}${stop}<li>Tell the people who use it what was found.</li></ul>`;
 }
 

@@ -25,18 +25,21 @@ function known(estimate: Estimate): boolean {
 function decisionCards(view: ConsortiumView): Html {
   if (view.decisions.length === 0) return html`<p>No hospital has judged this release yet.</p>`;
   return html`<div class="cards">${view.decisions.map(
-    ({ site, decision, rows, events, auroc, reasons, update, review, kind }) =>
-      html`<article class="card ${decision}"><h4><span>${site}</span><b>${decision}</b></h4><p class="key">${
+    ({ site, decision, rows, events, auroc, reasons, update, review, kind }) => {
+      // Two figures missed are two reasons with one fixed sentence.
+      const texts = [...new Set(reasons.map(({ text }) => text))];
+      return html`<article class="card ${decision}"><h4><span>${site}</span><b>${decision}</b></h4><p class="key">${
         rows === null ? 'number of patients withheld' : `${countText(rows)} patients`
       }${events === null ? null : `, ${countText(events)} with the event`}${
         kind === 'retrospective' ? '; earlier patients (holdout)' : null
-      }</p><p>AUROC ${known(auroc) ? estimateText(auroc) : undefinedText(auroc.reason)}</p><ul>${reasons
+      }</p><p>AUROC ${known(auroc) ? estimateText(auroc) : undefinedText(auroc.reason)}</p><ul>${texts
         .slice(0, 4)
-        .map(({ text }) => html`<li>${text}</li>`)}</ul>${
-        reasons.length > 4 ? html`<p class="key">and ${reasons.length - 4} more</p>` : null
+        .map((text) => html`<li>${text}</li>`)}</ul>${
+        texts.length > 4 ? html`<p class="key">and ${texts.length - 4} more</p>` : null
       }${update === null ? null : html`<p>Taken with a local update: ${update.replaceAll('_', ' ')}.</p>`}${
         review ? html`<p><strong>A person should look: the patients differ strongly.</strong></p>` : null
-      }</article>`,
+      }</article>`;
+    },
   )}</div>`;
 }
 

@@ -3,7 +3,7 @@ import type { ReleaseVersion } from '../../shared/runtime/ids.ts';
 import { createLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
-import { reconcileStates } from '../agent/monitor-states.ts';
+import { applyModelEvent, reconcileStates, type StateParts } from '../agent/monitor-states.ts';
 import { createMonitorStore } from '../agent/monitor-store.ts';
 import { createPeopleDecisions, type PeopleDecisions, type Statement } from '../agent/people-decisions.ts';
 import { certificateSigner } from '../agent/signer.ts';
@@ -24,15 +24,26 @@ function peopleDecisions({ store, plans, identity }: OpenSite): PeopleDecisions 
   });
 }
 
-/** The state of a release that people put in use, and the notice of it, at once: not only when rows are scored next. */
-function noteUse({ store, identity }: OpenSite): void {
-  const parts = {
+function stateParts({ store, identity }: OpenSite): StateParts {
+  return {
     site: identity.site,
     registry: createModelRegistry(store),
     monitors: createMonitorStore(store),
-    log: createLogger({ level: 'warn', name: 'site-override' }),
+    log: createLogger({ level: 'warn', name: 'site-people' }),
   };
-  store.transaction(() => reconcileStates(parts, store, systemClock.now()));
+}
+
+/** The state of a release that people put in use, and the notice of it, at once: not only when rows are scored next. */
+function noteUse(site: OpenSite): void {
+  const { store } = site;
+  store.transaction(() => reconcileStates(stateParts(site), store, systemClock.now()));
+}
+
+/** The consortium would see a hold for good. */
+function noteRefusal(site: OpenSite, version: ReleaseVersion, role: string): void {
+  site.store.transaction(() =>
+    applyModelEvent(stateParts(site), version, { kind: 'withdrawn' }, systemClock.now(), [role]),
+  );
 }
 
 async function override(version: string, options: StatementOptions): Promise<void> {
@@ -55,8 +66,12 @@ async function override(version: string, options: StatementOptions): Promise<voi
 async function refuse(version: string, options: StatementOptions): Promise<void> {
   await withSite(siteDirectory(options), (site) => {
     peopleDecisions(site).refuse(version as ReleaseVersion, options);
+    noteRefusal(site, version as ReleaseVersion, options.role.trim());
     if (options.json === true) printJson({ release: version, state: 'refused' });
-    else console.log(`${version} is refused and will not be used here. The release in use stays.`);
+    else
+      console.log(
+        `${version} is refused and will not be used here. The release in use stays. The agent tells the consortium, by role.`,
+      );
   });
 }
 

@@ -152,6 +152,23 @@ describe('watching from the terminal', () => {
     });
   });
 
+  it('notes the refusal of a release on hold, so that the consortium does not see a hold for good', async () => {
+    vi.setSystemTime(acceptedMs + 3_600_000);
+    await site.install('heart-disease/3', 0.07, 0.9, -0.6);
+    site.decide('heart-disease/3', 'hold', Date.now());
+    await wardround('refuse', 'heart-disease/3', '--role', 'chief physician', '--name', 'Ada Byron', '--reason', 'No.');
+    const { notices } = await json<{ notices: { notice: object }[] }>('monitor');
+    expect(notices.at(-1)?.notice).toMatchObject({
+      release: { version: 'heart-disease/3' },
+      to: 'withdrawn',
+      byRoles: ['chief physician'],
+    });
+    // What is in use stays so.
+    expect((await json<{ releases: object[] }>('models')).releases).toContainEqual(
+      expect.objectContaining({ version: 'heart-disease/2', slot: 'active' }),
+    );
+  });
+
   it('goes back to the version before, and then has nothing to go back to', async () => {
     await wardround('score');
     expect(await text('rollback', '--role', 'chief physician')).toBe(

@@ -46,9 +46,20 @@ export function summaryUnder(plan: Plan, other: Plan, summary: SiteSummary): Sit
   };
 }
 
-/** The same of a judgement: rows, outcomes and what was left out, with the columns, subgroups and score cells that both plans cut alike. */
+/**
+ * Whether patients judged under another plan may all be judged under this one, so that a subtraction tells the rest. Not where this
+ * plan's cut-off is later: then some of those patients train, nobody knows how many of which kind, and the difference counts nothing.
+ */
+function mayHold({ data: { trainingCutoff: own } }: Plan, { data: { trainingCutoff: before } }: Plan): boolean {
+  return own === null || before === null || own <= before;
+}
+
+/**
+ * The same of a judgement: rows, outcomes and what was left out, with the columns, subgroups and score cells that both plans cut alike.
+ * Null where the plans predict different outcomes, or judge patients of whom neither holds the other's.
+ */
 export function judgementUnder(plan: Plan, other: Plan, judgement: SharedJudgement): SharedJudgement | null {
-  if (!sameLabel(plan, other)) return null;
+  if (!sameLabel(plan, other) || !mayHold(plan, other)) return null;
   const { cells, evidence } = judgement;
   const known = new Set(plan.data.subgroups.map((subgroup) => canonicalJson(subgroup)));
   const alike = new Set(

@@ -12,6 +12,7 @@ import { undefinedEstimate } from '../../shared/statistics/estimate.ts';
 import { logLoss } from '../../shared/statistics/log-loss.ts';
 import { decisionCurve, netBenefit } from '../../shared/statistics/net-benefit.ts';
 import { spiegelhalter } from '../../shared/statistics/spiegelhalter.ts';
+import { calibrationDraws } from './calibration-rule.ts';
 
 const riskBins = 20;
 const curvePoints = 50;
@@ -53,7 +54,12 @@ export function performanceOf(risks: Float64Array, labels: Float64Array, policy:
 
 function calibrationOf(risks: Float64Array, labels: Float64Array, seed: number): CalibrationFigures {
   const groups = groupByProbability(risks, labels);
-  const curve = calibrationCurveOfGroups(groups, { method: 'spline', points: curvePoints, seed });
+  const curve = calibrationCurveOfGroups(groups, {
+    method: 'spline',
+    points: curvePoints,
+    seed,
+    draws: calibrationDraws,
+  });
   const ece = calibrationErrorOfGroups(groups);
   const { z, p } = spiegelhalter(risks, labels);
   return {

@@ -121,6 +121,8 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
   const before = pick(input.scores, split.later);
   const current = input.current === null ? null : pick(input.current, split.later);
   const seed = deriveSeed(plan.training.seed, 'ladder', input.release.ref.digest);
+  // Of the plan alone: a rule of the policy looks at it, and the same patients should give the same verdict on the same model.
+  const calibrationSeed = deriveSeed(plan.training.seed, 'ladder calibration');
 
   const updateScores = pick(input.scores, split.update);
   const recalibrations = fitRecalibrations({
@@ -171,7 +173,7 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
       step,
       reason: null,
       p,
-      calibration: stepCalibration(risks, labels, seed),
+      calibration: stepCalibration(risks, labels, calibrationSeed),
       auroc: aurocEstimate(risks, labels),
       loss: logLoss(risks, labels),
       difference: current === null ? noCurrent : compared(risks, current, labels, input.levels),

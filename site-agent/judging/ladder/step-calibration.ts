@@ -3,13 +3,14 @@ import { groupByProbability } from '../../../shared/statistics/binomial-groups.t
 import { calibrateGroups, observedExpectedOfGroups } from '../../../shared/statistics/calibration.ts';
 import { calibrationCurveOfGroups } from '../../../shared/statistics/calibration-curve.ts';
 import { undefinedEstimate } from '../../../shared/statistics/estimate.ts';
+import { calibrationDraws } from '../calibration-rule.ts';
 
 export type StepCalibration = Pick<CalibrationFigures, 'slope' | 'intercept' | 'observedExpected' | 'ici' | 'iciNull'>;
 
 /** The figures of calibration that the policy bounds, of one step on the later rows. */
 export function stepCalibration(probabilities: Float64Array, labels: Float64Array, seed: number): StepCalibration {
   const groups = groupByProbability(probabilities, labels);
-  const { ici, iciNull95 } = calibrationCurveOfGroups(groups, { method: 'spline', seed });
+  const { ici, iciNull95 } = calibrationCurveOfGroups(groups, { method: 'spline', seed, draws: calibrationDraws });
   return {
     ...calibrateGroups(groups),
     observedExpected: observedExpectedOfGroups(groups),

@@ -425,6 +425,11 @@ describe('what is shared after something was shared before', () => {
     expect(next.cells.columns[0]?.counts).toEqual(share(judged(patients(420))).cells.columns[0]?.counts);
     const label = { ...plan.data.label, name: 'another' } as never;
     expect(judgementUnder(plan, { ...plan, data: { ...plan.data, label } }, next)).toBeNull();
+    // Under a later cut-off some of the patients judged before train; under an earlier one all of them judge again.
+    const dated = (trainingCutoff: string) => ({ ...plan, data: { ...plan.data, trainingCutoff } });
+    expect(judgementUnder(dated('2025-07-01'), dated('2025-01-01'), next)).toBeNull();
+    expect(judgementUnder(dated('2025-01-01'), dated('2025-07-01'), next)).not.toBeNull();
+    expect(judgementUnder(dated('2025-01-01'), dated('2025-01-01'), next)).not.toBeNull();
   });
 
   it.each([40, 120, 600])('%i patients more are shared less what a subtraction would tell', (more) => {

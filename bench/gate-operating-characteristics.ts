@@ -20,6 +20,7 @@ const sections: readonly (readonly [seeds: number, load: () => Promise<Section>]
   [100, () => import('./gate-operating-characteristics/reading.ts')],
   [100, () => import('./gate-operating-characteristics/slices.ts')],
   [100, () => import('./gate-operating-characteristics/ladder.ts')],
+  [100, () => import('./gate-operating-characteristics/whole-ladder.ts')],
 ];
 
 export async function run({ quick, progress }: BenchOptions): Promise<readonly BenchRow[]> {

@@ -5,9 +5,9 @@ function figure(value: number | null, decimals = 3): string {
   return value === null ? '–' : value.toFixed(decimals);
 }
 
-/** `0.842 (0.801 to 0.883)`; an estimate without an interval says so. */
+/** `0.842 (0.801 to 0.883)`; an estimate without an interval says so, and one that the hospital keeps to itself. */
 export function estimateText(estimate: Estimate): string {
-  if (estimate.value === null) return '–';
+  if (estimate.value === null) return estimate.reason === 'withheld' ? 'stays at the hospital' : '–';
   const text = figure(estimate.value);
   return estimate.low === null || estimate.high === null
     ? `${text} (no interval)`

@@ -13,6 +13,7 @@ import type { Recalibration } from '../../../shared/statistics/recalibration-kin
 import type { SiteTable } from '../../data/site-table.ts';
 import { JudgingError } from '../judging-error.ts';
 import { type Budget, type BudgetLine, splitBudget } from './budget.ts';
+import { type JointReference, jointReference } from './joint-shift.ts';
 
 export type MonitorSettings = Policy['monitor'];
 
@@ -71,6 +72,8 @@ export interface Baseline {
   readonly recalibrationError: number;
   readonly charts: readonly { readonly oddsRatio: number; readonly threshold: number; readonly simulations: number }[];
   readonly columns: readonly BaselineColumn[];
+  /** All of them together; null where none varies. */
+  readonly joint: JointReference | null;
   readonly subgroups: readonly BaselineSubgroup[];
   /** Day (since the epoch) of the first and the latest reference row; null without times. */
   readonly days: { readonly first: number; readonly last: number } | null;
@@ -178,6 +181,12 @@ export function makeBaseline(input: BaselineInput): Baseline {
       `${input.release.version}: ${labels.length} rows judged it, ${events} of them with the event; both outcomes are needed to watch it against`,
     );
   }
+  const columns = contract.columns.map((column, index) =>
+    baselineColumn(
+      column,
+      Float64Array.from(reference, (row) => table.columns[index]?.values[row] as number),
+    ),
+  );
   const recalibration: Recalibration = fitLogisticUpdate(probabilities, labels).recalibration ?? { kind: 'none' };
   const calibrated = applyRecalibration(recalibration, probabilities);
   const subgroups = contract.subgroups.map((group, position): BaselineSubgroup => {
@@ -241,11 +250,9 @@ export function makeBaseline(input: BaselineInput): Baseline {
     recalibration,
     recalibrationError: 1 / Math.sqrt(exactSum(calibrated.map((p) => p * (1 - p)))),
     charts: chartsOf(calibrated, settings, (budget.calibration as number) / 2),
-    columns: contract.columns.map((column, index) =>
-      baselineColumn(
-        column,
-        Float64Array.from(reference, (row) => table.columns[index]?.values[row] as number),
-      ),
+    columns,
+    joint: jointReference(columns, table, reference, (column, row) =>
+      baselineCell(columns[column] as BaselineColumn, table.columns[column]?.values[row] as number),
     ),
     subgroups,
     days: dated && times.length > 0 ? { first: dayOf(times[0] as number), last: dayOf(times.at(-1) as number) } : null,

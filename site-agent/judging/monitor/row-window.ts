@@ -13,6 +13,7 @@ import type { SiteTable } from '../../data/site-table.ts';
 import { movedDistance, type Reading, readings, readingText, returnedDistance } from '../coding-change.ts';
 import { type Baseline, type BaselineColumn, baselineCell } from './baseline.ts';
 import { levelOfOne } from './budget.ts';
+import { jointEmbedding, jointShift } from './joint-shift.ts';
 import { type SignalPart, type SignalReading, worse } from './signal.ts';
 
 /** Counts of one column among the rows of a window that is still open. */
@@ -29,6 +30,8 @@ export interface RowWindow {
   readonly rows: number;
   readonly columns: readonly ColumnCounts[];
   readonly probabilities: readonly number[];
+  /** Sum of the rows' embeddings, in grains; empty where the baseline has none. */
+  readonly joint: readonly number[];
 }
 
 /** Signals of windows of rows. What a window found stays known when the next is quiet. */
@@ -62,6 +65,7 @@ function emptyWindow(contract: DataContract, baseline: Baseline): RowWindow {
       };
     }),
     probabilities: [],
+    joint: baseline.joint === null ? [] : baseline.joint.mean.map(() => 0),
   };
 }
 
@@ -78,6 +82,8 @@ class Filling {
   readonly #outside: number[];
   readonly #converted: number[][][];
   readonly #probabilities: number[];
+  readonly #embedding: ReturnType<typeof jointEmbedding>;
+  readonly #joint: number[];
 
   constructor(from: RowWindow, contract: DataContract, baseline: Baseline) {
     this.rows = from.rows;
@@ -87,11 +93,16 @@ class Filling {
     this.#outside = from.columns.map(({ outside }) => outside);
     this.#converted = from.columns.map(({ converted }) => converted.map((cells) => [...cells]));
     this.#probabilities = [...from.probabilities];
+    this.#embedding = baseline.joint === null ? null : jointEmbedding(baseline.columns);
+    this.#joint = [...from.joint];
   }
 
   add(table: SiteTable, row: number, probability: number): void {
     this.rows++;
     this.#probabilities.push(probability);
+    const cellOf = (index: number): number =>
+      baselineCell(this.#baseline.columns[index] as BaselineColumn, table.columns[index]?.values[row] as number);
+    this.#embedding?.add(cellOf, this.#joint);
     for (const [index, column] of this.#baseline.columns.entries()) {
       const value = table.columns[index]?.values[row] as number;
       const cell = baselineCell(column, value);
@@ -119,6 +130,7 @@ class Filling {
         converted: this.#converted[index] as number[][],
       })),
       probabilities: this.#probabilities,
+      joint: this.#joint,
     };
   }
 }
@@ -159,7 +171,7 @@ function closeWindow(
   const outside = outsideSupport(baseline, window, inputs);
   const unlabelled = unlabelledParts(baseline, reference, window, state.belowRunning, outside);
   const last: SignalReading[] = [
-    { signal: 'inputs', parts: inputs },
+    { signal: 'inputs', parts: [...inputs, ...jointParts(baseline, window)] },
     { signal: 'prior', parts: priorParts(baseline, reference, window) },
     { signal: 'unlabelled', parts: unlabelled.parts },
     { signal: 'pipe', parts: unitParts(contract, baseline, window) },
@@ -268,6 +280,17 @@ function inputParts(baseline: Baseline, window: RowWindow): SignalPart[] {
       level: large ? 'revalidate' : p <= warnAt ? 'warn' : 'quiet',
     };
   });
+}
+
+/**
+ * All columns together (maximum mean discrepancy): warns at the level that all windows of a lifetime leave to one. It has no size that a
+ * policy could bound, so that by itself it asks for no new judgement.
+ */
+function jointParts(baseline: Baseline, window: RowWindow): SignalPart[] {
+  if (baseline.joint === null) return [];
+  const { value, p } = jointShift(baseline.joint, window.joint, window.rows);
+  const level = p <= levelOfOne(baseline.settings.falseAlarmRate, baseline.windows) ? 'warn' : 'quiet';
+  return [{ name: 'all columns together', figure: value, warn: null, alarm: null, level }];
 }
 
 function effectOf(column: BaselineColumn, before: readonly number[], now: readonly number[]): number | null {

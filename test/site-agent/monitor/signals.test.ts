@@ -245,6 +245,8 @@ describe('monitors', () => {
     const inputs = readMonitor(state, baseline, [], nowMs).find(({ signal }) => signal === 'inputs');
     expect(inputs?.parts.filter(({ level }) => level !== 'quiet').map(({ name }) => name)).toEqual([
       'cholesterol missing',
+      // A missing value is part of the row.
+      'all columns together',
     ]);
   });
 

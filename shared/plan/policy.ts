@@ -74,7 +74,7 @@ export const policySchema = z
           .max(1)
           .default(0.03)
           .describe(
-            'Largest integrated calibration index: missed when the index is above it, and above what a perfectly calibrated model would show in so few patients 19 times in 20. Stricter: smaller.',
+            'Largest integrated calibration index: missed when its whole 95% interval is above it, and the index above what a perfectly calibrated model would show in so few patients 19 times in 20. Stricter: smaller.',
           ),
         onFailure: z
           .enum(['hold', 'reject'])

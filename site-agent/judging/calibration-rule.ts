@@ -12,8 +12,8 @@ export type JudgedCalibration = Pick<
 
 /**
  * Where a model's calibration misses the policy, one sentence each; empty when it misses nowhere or nothing can be said. Slope,
- * intercept and O/E miss when their whole 95% interval lies outside the range; the integrated calibration index when it is above the
- * bound and above what a perfectly calibrated model would show by chance.
+ * intercept and O/E miss when their whole 95% interval lies outside the range; the integrated calibration index when its interval lies above
+ * the bound, and the index above what a perfectly calibrated model would show by chance.
  */
 export function calibrationMisses({ calibration: bounds }: Policy, figures: JudgedCalibration): string[] {
   const outside = (name: string, estimate: Estimate, [low, high]: readonly [number, number]): string[] => {
@@ -23,14 +23,15 @@ export function calibrationMisses({ calibration: bounds }: Policy, figures: Judg
     ];
   };
   const { ici, iciNull } = figures;
-  const uneven = ici.value !== null && iciNull !== null && ici.value > bounds.ici && ici.value > iciNull;
+  const uneven =
+    ici.value !== null && ici.low !== null && iciNull !== null && ici.low > bounds.ici && ici.value > iciNull;
   return [
     ...outside('calibration slope', figures.slope, bounds.slope),
     ...outside('calibration intercept', figures.intercept, bounds.intercept),
     ...outside('ratio of observed to expected events', figures.observedExpected, bounds.observedExpected),
     ...(uneven
       ? [
-          `The integrated calibration index is ${figure(ici.value)}, above ${bounds.ici} and above the ${figure(iciNull)} that chance explains.`,
+          `The integrated calibration index is ${figure(ici.value)} (${figure(ici.low)} to ${figure(ici.high)}), wholly above ${bounds.ici} and above the ${figure(iciNull)} that chance explains.`,
         ]
       : []),
   ];

@@ -1,8 +1,8 @@
 import { type RandomStream, randomStream } from '../../shared/runtime/random.ts';
-import { logistic } from '../../shared/statistics/binomial-groups.ts';
 import { calibrate, observedExpected } from '../../shared/statistics/calibration.ts';
 import { calibrationCurve } from '../../shared/statistics/calibration-curve.ts';
 import { type ClosedTestStep, closedTest } from '../../shared/statistics/closed-testing.ts';
+import { logistic } from '../../shared/statistics/estimate.ts';
 import { priorShiftUpdate } from '../../shared/statistics/prior-shift.ts';
 import { applyRecalibration } from '../../shared/statistics/recalibration.ts';
 import type { Recalibration } from '../../shared/statistics/recalibration-kinds.ts';

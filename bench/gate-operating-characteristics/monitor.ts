@@ -1,5 +1,4 @@
 import { type RandomStream, randomStream } from '../../shared/runtime/random.ts';
-import { logistic } from '../../shared/statistics/binomial-groups.ts';
 import { cusumThreshold, runCusum } from '../../shared/statistics/cusum.ts';
 import { aurocEstimate } from '../../shared/statistics/discrimination.ts';
 import {
@@ -8,6 +7,7 @@ import {
   runOddsEProcess,
   runSquaredErrorEProcess,
 } from '../../shared/statistics/e-process.ts';
+import { logistic } from '../../shared/statistics/estimate.ts';
 import { applyRecalibration, fitLogisticUpdate } from '../../shared/statistics/recalibration.ts';
 import { type BenchRow, median } from '../support/bench.ts';
 

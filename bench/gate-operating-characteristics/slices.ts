@@ -1,5 +1,5 @@
 import { type RandomStream, randomStream } from '../../shared/runtime/random.ts';
-import { logistic } from '../../shared/statistics/binomial-groups.ts';
+import { logistic } from '../../shared/statistics/estimate.ts';
 import { type SliceColumn, sliceSearch } from '../../shared/statistics/slices.ts';
 import type { BenchRow } from '../support/bench.ts';
 

@@ -72,12 +72,6 @@ export function logitOf(probability: number): number {
   return Math.log(p / (1 - p));
 }
 
-/** Inverse of the log odds, without overflow. */
-export function logistic(x: number): number {
-  const small = Math.exp(-Math.abs(x));
-  return x >= 0 ? 1 / (1 + small) : small / (1 + small);
-}
-
 /** Log odds of every group's prediction. */
 export function groupLogits(groups: BinomialGroups): Float64Array {
   return groups.probabilities.map(logitOf);

@@ -1,6 +1,7 @@
 import { type RandomStream, randomStream } from '../runtime/random.ts';
 import { covarianceAt } from './binomial-fit.ts';
-import { logistic, logitOf } from './binomial-groups.ts';
+import { logitOf } from './binomial-groups.ts';
+import { logistic } from './estimate.ts';
 import { logGamma } from './gamma.ts';
 import { assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
 import { cholesky } from './positive-definite.ts';

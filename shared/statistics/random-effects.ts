@@ -1,7 +1,6 @@
 import type { Estimate } from '../plan/judgement.ts';
-import { logistic } from './binomial-groups.ts';
 import { studentQuantile } from './distributions.ts';
-import { confidence, twoSidedZ, undefinedEstimate } from './estimate.ts';
+import { confidence, logistic, twoSidedZ, undefinedEstimate } from './estimate.ts';
 import { chiSquareUpper } from './gamma.ts';
 import { StatisticsError } from './statistics-error.ts';
 

@@ -1,6 +1,7 @@
 import { fitBinomial } from './binomial-fit.ts';
-import { type BinomialGroups, groupByProbability, groupLogits, logistic, logitOf } from './binomial-groups.ts';
+import { type BinomialGroups, groupByProbability, groupLogits, logitOf } from './binomial-groups.ts';
 import { fitLogisticIntercept, fitLogisticLine } from './calibration.ts';
+import { logistic } from './estimate.ts';
 import { isotonicValue } from './isotonic.ts';
 import { adjustPrior } from './prior-shift.ts';
 import type { Recalibration, RecalibrationFit } from './recalibration-kinds.ts';

@@ -1,4 +1,4 @@
-import { logistic } from './binomial-groups.ts';
+import { logistic } from './estimate.ts';
 import { assertFinite, assertSameLength, countEvents } from './inputs.ts';
 import { assertMatrix, type Matrix } from './matrix.ts';
 import { cholesky, solveFromCholesky } from './positive-definite.ts';

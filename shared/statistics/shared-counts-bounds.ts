@@ -1,6 +1,7 @@
-import { type BinomialGroups, logistic, logitOf } from './binomial-groups.ts';
+import { type BinomialGroups, logitOf } from './binomial-groups.ts';
 import { fitLogisticIntercept, fitLogisticLine } from './calibration.ts';
 import { equalWidthGroup } from './calibration-error.ts';
+import { logistic } from './estimate.ts';
 import type { ScoreMass, ScoreMasses } from './score-masses.ts';
 
 /** Where a figure of the rows can lie; null where it is not bounded on that side. */

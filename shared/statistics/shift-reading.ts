@@ -1,9 +1,9 @@
 import type { Estimate } from '../plan/judgement.ts';
 import { deriveSeed } from '../runtime/random.ts';
 import { type BinomialFit, fitBinomial } from './binomial-fit.ts';
-import { logistic, logitOf } from './binomial-groups.ts';
+import { logitOf } from './binomial-groups.ts';
 import { encodeDesign } from './encoded-design.ts';
-import { undefinedEstimate, waldEstimate } from './estimate.ts';
+import { logistic, undefinedEstimate, waldEstimate } from './estimate.ts';
 import { chiSquareUpper } from './gamma.ts';
 import { assertProbabilities, assertSameLength, countEvents } from './inputs.ts';
 import { assertMatrix, canonicalOrder, columnOf, type Matrix, take, takeRows } from './matrix.ts';

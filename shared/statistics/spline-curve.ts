@@ -1,7 +1,7 @@
 import type { RandomStream } from '../runtime/random.ts';
 import { covarianceAt, fitBinomial } from './binomial-fit.ts';
-import { type BinomialGroups, coarsenGroups, groupLogits, logistic, logitOf } from './binomial-groups.ts';
-import { twoSidedZ } from './estimate.ts';
+import { type BinomialGroups, coarsenGroups, groupLogits, logitOf } from './binomial-groups.ts';
+import { logistic, twoSidedZ } from './estimate.ts';
 import type { FittedCurve } from './fitted-curve.ts';
 import { cholesky } from './positive-definite.ts';
 import { harrellKnots, type KnotCount, splineTerms } from './spline-basis.ts';

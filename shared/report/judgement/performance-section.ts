@@ -74,7 +74,8 @@ const measures: readonly Measure[] = [
     method: 'mean distance of a spline curve from the diagonal (Austin and Steyerberg 2019)',
     of: ({ calibration: { ici, iciNull } }) =>
       html`${told(ici)}${iciNull === null ? null : html` <span class="key">chance alone: up to ${figure(iciNull)}</span>`}`,
-    rule: ({ calibration }) => `up to ${calibration.ici}, or what chance explains`,
+    rule: ({ calibration }) =>
+      `interval must reach ${calibration.ici} or below, or the index lie within what chance explains`,
   },
   {
     name: 'E50, E90',

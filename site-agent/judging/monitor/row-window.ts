@@ -3,6 +3,7 @@ import { binIndex } from '../../../shared/statistics/binning.ts';
 import { cbpe } from '../../../shared/statistics/confidence-based.ts';
 import { jensenShannonDistance } from '../../../shared/statistics/distances.ts';
 import { fisherExact } from '../../../shared/statistics/fisher-exact.ts';
+import { binnedKolmogorov } from '../../../shared/statistics/kolmogorov.ts';
 import { bbseSoft } from '../../../shared/statistics/label-shift.ts';
 import { benjaminiHochberg } from '../../../shared/statistics/multiplicity.ts';
 import { normalQuantile } from '../../../shared/statistics/normal.ts';
@@ -413,18 +414,6 @@ function unlabelledParts(
   return { parts, belowRunning };
 }
 
-/** Largest gap between the two distribution functions at the bins' edges: the Kolmogorov-Smirnov distance, or less. */
-function binnedKolmogorov(first: readonly number[], second: readonly number[]): number {
-  const [n, m] = [sum(first), sum(second)];
-  let gap = 0;
-  let largest = 0;
-  for (const [bin, count] of first.entries()) {
-    gap += count / n - (second[bin] as number) / m;
-    largest = Math.max(largest, Math.abs(gap));
-  }
-  return largest;
-}
-
 /**
  * The other unit that values of a column seem to be in: they moved far away, and its conversion brings them back. A fact about the
  * source, not a test. Counts are over the baseline's bins without the cell for missing.
@@ -437,13 +426,14 @@ export function otherUnit(
 ): SignalPart | null {
   const before = column.counts.slice(0, -1);
   if (sum(before) === 0 || sum(now) === 0) return null;
-  const moved = binnedKolmogorov(before, now);
-  if (moved < movedDistance) return null;
+  const moved = binnedKolmogorov(before, now).statistic;
+  if (moved === null || moved < movedDistance) return null;
   const critical = 1.36 * Math.sqrt(1 / sum(before) + 1 / sum(now));
   const bound = Math.min(Math.max(returnedDistance, critical), moved / 2);
   let nearest: { readonly reading: Reading; readonly distance: number } | null = null;
   for (const [place, reading] of readings(planned).entries()) {
-    const distance = binnedKolmogorov(before, converted[place] as readonly number[]);
+    const distance = binnedKolmogorov(before, converted[place] as readonly number[]).statistic;
+    if (distance === null) continue;
     if (nearest === null || distance < nearest.distance) nearest = { reading, distance };
   }
   if (nearest === null || nearest.distance >= bound) return null;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { permutation, type RandomStream, randomStream } from '../../../shared/runtime/random.ts';
-import { logistic } from '../../../shared/statistics/binomial-groups.ts';
+import { logistic } from '../../../shared/statistics/estimate.ts';
 import { chiSquareUpper } from '../../../shared/statistics/gamma.ts';
 import { take, takeRows } from '../../../shared/statistics/matrix.ts';
 import { stratifiedScoreTest } from '../../../shared/statistics/score-test.ts';

@@ -1,7 +1,8 @@
-import type { Attributes, Dimension, ElementType, Graph, GraphNode, Value } from './graph.ts';
+import type { Attributes, ConstantData, Dimension, ElementType, Graph, GraphNode, Value } from './graph.ts';
 import { shapeText } from './graph.ts';
 import { GraphError } from './graph-error.ts';
-import { inferOutput } from './operators.ts';
+import { elementTypes } from './onnx-file.ts';
+import { inferOutputs } from './operators.ts';
 
 /**
  * Builds one graph, value by value. Shapes are inferred as nodes are added, so a graph that does not fit together
@@ -32,9 +33,9 @@ export class GraphBuilder {
     return value;
   }
 
-  /** A float constant. `data.length` must be the product of `shape`. */
-  constant(hint: string, shape: readonly number[], data: Float32Array): Value {
-    return this.#constant(hint, 'float', shape, data);
+  /** A constant, of floats when `type` is absent. `data.length` must be the product of `shape`. */
+  constant(hint: string, shape: readonly number[], data: ConstantData, type: ElementType = 'float'): Value {
+    return this.#constant(hint, type, shape, data);
   }
 
   /** A constant of doubles, one axis; a single number has none. */
@@ -64,9 +65,20 @@ export class GraphBuilder {
    * @throws GraphError `unknown_operator`, `shape_mismatch`
    */
   op(operator: string, inputs: readonly Value[], attributes: Attributes = {}, hint?: string): Value {
-    const output = { name: this.#fresh(hint ?? operator), ...inferOutput(operator, inputs, attributes) };
-    this.#nodes.push({ operator, inputs, outputs: [output], attributes });
-    return output;
+    return this.ops(operator, inputs, attributes, 1, hint)[0] as Value;
+  }
+
+  /**
+   * Adds an operator with several outputs, such as Split, and returns them. An operator may be asked for fewer outputs than it has.
+   * @throws GraphError `unknown_operator`, `shape_mismatch`
+   */
+  ops(operator: string, inputs: readonly Value[], attributes: Attributes, count: number, hint?: string): Value[] {
+    const outputs = inferOutputs(operator, inputs, attributes, count).map((inferred) => ({
+      name: this.#fresh(hint ?? operator),
+      ...inferred,
+    }));
+    this.#nodes.push({ operator, inputs, outputs, attributes });
+    return outputs;
   }
 
   /** Makes `value` an output of the graph under `name`. */
@@ -110,7 +122,7 @@ export class GraphBuilder {
   mean = (value: Value): Value => this.op('ReduceMean', [value], { keepdims: { int: 0 } });
 
   cast(value: Value, type: ElementType): Value {
-    return this.op('Cast', [value], { to: { int: { float: 1, int64: 7, bool: 9, double: 11 }[type] } });
+    return this.op('Cast', [value], { to: { int: elementTypes[type] } });
   }
 
   squeeze = (value: Value, axis: number): Value => this.op('Squeeze', [value, this.integers('axes', [axis])]);
@@ -120,7 +132,7 @@ export class GraphBuilder {
     hint: string,
     type: ElementType,
     shape: readonly number[],
-    data: Float32Array | Float64Array | BigInt64Array,
+    data: ConstantData,
   ): Value {
     const size = shape.reduce((product, length) => product * length, 1);
     if (size !== data.length) {

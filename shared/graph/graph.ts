@@ -1,5 +1,5 @@
 /** Element types Wardround's graphs use. */
-export type ElementType = 'float' | 'double' | 'int64' | 'bool';
+export type ElementType = 'float' | 'float16' | 'double' | 'int32' | 'int64' | 'bool';
 
 /** A length known when the graph is built, or a name for one known when it runs, such as `N`. */
 export type Dimension = number | string;
@@ -10,11 +10,23 @@ export interface Value {
   readonly type: ElementType;
   readonly shape: readonly Dimension[];
   /** Contents, for a constant: shape inference and derivatives look at axes given this way. */
-  readonly constant?: Float32Array | Float64Array | BigInt64Array;
+  readonly constant?: ConstantData;
 }
 
+/** Contents of a constant. `bool` is a byte a value; `float16` is the bits of each value. */
+export type ConstantData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array;
+
 /** Attributes are marked with their ONNX type, since 1 and 1.0 are different there. */
-export type Attribute = { readonly int: number } | { readonly float: number } | { readonly ints: readonly number[] };
+export type Attribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly ints: readonly number[] }
+  | { readonly floats: readonly number[] }
+  | { readonly string: string }
+  /** A constant, such as the value of ConstantOfShape. */
+  | { readonly tensor: Value }
+  /** A graph inside, such as the body of Scan. It sees no value of the graph around it. */
+  | { readonly graph: Graph };
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 

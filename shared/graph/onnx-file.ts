@@ -5,11 +5,23 @@ import { modelProto } from './onnx-schema.ts';
 const irVersion = 8;
 const operatorSet = 17;
 
-const elementTypes: Readonly<Record<ElementType, number>> = { float: 1, int64: 7, bool: 9, double: 11 };
+/** Numbers of the element types in the format. */
+export const elementTypes: Readonly<Record<ElementType, number>> = {
+  float: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+};
 
 function attributeProto(name: string, attribute: Attribute): Record<string, unknown> {
   if ('int' in attribute) return { name, type: 2, i: attribute.int };
   if ('float' in attribute) return { name, type: 1, f: attribute.float };
+  if ('string' in attribute) return { name, type: 3, s: Buffer.from(attribute.string) };
+  if ('tensor' in attribute) return { name, type: 4, t: tensorProto(attribute.tensor) };
+  if ('graph' in attribute) return { name, type: 5, g: graphProto(attribute.graph) };
+  if ('floats' in attribute) return { name, type: 6, floats: [...attribute.floats] };
   return { name, type: 7, ints: [...attribute.ints] };
 }
 

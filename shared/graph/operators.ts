@@ -102,8 +102,8 @@ const inferences: Readonly<Record<string, Inference>> = {
   Softmax: unary,
   IsNaN: (inputs) => ({ type: 'bool', shape: at(inputs, 0).shape }),
   Cast: (inputs, attributes) => ({
-    type: ({ 1: 'float', 7: 'int64', 9: 'bool', 11: 'double' } as const)[
-      intAttribute(attributes, 'to', 1) as 1 | 7 | 9 | 11
+    type: ({ 1: 'float', 6: 'int32', 7: 'int64', 9: 'bool', 10: 'float16', 11: 'double' } as const)[
+      intAttribute(attributes, 'to', 1) as 1 | 6 | 7 | 9 | 10 | 11
     ],
     shape: at(inputs, 0).shape,
   }),
@@ -176,16 +176,22 @@ const inferences: Readonly<Record<string, Inference>> = {
 };
 
 /**
- * Type and shape of an operator's output.
+ * Types and shapes of an operator's first `count` outputs.
  * @throws GraphError `unknown_operator`, `shape_mismatch`
  */
-export function inferOutput(operator: string, inputs: readonly Value[], attributes: Attributes): Inferred {
+export function inferOutputs(
+  operator: string,
+  inputs: readonly Value[],
+  attributes: Attributes,
+  count: number,
+): readonly Inferred[] {
   const inference = inferences[operator];
   if (inference === undefined || !Object.hasOwn(inferences, operator)) {
     throw new GraphError('unknown_operator', `operator ${operator} is not on the list`, { operator });
   }
+  if (count !== 1) throw new GraphError('shape_mismatch', `${operator} has one output, not ${count}`, { operator });
   try {
-    return inference(inputs, attributes);
+    return [inference(inputs, attributes)];
   } catch (cause) {
     if (!(cause instanceof GraphError)) throw cause;
     throw new GraphError(cause.code, `${operator}: ${cause.message}`, { operator }, cause);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { payloadSchema, summarySchema } from './payload.ts';
 import { lineOfText, paragraph } from './text.ts';
 
 const columnName = z
@@ -42,6 +43,7 @@ const continuousColumn = z
       .describe(
         'Inner bin edges for the shift counts, ascending, inside the range, in the unit. k edges make k + 1 bins (an edge belongs to the bin above it) and one for missing.',
       ),
+    summary: summarySchema.optional(),
   })
   .describe('A numeric column.');
 
@@ -77,7 +79,7 @@ const classLabel = z
       .max(100)
       .describe('Levels as they come from the query; for a binary task the second level is the event.'),
   })
-  .describe('The outcome of a binary or multiclass task.');
+  .describe('The outcome of a binary, multiclass or ordinal task.');
 
 const numericLabel = z
   .strictObject({
@@ -87,6 +89,18 @@ const numericLabel = z
     range,
   })
   .describe('The outcome of a regression task.');
+
+const survivalLabel = z
+  .strictObject({
+    name: columnName.describe(
+      'Column of the time until the event or the end of observation. It must not be a feature.',
+    ),
+    event: columnName.describe('Column that is 1 where the event was seen at that time and 0 where observation ended.'),
+    description,
+    unit,
+    range,
+  })
+  .describe('The outcome of a survival task.');
 
 const subgroup = z.union([
   z
@@ -110,7 +124,8 @@ const subgroup = z.union([
 export const dataContractSchema = z
   .strictObject({
     columns: z.array(column).min(1).max(2000).describe('The features, in the order the model takes them.'),
-    label: z.union([classLabel, numericLabel]),
+    payload: payloadSchema.optional(),
+    label: z.union([classLabel, survivalLabel, numericLabel]),
     patientKey: columnName.describe(
       'Column that tells patients apart, so that intervals respect several rows of one patient. It never leaves the site.',
     ),

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { dataContractSchema } from './contract.ts';
+import { modelSchema } from './model.ts';
 import { policySchema } from './policy.ts';
+import { taskSchema } from './task.ts';
 import { paragraph } from './text.ts';
+import { trainingSchema } from './training.ts';
 
 const name = z
   .string()
@@ -9,83 +12,6 @@ const name = z
     /^[a-z][a-z0-9-]{0,47}$/,
     'must be lower-case letters, digits and -, starting with a letter, at most 48 characters',
   );
-
-const task = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('binary') }).describe('One event or none; the label has two levels.'),
-    z.strictObject({ kind: z.literal('multiclass') }).describe('One of three or more classes.'),
-    z.strictObject({ kind: z.literal('regression') }).describe('A numeric outcome.'),
-  ])
-  .describe('What is predicted.');
-
-/** `logistic` is the generalised linear model of the task: logistic, multinomial logistic or linear regression. */
-const model = z
-  .discriminatedUnion('family', [
-    z
-      .strictObject({ family: z.literal('logistic') })
-      .describe('The generalised linear model of the task: logistic, multinomial logistic or linear regression.'),
-    z
-      .strictObject({
-        family: z.literal('mlp'),
-        hidden: z.array(z.int().min(1).max(8192)).min(1).max(16).describe('Width of each hidden layer, in order.'),
-        activation: z.enum(['relu', 'tanh', 'sigmoid']).default('relu').describe('After each hidden layer.'),
-      })
-      .describe('A network of fully connected layers.'),
-  ])
-  .describe('The model family.');
-
-const rate = z.number().positive().describe('Learning rate.');
-
-const optimiser = z
-  .discriminatedUnion('kind', [
-    z
-      .strictObject({
-        kind: z.literal('sgd'),
-        rate,
-        momentum: z.number().min(0).lt(1).default(0).describe('Share of the last step kept in the next.'),
-      })
-      .describe('Stochastic gradient descent.'),
-    z
-      .strictObject({
-        kind: z.literal('adam'),
-        rate,
-        beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the mean of gradients.'),
-        beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the mean of squared gradients.'),
-        epsilon: z.number().positive().default(1e-7).describe('Added to the root, against division by zero.'),
-      })
-      .describe('Adam (Kingma and Ba 2015).'),
-  ])
-  .describe('How weights follow the gradient. Its state starts at zero each round.');
-
-/** Local training of one round. Optimiser state starts at zero each round: sites are stateless between rounds. */
-const training = z
-  .strictObject({
-    optimiser,
-    batch: z
-      .union([z.int().min(1), z.literal('full')])
-      .describe('Rows a step, or full for one step over all rows. The last batch of an epoch may be smaller.'),
-    work: z
-      .union([
-        z
-          .strictObject({ epochs: z.int().min(1).max(1000).describe('Whole passes over the rows.') })
-          .describe('Whole passes over the rows.'),
-        z
-          .strictObject({ steps: z.int().min(1).max(1_000_000).describe('Number of steps.') })
-          .describe('A number of steps.'),
-      ])
-      .describe('Work of one round at one site.'),
-    l2: z
-      .number()
-      .min(0)
-      .default(0)
-      .describe('L2 penalty: adds (l2 / 2) · |w|² over weights, not biases, to the mean loss.'),
-    seed: z
-      .int()
-      .min(0)
-      .max(0xffff_ffff)
-      .describe('Every reproducible stream (initial weights, batch order) comes from this number.'),
-  })
-  .describe('Local training of one round.');
 
 const federation = z
   .strictObject({
@@ -163,10 +89,10 @@ export const planSchema = z
     purpose: paragraph(10, 2000).describe(
       "What the model is for and who may be predicted, in words a hospital's board can read.",
     ),
-    task,
+    task: taskSchema,
     data: dataContractSchema,
-    model,
-    training,
+    model: modelSchema,
+    training: trainingSchema,
     federation,
     gate: policySchema.describe('The gate policy a hospital must at least apply.'),
   })
@@ -174,4 +100,4 @@ export const planSchema = z
 
 /** A plan after parsing: every default filled in, nothing unknown. Cross-field checks are in `check-plan.ts`. */
 export type Plan = z.infer<typeof planSchema>;
-export type TrainingSpec = Plan['training'];
+export type { TrainingSpec } from './training.ts';

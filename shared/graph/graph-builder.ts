@@ -128,12 +128,7 @@ export class GraphBuilder {
   squeeze = (value: Value, axis: number): Value => this.op('Squeeze', [value, this.integers('axes', [axis])]);
   unsqueeze = (value: Value, axis: number): Value => this.op('Unsqueeze', [value, this.integers('axes', [axis])]);
 
-  #constant(
-    hint: string,
-    type: ElementType,
-    shape: readonly number[],
-    data: ConstantData,
-  ): Value {
+  #constant(hint: string, type: ElementType, shape: readonly number[], data: ConstantData): Value {
     const size = shape.reduce((product, length) => product * length, 1);
     if (size !== data.length) {
       throw new GraphError('shape_mismatch', `constant ${hint} ${shapeText(shape)} is given ${data.length} values`);

@@ -5,7 +5,7 @@ import type { NamedTensors } from '../tensors/tensor.ts';
 import { checkWeights, modelTensors } from './families.ts';
 import type { Value } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
-import { forward } from './network.ts';
+import { networkOf } from './network.ts';
 import { encodeOnnx } from './onnx-file.ts';
 import { encodeInGraph } from './preprocessing-graph.ts';
 
@@ -29,7 +29,12 @@ export function buildInferenceModel(plan: Plan, preprocessing: Preprocessing, we
     const tensor = weights.get(name);
     if (tensor !== undefined) constants.set(name, builder.constant(name, shape, tensor.data));
   }
-  const outputs = forward(builder, plan, encoded, constants);
+  const { outputs } = networkOf(plan).forward({
+    builder,
+    inputs: new Map([['features', encoded]]),
+    weights: constants,
+    random: null,
+  });
 
   if (plan.task.kind === 'multiclass') {
     builder.output('probability', builder.op('Softmax', [outputs], { axis: { int: 1 } }));

@@ -67,11 +67,31 @@ export function outcome(record: PacketRecord): Recorded {
   );
 }
 
+function familyText(model: Plan['model']): string {
+  switch (model.family) {
+    case 'logistic':
+      return 'generalised linear model (logistic, multinomial logistic, proportional-odds or linear regression, by task)';
+    case 'cox':
+      return 'Cox proportional hazards model';
+    case 'mlp':
+      return `fully connected network, hidden layers of ${model.hidden.join(', ')}, ${model.activation}`;
+    case 'tcn':
+      return `temporal convolutional network, channels ${model.channels.join(', ')}, kernel ${model.kernel}`;
+    case 'gru':
+      return `gated recurrent network, width ${model.hidden}, ${model.layers === 1 ? 'one layer' : `${model.layers} layers`}`;
+    case 'cnn':
+      return `convolutional network, channels ${model.channels.join(', ')}`;
+    case 'resnet':
+      return `residual network, ${model.blocks} blocks a stage, channels ${model.channels.join(', ')}`;
+    case 'transformer':
+      return `transformer encoder, ${model.blocks} blocks, width ${model.width}, ${model.heads} heads`;
+    case 'onnx':
+      return 'network brought as an ONNX file';
+  }
+}
+
 export function modelText({ model, task, training }: Plan): string {
-  const family =
-    model.family === 'logistic'
-      ? 'generalised linear model (logistic, multinomial logistic or linear regression, by task)'
-      : `fully connected network, hidden layers of ${model.hidden.join(', ')}, ${model.activation}`;
+  const family = familyText(model);
   const work = 'epochs' in training.work ? `${training.work.epochs} epochs` : `${training.work.steps} steps`;
   return `${task.kind} task; ${family}; ${training.optimiser.kind}, rate ${training.optimiser.rate}, batch ${training.batch}, ${work} a round at each hospital, L2 ${training.l2}, seed ${training.seed}.`;
 }

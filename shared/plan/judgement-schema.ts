@@ -192,7 +192,7 @@ const evidence = z.strictObject({
   kind: z.enum(['prospective', 'retrospective']),
   judgedFrom: z.iso.datetime().nullable(),
   judgedAt: z.iso.datetime(),
-  task: z.enum(['binary', 'multiclass', 'regression']),
+  task: z.enum(['binary', 'multiclass', 'ordinal', 'regression', 'survival']),
   rows: rowCount,
   events: rowCount.nullable(),
   nonEvents: rowCount.nullable(),

@@ -312,7 +312,7 @@ export interface Evidence {
   readonly judgedFrom: string | null;
   /** ISO date-time of the judgement. */
   readonly judgedAt: string;
-  readonly task: 'binary' | 'multiclass' | 'regression';
+  readonly task: 'binary' | 'multiclass' | 'ordinal' | 'regression' | 'survival';
   readonly rows: number;
   readonly events: number | null;
   readonly nonEvents: number | null;

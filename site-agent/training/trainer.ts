@@ -3,27 +3,73 @@ import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 
 export type EngineName = 'onnx' | 'tfjs';
 
+/** Series or images of the rows, as `shared/plan/payload.ts` has them. */
+export interface PayloadRows {
+  readonly kind: 'series' | 'images';
+  /** Of one row: [steps, channels] or [channels, height, width]. */
+  readonly shape: readonly number[];
+  /** [rows, ...shape]: series laid out and scaled; images the bytes of their pixels. */
+  readonly values: Float32Array | Uint8Array;
+  /** A number a channel, for bytes: the network sees (pixel - mean) / scale. */
+  readonly mean?: readonly number[];
+  readonly scale?: readonly number[];
+}
+
 /** Encoded rows, ready for a network: imputed, scaled, one-hot (see `shared/graph/encoding.ts`). */
 export interface DesignMatrix {
   readonly rows: number;
   readonly features: number;
   /** Row-major [rows, features]. */
   readonly values: Float32Array;
-  /** [rows]: class index, or the numeric outcome. */
+  /** [rows]: class index or numeric outcome. For survival [rows, 2]: time, and 1 where the event was seen. */
   readonly labels: Float32Array;
+  readonly payload?: PayloadRows;
+}
+
+/** Where a round stood after a step: enough to go on from there with the same bits. */
+export interface Checkpoint {
+  /** Steps done. */
+  readonly step: number;
+  /** Trained tensors by name and the optimiser's state as `SLOT/NAME`, and what early stopping keeps as `best/NAME`. */
+  readonly tensors: NamedTensors;
+  /** The rest of the loop's state, as JSON. */
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+export interface Progress {
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Estimated from the steps so far. */
+  readonly secondsLeft: number;
 }
 
 export interface TrainingTask {
   readonly plan: Plan;
   readonly data: DesignMatrix;
-  /** Starting weights, names and shapes of `modelTensors(plan)`. */
+  /** Starting values of the tensors that travel, names and shapes of `modelTensors(plan)`. */
   readonly weights: NamedTensors;
-  /** Seed of this site's batch order in this round. */
+  /** Values of the tensors that stay (`frozenParameters`); those of `frozenWeights(plan)` when absent. */
+  readonly frozen?: NamedTensors;
+  /** Seed of this site's batch order and other random values in this round. */
   readonly seed: number;
+  /** The round, 0 first, for schedules counted in rounds. 0 when absent. */
+  readonly round?: number;
   /** Adds (mu / 2) · |w - w0|² to the loss, w0 the starting weights (FedProx, Li et al. 2020, equation 2). Not below 0; none when absent. */
   readonly proximal?: number;
-  /** Names of the tensors that are trained; the others stay as they are, with a delta of 0. All when absent. */
+  /** Added to the gradient at every step: c - c_i of SCAFFOLD (Karimireddy et al. 2020, equation 3). None when absent. */
+  readonly control?: NamedTensors;
+  /** Names of the travelling tensors that are trained; the others stay as they are, with a delta of 0. All when absent. */
   readonly trainable?: readonly string[];
+  /** Rows that early stopping validates on. */
+  readonly validation?: DesignMatrix;
+  /** Rows computed at once, at most: a larger batch is cut and its gradients added up. As memory allows when absent. */
+  readonly mostRows?: number;
+  readonly resume?: Checkpoint;
+  /** Called now and then, always at the same steps for the same task. Training waits for it. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 export interface TrainingResult {

@@ -1,4 +1,4 @@
-import { denseLayers, initialWeights } from '../../../shared/graph/families.ts';
+import { initialWeights, layerNames } from '../../../shared/graph/families.ts';
 import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import type { Preprocessing } from '../../../shared/plan/preprocessing.ts';
@@ -78,10 +78,9 @@ export function releaseWeights(
 
 /** Names of the tensors a step trains; null where the network has no layer but its last, so that `full` is all there is. */
 export function trainableOf(plan: Plan, step: 'last_layer' | 'full'): readonly string[] | null {
-  const layers = denseLayers(plan);
-  const last = layers.at(-1);
-  if (step === 'full' || last === undefined) return layers.flatMap(({ weight, bias }) => [weight, bias]);
-  return layers.length === 1 ? null : [last.weight, last.bias];
+  const { last, all } = layerNames(plan);
+  if (step === 'full') return all;
+  return last.length === all.length ? null : last;
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { Plan } from '../plan/plan.ts';
-import { isPenalised, outputWidth } from './families.ts';
-import type { Value } from './graph.ts';
-import type { GraphBuilder } from './graph-builder.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { outputWidth } from '../families/output-width.ts';
+import type { Value } from '../graph.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
 
 /**
  * Mean loss of a batch, a scalar.
@@ -55,7 +55,12 @@ export function withPull(
   return objective;
 }
 
-/** Adds (l2 / 2) · Σ w² over the weights, not the biases; the loss itself when l2 is 0. */
+/** Numbers a row's label is: 2 for survival (time, event), else 1. */
+export function labelWidth(plan: Plan): number {
+  return plan.task.kind === 'survival' ? 2 : 1;
+}
+
+/** Adds (l2 / 2) · Σ w² over the weights given; the loss itself when l2 is 0. */
 export function withPenalty(
   builder: GraphBuilder,
   loss: Value,
@@ -64,8 +69,7 @@ export function withPenalty(
 ): Value {
   if (l2 === 0) return loss;
   let objective = loss;
-  for (const [name, weight] of weights) {
-    if (!isPenalised(name)) continue;
+  for (const weight of weights.values()) {
     objective = builder.add(objective, builder.mul(builder.sum(builder.mul(weight, weight)), builder.scalar(l2 / 2)));
   }
   return objective;

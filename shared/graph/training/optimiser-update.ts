@@ -1,13 +1,20 @@
-import type { TrainingSpec } from '../plan/plan.ts';
-import type { Value } from './graph.ts';
-import type { GraphBuilder } from './graph-builder.ts';
+import type { TrainingSpec } from '../../plan/plan.ts';
+import type { Value } from '../graph.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
+import { GraphError } from '../graph-error.ts';
 
 export type OptimiserSpec = TrainingSpec['optimiser'];
 
 /** Names of what the optimiser keeps a weight, each a tensor of the weight's shape that starts at zero. */
 export function optimiserSlots(optimiser: OptimiserSpec): readonly string[] {
-  if (optimiser.kind === 'adam') return ['first', 'second'];
-  return optimiser.momentum > 0 ? ['velocity'] : [];
+  switch (optimiser.kind) {
+    case 'sgd':
+      return optimiser.momentum > 0 ? ['velocity'] : [];
+    case 'adam':
+      return ['first', 'second'];
+    default:
+      throw new GraphError('unknown_operator', `no update of the optimiser ${optimiser.kind}`);
+  }
 }
 
 /**
@@ -15,7 +22,7 @@ export function optimiserSlots(optimiser: OptimiserSpec): readonly string[] {
  * 1 - beta1^t and 1 - beta2^t. In float32 the second would be off by 3e-5 at the first step.
  */
 export function stepScalars(optimiser: OptimiserSpec, step: number): Readonly<Record<string, number>> {
-  if (optimiser.kind === 'sgd') return {};
+  if (!('beta1' in optimiser)) return {};
   return { correctionFirst: 1 - optimiser.beta1 ** step, correctionSecond: 1 - optimiser.beta2 ** step };
 }
 
@@ -42,6 +49,7 @@ export function optimiserUpdate(
     const next = b.add(b.mul(velocity, b.scalar(optimiser.momentum)), gradient);
     return { weight: b.sub(weight, b.mul(next, rate)), slots: { velocity: next } };
   }
+  if (!('beta1' in optimiser)) throw new GraphError('unknown_operator', `no update of the optimiser ${optimiser.kind}`);
   const { first, second } = slots;
   const { correctionFirst, correctionSecond } = scalars;
   if (first === undefined || second === undefined || correctionFirst === undefined || correctionSecond === undefined) {

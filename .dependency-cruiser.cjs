@@ -47,7 +47,7 @@ module.exports = {
     room(
       'only-data-opens-files-of-patients',
       { pathNot: '^(site-agent/data|test|bench)/' },
-      { path: 'node_modules/@duckdb/' },
+      { path: 'node_modules/(@duckdb|sharp)/' },
     ),
     room(
       'runtimes-stay-in-training-and-judging',

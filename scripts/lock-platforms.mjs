@@ -26,14 +26,15 @@ const processors = {
 
 function platformOf(name) {
   const words = name.slice(name.lastIndexOf('/') + 1).split(/[-.]/);
-  const os = words.find((word) => systems.includes(word));
+  // Some packages write both in one word: linuxmusl.
+  const os = words.map((word) => word.replace(/musl$/, '')).find((word) => systems.includes(word));
   const processor = words.find(
     (word) => Object.hasOwn(processors, word.replace(/l$/, '')) || Object.hasOwn(processors, word),
   );
   const cpu = processor === undefined ? undefined : (processors[processor] ?? processors[processor.replace(/l$/, '')]);
   // A universal binary names the system only.
   if (os === undefined && cpu === undefined) return undefined;
-  const libc = words.some((word) => word.startsWith('musl'))
+  const libc = words.some((word) => word.includes('musl'))
     ? 'musl'
     : words.some((word) => word.startsWith('gnu')) && os === 'linux'
       ? 'glibc'

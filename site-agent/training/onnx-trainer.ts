@@ -4,8 +4,9 @@ import '../../shared/runtime/no-telemetry.ts';
 import { availableParallelism } from 'node:os';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { encodeOnnx } from '../../shared/graph/onnx-file.ts';
-import { stepScalars } from '../../shared/graph/optimiser-update.ts';
-import { buildTrainingStep, type StepOptions, type TrainingStep } from '../../shared/graph/training-step.ts';
+import type { ObjectiveOptions } from '../../shared/graph/training/objective.ts';
+import { stepScalars } from '../../shared/graph/training/optimiser-update.ts';
+import { buildTrainingStep, type TrainingStep } from '../../shared/graph/training/training-step.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { batchSchedule } from './batches.ts';
 import { checkTask, deltaOf } from './check-task.ts';
@@ -54,10 +55,10 @@ export class OnnxTrainer implements Trainer {
     if (this.#disposed) throw new TrainingError('disposed');
     checkTask(task);
     const { plan, data } = task;
-    const { step: graph, session } = await this.#compile(task);
     const schedule = batchSchedule(data.rows, plan.training, task.seed);
     const record = new LossRecord(schedule.steps, schedule.stepsPerEpoch);
 
+    const { step: graph } = await this.#compile(task, schedule.rowsOf(0).length);
     const carried = [...graph.weights, ...graph.slots];
     const fetches = ['loss', ...carried.map((tensor) => tensor.next)];
     let state = new Map<string, Tensor>();
@@ -95,6 +96,7 @@ export class OnnxTrainer implements Trainer {
       for (const [name, value] of Object.entries(stepScalars(plan.training.optimiser, step + 1))) {
         feeds[name] = new Tensor('float32', Float32Array.of(value), []);
       }
+      const { session } = await this.#compile(task, rows.length);
       const results = await run(session, feeds, fetches);
       const [loss] = (results.loss as Tensor).data as Float32Array;
       record.add(step, loss as number, rows.length);
@@ -121,10 +123,11 @@ export class OnnxTrainer implements Trainer {
   }
 
   /** A round after the first uses the session of the one before: the graph depends on the plan, the thread count and what is trained. */
-  async #compile(task: TrainingTask): Promise<Compiled> {
+  async #compile(task: TrainingTask, rows: number): Promise<Compiled> {
     const threads = threadsFor(task, this.#cores);
     const { data, model, training, task: kind } = task.plan;
-    const options: StepOptions = {
+    const options: ObjectiveOptions = {
+      rows,
       ...(task.trainable === undefined ? {} : { trainable: task.trainable }),
       pull: task.proximal !== undefined && task.proximal > 0,
     };

@@ -93,7 +93,7 @@ const numericLabel = z
 const survivalLabel = z
   .strictObject({
     name: columnName.describe(
-      'Column of the time until the event or the end of observation. It must not be a feature.',
+      'Column of the time until the event or the end of observation, above 0. It must not be a feature.',
     ),
     event: columnName.describe('Column that is 1 where the event was seen at that time and 0 where observation ended.'),
     description,

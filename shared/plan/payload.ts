@@ -32,7 +32,7 @@ export const payloadSchema = z
         stepMinutes: z.number().positive().max(525_600).describe('Minutes between two steps.'),
         key: columnName.describe('Column of both queries that says which series belongs to which row.'),
         minute: columnName.describe(
-          'Column of the series query: minutes since the start of the series. Several values in one step are averaged; a step without one takes the last before it.',
+          'Column of the series query: minutes since the start of the series, not below 0. Step s begins at s · stepMinutes; several values in it are averaged; a step without one takes the last before it. What lies beyond the last step is not read.',
         ),
         observed: z
           .boolean()
@@ -49,10 +49,16 @@ export const payloadSchema = z
     z
       .strictObject({
         kind: z.literal('images'),
-        file: columnName.describe("Column of the query with the image's file name inside the site's image folder."),
+        file: columnName.describe(
+          "Column of the query with the image's file name inside the site's image folder. 8 bits a channel, without transparency; turned as its EXIF orientation says.",
+        ),
         width: z.int().min(4).max(1024).describe('Pixels. An image of another size makes its row a problem.'),
         height: z.int().min(4).max(1024).describe('Pixels. An image of another size makes its row a problem.'),
-        channels: z.union([z.literal(1), z.literal(3)]).describe('1: grey. 3: red, green, blue.'),
+        channels: z
+          .union([z.literal(1), z.literal(3)])
+          .describe(
+            '1: grey; a coloured file becomes its luma, 0.299 R + 0.587 G + 0.114 B. 3: red, green, blue; a grey file is repeated.',
+          ),
         mean: z.array(z.number().min(0).max(255)).min(1).max(3).describe('A number a channel, of 0 to 255.'),
         scale: z
           .array(z.number().positive())
@@ -77,7 +83,7 @@ export const summarySchema = z
     by: z
       .enum(['mean', 'standard-deviation', 'minimum', 'maximum', 'first', 'last', 'count'])
       .describe(
-        'Over the measurements of the series or the pixels of the image (0 to 255). first, last and count are for series; count is of steps with a measurement.',
+        'Over the steps of the series that have a measurement, or the pixels of the image (0 to 255). first, last and count are for series; count is of those steps.',
       ),
   })
   .describe('Computed from the payload instead of read from the query; watched for shift, not read by the network.');
@@ -89,4 +95,9 @@ export function payloadShape(payload: PayloadSpec): readonly number[] {
   return payload.kind === 'series'
     ? [payload.steps, payload.channels.length * (payload.observed ? 2 : 1)]
     : [payload.channels, payload.height, payload.width];
+}
+
+/** The column of a site's query that says which series or image is the row's. */
+export function rowColumn(payload: PayloadSpec): string {
+  return payload.kind === 'series' ? payload.key : payload.file;
 }

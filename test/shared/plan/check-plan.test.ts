@@ -130,14 +130,14 @@ describe('planFindings', () => {
       (plan) => {
         plan.task = { kind: 'regression' };
       },
-      ['data.label: a regression label is numeric: give it unit and range instead of levels'],
+      ['data.label: the label of a regression task has unit and range; this one has levels'],
     ],
     [
       'a unit for a class',
       (plan) => {
         plan.data.label = { name: 'disease', unit: 'd', range: [0, 1] };
       },
-      ['data.label: a binary label needs levels instead of unit and range'],
+      ['data.label: the label of a binary task has levels; this one has unit and range'],
     ],
     [
       'a cut-off without a time',

@@ -158,13 +158,13 @@ describe('loadPlan', () => {
       'a kind that is not on the list',
       'kind: binary',
       'kind: binery',
-      'invalid_value task.kind 6: must be one of binary, multiclass, regression, found "binery"; did you mean binary?',
+      'invalid_value task.kind 6: must be one of binary, multiclass, ordinal, regression, survival, found "binery"; did you mean binary?',
     ],
     [
       'no kind',
       'kind: binary',
       '',
-      'missing_key task.kind 6: is missing; must be one of binary, multiclass, regression',
+      'missing_key task.kind 6: is missing; must be one of binary, multiclass, ordinal, regression, survival',
     ],
     [
       'a date that is none',

@@ -11,6 +11,8 @@ export interface Value {
   readonly shape: readonly Dimension[];
   /** Contents, for a constant: shape inference and derivatives look at axes given this way. */
   readonly constant?: ConstantData;
+  /** Contents of an integer value of at most one axis that is made from the lengths of other values, such as a Shape. */
+  readonly dimensions?: readonly Dimension[];
 }
 
 /** Contents of a constant. `bool` is a byte a value; `float16` is the bits of each value. */

@@ -64,7 +64,7 @@ function planFor({ inputs, hidden, batch }: Case): Plan {
 function taskFor(one: Case): TrainingTask {
   const plan = planFor(one);
   const stream = randomStream(1, 'bench', one.name);
-  const features = encodedFeatures(plan.data).length;
+  const features = encodedFeatures(plan).length;
   const data = {
     rows: one.rows,
     features,

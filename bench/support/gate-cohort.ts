@@ -126,7 +126,7 @@ function reference(plan: Plan): Preprocessing {
 /** A release as a site receives it; `share` of the true slopes. */
 export function gatePackage(plan: Plan, version: string, share: number): ReleasePackage {
   const preprocessing = reference(plan);
-  const features = encodedFeatures(plan.data);
+  const features = encodedFeatures(plan);
   const weights = new Map(
     [...initialWeights(plan)].map(([name, { shape, data }]) => {
       const values = new Float32Array(data.length);

@@ -1,38 +1,57 @@
 import type { DataContract } from '../plan/contract.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Preprocessing } from '../plan/preprocessing.ts';
 import { GraphError } from './graph-error.ts';
+
+/** What the layout follows from: the columns, and which of them the model embeds. */
+export type EncodedPlan = Pick<Plan, 'data' | 'model'>;
 
 /**
  * The one layout of a network's inputs, used by `encodeRows` here and by the preprocessing inside a released ONNX file.
  *
  * In the contract's order, each column gives
  * - continuous: (value - mean) / scale in float32, a missing value 0, which is the mean; with `indicator` then a column that is 1 where missing;
- * - categorical: one 0/1 column a level but the first, which is the reference; with `indicator` then a column that is 1 where missing.
+ * - continuous with `summary`: nothing, the network reads the payload itself;
+ * - categorical: one 0/1 column a level but the first, which is the reference; with `indicator` then a column that is 1 where missing;
+ * - categorical and embedded by the model: one column, the 0-based index of the level; with `indicator` the number of levels where missing.
  *
  * A row that breaks the contract (missing where forbidden, a level index that is none) becomes NaN, never a plausible number.
  */
 export type EncodedFeature =
   | { readonly kind: 'scaled'; readonly column: number }
   | { readonly kind: 'level'; readonly column: number; readonly level: number }
+  | { readonly kind: 'code'; readonly column: number }
   | { readonly kind: 'missing'; readonly column: number };
 
 /** The encoded features in order, by where they come from. */
-export function encodedLayout(contract: DataContract): EncodedFeature[] {
-  return contract.columns.flatMap((column, index): EncodedFeature[] => {
-    const values: EncodedFeature[] =
-      column.kind === 'continuous'
-        ? [{ kind: 'scaled', column: index }]
-        : column.levels.slice(1).map((_, level) => ({ kind: 'level', column: index, level: level + 1 }));
-    return column.missing === 'indicator' ? [...values, { kind: 'missing', column: index }] : values;
+export function encodedLayout({ data, model }: EncodedPlan): EncodedFeature[] {
+  const embedded = new Set(model.family === 'mlp' ? model.embeddings?.map(({ column }) => column) : []);
+  return data.columns.flatMap((column, index): EncodedFeature[] => {
+    if (column.kind === 'continuous') {
+      if (column.summary !== undefined) return [];
+      const scaled: EncodedFeature = { kind: 'scaled', column: index };
+      return column.missing === 'indicator' ? [scaled, { kind: 'missing', column: index }] : [scaled];
+    }
+    if (embedded.has(column.name)) return [{ kind: 'code', column: index }];
+    const levels = column.levels
+      .slice(1)
+      .map((_, level): EncodedFeature => ({ kind: 'level', column: index, level: level + 1 }));
+    return column.missing === 'indicator' ? [...levels, { kind: 'missing', column: index }] : levels;
   });
 }
 
-/** Names of the encoded features in order: `age`, `cp=atypical`, `chol:missing`. */
-export function encodedFeatures(contract: DataContract): string[] {
-  return encodedLayout(contract).map((feature) => {
-    const column = contract.columns[feature.column];
+/** Codes a categorical column has: its levels, and one for missing where that is allowed. */
+export function codesOf(column: { readonly levels: readonly string[]; readonly missing: string }): number {
+  return column.levels.length + (column.missing === 'forbid' ? 0 : 1);
+}
+
+/** Names of the encoded features in order: `age`, `cp=atypical`, `chol:missing`, `ward:code`. */
+export function encodedFeatures(plan: EncodedPlan): string[] {
+  return encodedLayout(plan).map((feature) => {
+    const column = plan.data.columns[feature.column];
     const name = column?.name ?? '';
     if (feature.kind === 'missing') return `${name}:missing`;
+    if (feature.kind === 'code') return `${name}:code`;
     if (feature.kind === 'level' && column?.kind === 'categorical') return `${name}=${column.levels[feature.level]}`;
     return name;
   });
@@ -78,15 +97,16 @@ export function columnScaling(
  * Encodes raw rows for a network, bit for bit as the released ONNX file does.
  *
  * @param raw row-major [rows, contract.columns.length]: values in the contract's units, 0-based level indices, NaN for missing
- * @returns row-major [rows, encodedFeatures(contract).length]
+ * @returns row-major [rows, encodedFeatures(plan).length]
  * @throws GraphError `wrong_input` when the length does not fit, `wrong_preprocessing` as `columnScaling`
  */
 export function encodeRows(
   raw: Float32Array,
   rows: number,
-  contract: DataContract,
+  plan: EncodedPlan,
   preprocessing: Preprocessing,
 ): Float32Array {
+  const contract = plan.data;
   const width = contract.columns.length;
   if (raw.length !== rows * width) {
     throw new GraphError(
@@ -95,7 +115,7 @@ export function encodeRows(
     );
   }
   const { means, scales } = columnScaling(contract, preprocessing);
-  const layout = encodedLayout(contract);
+  const layout = encodedLayout(plan);
   const encoded = new Float32Array(rows * layout.length);
   for (const [offset, feature] of layout.entries()) {
     const column = contract.columns[feature.column];
@@ -111,12 +131,12 @@ export function encodeRows(
       if (feature.kind === 'missing') {
         result = missing ? 1 : 0;
       } else if (missing) {
-        result = missingAllowed ? 0 : Number.NaN;
+        result = missingAllowed ? (feature.kind === 'code' ? levels : 0) : Number.NaN;
       } else if (feature.kind === 'scaled') {
         // Each step is rounded to float32, as the graph's Sub and Div are.
         result = Math.fround(value - mean) / scale;
       } else if (Number.isInteger(value) && value >= 0 && value < levels) {
-        result = value === feature.level ? 1 : 0;
+        result = feature.kind === 'code' ? value : value === feature.level ? 1 : 0;
       } else {
         result = Number.NaN;
       }

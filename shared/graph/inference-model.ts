@@ -23,7 +23,7 @@ export function buildInferenceModel(plan: Plan, preprocessing: Preprocessing, we
   checkWeights(plan, weights);
   const builder = new GraphBuilder(plan.name);
   const raw = builder.input('features', 'float', ['N', plan.data.columns.length]);
-  const encoded = encodeInGraph(builder, raw, plan.data, preprocessing);
+  const encoded = encodeInGraph(builder, raw, plan, preprocessing);
   const constants = new Map<string, Value>();
   for (const { name, shape } of modelTensors(plan)) {
     const tensor = weights.get(name);

@@ -16,7 +16,7 @@ export function firstNotFinite(data: Float32Array): number {
  */
 export function checkTrainingData(plan: Plan, data: DesignMatrix): void {
   if (data.rows < 1) throw new TrainingError('no_rows');
-  const features = encodedFeatures(plan.data).length;
+  const features = encodedFeatures(plan).length;
   if (data.features !== features || data.values.length !== data.rows * features || data.labels.length !== data.rows) {
     throw new TrainingError(
       'wrong_features',
@@ -26,7 +26,7 @@ export function checkTrainingData(plan: Plan, data: DesignMatrix): void {
   const value = firstNotFinite(data.values);
   if (value !== -1) {
     const row = Math.floor(value / features);
-    const feature = encodedFeatures(plan.data)[value % features] ?? '';
+    const feature = encodedFeatures(plan)[value % features] ?? '';
     throw new TrainingError(
       'not_finite_input',
       `row ${row}, feature ${feature}: the encoded value is ${data.values[value]}`,

@@ -41,8 +41,8 @@ export function designMatrix(
   checkColumns(table, plan);
   const matrix: DesignMatrix = {
     rows: count,
-    features: encodedFeatures(plan.data).length,
-    values: encodeRows(rawFeatures(table, rows), count, plan.data, preprocessing),
+    features: encodedFeatures(plan).length,
+    values: encodeRows(rawFeatures(table, rows), count, plan, preprocessing),
     labels: Float32Array.from({ length: count }, (_, index) => table.labels[rows?.[index] ?? index] as number),
   };
   checkTrainingData(plan, matrix);

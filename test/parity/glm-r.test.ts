@@ -83,7 +83,7 @@ async function trainToMaximum(plan: Plan, labels: readonly number[]): Promise<Re
   const weights = delta.get('layer1.weight')?.data as Float32Array;
   return Object.fromEntries([
     ['intercept', delta.get('layer1.bias')?.data[0] as number],
-    ...encodedFeatures(plan.data).map((name, index) => [name, weights[index] as number] as const),
+    ...encodedFeatures(plan).map((name, index) => [name, weights[index] as number] as const),
   ]);
 }
 

@@ -44,7 +44,7 @@ describe('the released file in onnxruntime equals the forward pass in TensorFlow
     const backend = await openTfjsBackend(silentLogger, 'wasm');
     backend.activate();
     const tf = backend.library;
-    const encoded = encodeRows(raw, rows, plan.data, preprocessing);
+    const encoded = encodeRows(raw, rows, plan, preprocessing);
     const forward = tf.tidy(() =>
       tfjsForward(
         tf,

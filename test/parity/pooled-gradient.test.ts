@@ -24,7 +24,7 @@ const plan = {
     work: { steps: 1 },
   },
 };
-const width = encodedFeatures(plan.data).length;
+const width = encodedFeatures(plan).length;
 
 /** Sites that differ in prevalence and in where their patients lie, so that their gradients point apart. */
 function siteData(site: number): DesignMatrix {

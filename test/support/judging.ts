@@ -120,7 +120,7 @@ export function logisticWeights(
   male: number,
   constant: number,
 ): NamedTensors {
-  const features = encodedFeatures(plan.data);
+  const features = encodedFeatures(plan);
   const age = preprocessing.columns[0];
   return new Map(
     [...initialWeights(plan)].map(([name, { shape, data }]) => {

@@ -8,7 +8,7 @@ import type { DesignMatrix, TrainingTask } from '../../site-agent/training/train
 /** Standard normal features and labels of the plan's kind that depend on them. */
 export function drawnMatrix(plan: Plan, rows: number, seed = 1): DesignMatrix {
   const stream = randomStream(seed, 'matrix');
-  const features = encodedFeatures(plan.data).length;
+  const features = encodedFeatures(plan).length;
   const values = Float32Array.from({ length: rows * features }, () => stream.normal());
   const classes = outputWidth(plan);
   const labels = Float32Array.from({ length: rows }, (_, row) => {

@@ -26,7 +26,7 @@ function initialWeight(plan: Plan, layer: DenseLayer): InitialValue {
 /** Fully connected layers: `layer1.weight` [in, out], `layer1.bias` [out], ... A generalised linear model is one layer. */
 export function denseNetwork(plan: Plan): Network {
   const hidden = plan.model.family === 'mlp' ? plan.model.hidden : [];
-  const features = encodedFeatures(plan.data).length;
+  const features = encodedFeatures(plan).length;
   const widths = [features, ...hidden, outputWidth(plan)];
   const layers: DenseLayer[] = widths.slice(1).map((outputs, index) => ({
     weight: `layer${index + 1}.weight`,

@@ -50,7 +50,7 @@ const encoded = [
 async function encodeByOnnx(of: Plan, by: Preprocessing, rows: Float32Array, count: number): Promise<Float32Array> {
   const builder = new GraphBuilder('encode');
   const input = builder.input('features', 'float', ['N', of.data.columns.length]);
-  builder.output('encoded', encodeInGraph(builder, input, of.data, by));
+  builder.output('encoded', encodeInGraph(builder, input, of, by));
   const session = await InferenceSession.create(encodeOnnx(builder.finish()));
   const { encoded: result } = await session.run({
     features: new Tensor('float32', rows, [count, of.data.columns.length]),
@@ -61,7 +61,7 @@ async function encodeByOnnx(of: Plan, by: Preprocessing, rows: Float32Array, cou
 
 describe('encoding', () => {
   it('names its features in the contract’s order', () => {
-    expect(encodedFeatures(plan.data)).toEqual([
+    expect(encodedFeatures(plan)).toEqual([
       'age',
       'pain=some',
       'pain=much',
@@ -74,7 +74,7 @@ describe('encoding', () => {
   });
 
   it('imputes, scales and spreads levels as worked out by hand', () => {
-    expect(Array.from(encodeRows(Float32Array.from(raw.flat()), raw.length, plan.data, preprocessing))).toEqual(
+    expect(Array.from(encodeRows(Float32Array.from(raw.flat()), raw.length, plan, preprocessing))).toEqual(
       encoded.flat(),
     );
   });
@@ -100,7 +100,7 @@ describe('encoding', () => {
       if (column === 3) return stream.integer(2);
       return 300 * stream.normal();
     });
-    const ours = encodeRows(values, rows, plan.data, awkward);
+    const ours = encodeRows(values, rows, plan, awkward);
     expect(await encodeByOnnx(plan, awkward, values, rows)).toEqual(ours);
   });
 
@@ -110,24 +110,22 @@ describe('encoding', () => {
     });
     const by = preprocessingFor(some);
     const values = Float32Array.from(some.data.columns, (_, index) => index % 2);
-    expect(await encodeByOnnx(some, by, values, 1)).toEqual(encodeRows(values, 1, some.data, by));
+    expect(await encodeByOnnx(some, by, values, 1)).toEqual(encodeRows(values, 1, some, by));
   });
 
   it('refuses preprocessing of other columns, and scales that are none', () => {
     const other = { ...preprocessing, columns: preprocessing.columns.slice(1) };
     const rows = new Float32Array(5);
-    expect(() => encodeRows(rows, 1, plan.data, other)).toThrow(
-      expect.objectContaining({ code: 'wrong_preprocessing' }),
-    );
+    expect(() => encodeRows(rows, 1, plan, other)).toThrow(expect.objectContaining({ code: 'wrong_preprocessing' }));
     for (const scale of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-50]) {
-      expect(() => encodeRows(rows, 1, plan.data, preprocessingFor(plan, { chol: [0, scale] }))).toThrow(
+      expect(() => encodeRows(rows, 1, plan, preprocessingFor(plan, { chol: [0, scale] }))).toThrow(
         expect.objectContaining({ code: 'wrong_preprocessing', message: expect.stringContaining('chol') }),
       );
     }
   });
 
   it('refuses rows of another width', () => {
-    expect(() => encodeRows(new Float32Array(9), 2, plan.data, preprocessing)).toThrow(
+    expect(() => encodeRows(new Float32Array(9), 2, plan, preprocessing)).toThrow(
       expect.objectContaining({ code: 'wrong_input', message: expect.stringContaining('10') }),
     );
   });

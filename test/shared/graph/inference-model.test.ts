@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodedFeatures, encodeRows } from '../../../shared/graph/encoding.ts';
-import { denseLayers, modelTensors } from '../../../shared/graph/families.ts';
+import { modelTensors } from '../../../shared/graph/families.ts';
 import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { randomStream } from '../../../shared/runtime/random.ts';
@@ -41,24 +41,31 @@ function drawnRows(plan: Plan): Float32Array {
   });
 }
 
+interface MatrixTensor {
+  readonly shape: readonly [number, number];
+  readonly data: Float32Array;
+}
+
 /** The network in plain float64 loops: [rows, outputs]. */
 function outputsOf(plan: Plan, weights: NamedTensors, raw: Float32Array): number[][] {
-  const encoded = encodeRows(raw, rows, plan.data, preprocessingFor(plan, scaling));
-  const width = encodedFeatures(plan.data).length;
+  const encoded = encodeRows(raw, rows, plan, preprocessingFor(plan, scaling));
+  const width = encodedFeatures(plan).length;
   const activations = {
     identity: (x: number) => x,
     relu: (x: number) => Math.max(0, x),
     tanh: Math.tanh,
     sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
   };
+  const hidden = plan.model.family === 'mlp' ? (plan.model.activation as keyof typeof activations) : 'identity';
   return Array.from({ length: rows }, (_, row) => {
     let values = Array.from(encoded.subarray(row * width, (row + 1) * width));
-    for (const layer of denseLayers(plan)) {
-      const weight = weights.get(layer.weight)?.data as Float32Array;
-      const bias = weights.get(layer.bias)?.data as Float32Array;
-      values = Array.from({ length: layer.outputs }, (_, output) =>
-        activations[layer.activation](
-          values.reduce((sum, value, input) => sum + value * (weight[input * layer.outputs + output] as number), 0) +
+    for (let layer = 1; weights.has(`layer${layer}.weight`); layer++) {
+      const { shape, data: weight } = weights.get(`layer${layer}.weight`) as unknown as MatrixTensor;
+      const bias = weights.get(`layer${layer}.bias`)?.data as Float32Array;
+      const activation = activations[weights.has(`layer${layer + 1}.weight`) ? hidden : 'identity'];
+      values = Array.from({ length: shape[1] }, (_, output) =>
+        activation(
+          values.reduce((sum, value, input) => sum + value * (weight[input * shape[1] + output] as number), 0) +
             (bias[output] as number),
         ),
       );

@@ -60,7 +60,7 @@ function releaseOf(version: string, slope = 1, more = 0): ReleasePackage {
     'chest_pain=non_anginal': -1.5,
     st_depression: 1,
   };
-  const features = encodedFeatures(plan.data);
+  const features = encodedFeatures(plan);
   const weights = new Map(
     modelTensors(plan).map(({ name, shape }) => [
       name,

@@ -70,6 +70,8 @@ export interface Engine {
    * A constant, never a measurement: calls fall on the same steps each time.
    */
   readonly workPerCall: number;
+  /** Arithmetic between two checkpoints, some twenty seconds' worth; as constant. */
+  readonly workPerCheckpoint: number;
   /** @throws TrainingError `out_of_memory`, `engine_failed`; the signal's reason */
   open(task: EngineTask, signal: AbortSignal): Promise<OpenedTask>;
   dispose(): Promise<void>;

@@ -1,5 +1,10 @@
 import type { Plan } from '../plan/plan.ts';
-import { denseNetwork } from './families/dense.ts';
+import { convolutionalNetwork } from './families/cnn.ts';
+import { recurrentNetwork } from './families/gru.ts';
+import { residualNetwork } from './families/resnet.ts';
+import { linearNetwork, multilayerNetwork } from './families/tables.ts';
+import { temporalNetwork } from './families/tcn.ts';
+import { transformerNetwork } from './families/transformer.ts';
 import { GraphError } from './graph-error.ts';
 import type { Network } from './network-types.ts';
 
@@ -15,12 +20,24 @@ export function networkOf(plan: Plan): Network {
 }
 
 function makeNetwork(plan: Plan): Network {
-  switch (plan.model.family) {
+  const { model } = plan;
+  switch (model.family) {
     case 'logistic':
     case 'cox':
+      return linearNetwork(plan);
     case 'mlp':
-      return denseNetwork(plan);
-    default:
-      throw new GraphError('unknown_operator', `no network of the family ${plan.model.family} can be built`);
+      return multilayerNetwork(plan, model);
+    case 'tcn':
+      return temporalNetwork(plan, model);
+    case 'gru':
+      return recurrentNetwork(plan, model);
+    case 'cnn':
+      return convolutionalNetwork(plan, model);
+    case 'resnet':
+      return residualNetwork(plan, model);
+    case 'transformer':
+      return transformerNetwork(plan, model);
+    case 'onnx':
+      throw new GraphError('unknown_operator', `no network of the family ${model.family} can be built`);
   }
 }

@@ -1,7 +1,13 @@
-import type { Value } from './graph.ts';
+import type { ElementType, Value } from './graph.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { GraphError } from './graph-error.ts';
+import { zerosLike } from './vector-jacobian/shapes.ts';
 import { vectorJacobianOf } from './vector-jacobian.ts';
+
+/** Only numbers with a fraction have derivatives: what is compared, counted or chosen along the way carries none. */
+function carriesGradient(type: ElementType): boolean {
+  return type === 'float' || type === 'double' || type === 'float16';
+}
 
 /**
  * Adds to the graph the gradients of a scalar by `variables`, by reverse accumulation
@@ -23,35 +29,29 @@ export function gradients(builder: GraphBuilder, loss: Value, variables: readonl
   const nodes = [...builder.nodes];
   const active = new Set(variables.map((variable) => variable.name));
   for (const node of nodes) {
-    if (node.inputs.some((value) => active.has(value.name))) {
-      for (const output of node.outputs) active.add(output.name);
-    }
+    if (!node.inputs.some((value) => active.has(value.name))) continue;
+    for (const output of node.outputs) if (carriesGradient(output.type)) active.add(output.name);
   }
 
   const found = new Map<string, Value>();
   if (active.has(loss.name)) found.set(loss.name, builder.scalar(1));
   for (const node of nodes.toReversed()) {
-    const [output] = node.outputs;
-    if (output === undefined || !active.has(output.name)) continue;
-    const gradient = found.get(output.name);
-    if (gradient === undefined) continue;
+    const given = node.outputs.map((output) => (active.has(output.name) ? (found.get(output.name) ?? null) : null));
+    if (given.every((gradient) => gradient === null)) continue;
     const needed = node.inputs.map((value) => active.has(value.name));
-    const parts = vectorJacobianOf(node.operator)({ builder, node, output, gradient, needed });
+    const { operator, outputs } = node;
+    const parts = vectorJacobianOf(operator)({ builder, node, outputs, gradients: given, needed });
     for (const [index, value] of node.inputs.entries()) {
       if (needed[index] !== true) continue;
       const part = parts[index];
       if (part === undefined || part === null) {
-        throw new GraphError(
-          'not_differentiable',
-          `operator ${node.operator} has no derivative by its input ${index}`,
-          {
-            operator: node.operator,
-          },
-        );
+        throw new GraphError('not_differentiable', `operator ${operator} has no derivative by its input ${index}`, {
+          operator,
+        });
       }
       const sum = found.get(value.name);
       found.set(value.name, sum === undefined ? part : builder.add(sum, part));
     }
   }
-  return variables.map((variable) => found.get(variable.name) ?? builder.mul(variable, builder.scalar(0)));
+  return variables.map((variable) => found.get(variable.name) ?? zerosLike(builder, variable));
 }

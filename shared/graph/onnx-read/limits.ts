@@ -1,0 +1,34 @@
+/** Bounds on what is read of a file, so that no file can take more time or memory than this. */
+export interface OnnxLimits {
+  /** Of the whole file. */
+  readonly bytes: number;
+  readonly nodes: number;
+  /** Stored tensors, of the graph and inside Constant nodes. */
+  readonly tensors: number;
+  /** Values of one tensor, stored or computed while shapes are worked out. */
+  readonly elements: number;
+  /** Values of a tensor of integers or doubles that is written as a list instead of as bytes. */
+  readonly integers: number;
+  readonly rank: number;
+  /** Characters of a name. */
+  readonly nameLength: number;
+  /** Inputs, outputs or attributes of one node; numbers in one attribute are bounded by `attributeNumbers`. */
+  readonly ports: number;
+  readonly attributeNumbers: number;
+  /** Constants that become part of the plan, in numbers over all of them. */
+  readonly constants: number;
+}
+
+/** 64 million weights in float32; a plan of 1 MiB holds about 10 000 nodes. */
+export const defaultLimits: OnnxLimits = {
+  bytes: 256 * 1024 * 1024,
+  nodes: 10_000,
+  tensors: 10_000,
+  elements: 64 * 1024 * 1024,
+  integers: 1024 * 1024,
+  rank: 8,
+  nameLength: 200,
+  ports: 512,
+  attributeNumbers: 4096,
+  constants: 20_000,
+};

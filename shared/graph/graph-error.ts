@@ -10,6 +10,8 @@ export type GraphErrorCode =
   | 'wrong_weights'
   | 'wrong_preprocessing'
   | 'wrong_input'
+  | 'wrong_loss'
+  | 'mixes_rows'
   | 'not_extendable';
 
 export const graphErrors: ErrorCatalogue<GraphErrorCode> = {
@@ -23,6 +25,11 @@ export const graphErrors: ErrorCatalogue<GraphErrorCode> = {
   unknown_value: { meaning: 'A value does not belong to this graph.', advice: 'abort' },
   wrong_weights: { meaning: 'The weights are not those of the plan’s model.', advice: 'reject' },
   wrong_preprocessing: { meaning: 'The preprocessing does not belong to the plan’s columns.', advice: 'reject' },
+  wrong_loss: { meaning: 'The loss is not one of the plan’s task.', advice: 'fix' },
+  mixes_rows: {
+    meaning: 'Something makes the rows of a batch depend on one another, so they cannot be computed apart.',
+    advice: 'fix',
+  },
   not_extendable: {
     meaning: 'The model was not written by Wardround, or has no probability to recalibrate: it is left as it is.',
     advice: 'abort',

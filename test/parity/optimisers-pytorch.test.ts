@@ -10,13 +10,15 @@ import { multiclassPlan, regressionPlan } from '../support/families.ts';
 import { heartPlan } from '../support/plans.ts';
 import { relativeDistance } from '../support/training.ts';
 
+type Task = 'binary' | 'multiclass' | 'regression';
+
 interface Reference {
   readonly steps: number;
   readonly rows: number;
   readonly features: number[];
-  readonly labels: Readonly<Record<Plan['task']['kind'], number[]>>;
+  readonly labels: Readonly<Record<Task, number[]>>;
   readonly cases: readonly {
-    readonly task: Plan['task']['kind'];
+    readonly task: Task;
     readonly model: 'logistic' | 'relu' | 'tanh' | 'sigmoid';
     readonly hidden: number[];
     readonly optimiser: 'sgd' | 'momentum' | 'adam';

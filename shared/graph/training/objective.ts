@@ -2,8 +2,12 @@ import type { Plan } from '../../plan/plan.ts';
 import { effectiveWeights, frozenParameters, trainedParameters } from '../adapters.ts';
 import type { Value } from '../graph.ts';
 import { GraphBuilder } from '../graph-builder.ts';
+import { GraphError } from '../graph-error.ts';
 import { networkOf, type Parameter } from '../network.ts';
-import { labelWidth, meanLoss, withPenalty, withPull } from './losses.ts';
+import type { FedTensor, ForwardFeeds } from './feeds.ts';
+import { labelWidth, lossDecomposes, lossOf, pullPenalty, rowLosses, squaredPenalty } from './losses.ts';
+
+export type { FedTensor } from './feeds.ts';
 
 /** What an objective is built for. */
 export interface ObjectiveOptions {
@@ -19,39 +23,70 @@ export interface ObjectiveOptions {
   readonly random?: boolean;
 }
 
-/** A tensor fed to a graph. */
-export interface FedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-}
-
 /** Forward pass and loss on a fixed number of rows, not yet differentiated. */
-export interface Objective {
+export interface Objective extends ForwardFeeds {
   readonly builder: GraphBuilder;
-  /** `features` [rows, F] and `payload` [rows, ...], those the network takes. */
-  readonly rowInputs: readonly FedTensor[];
-  /** [rows], or [rows, 2] for survival. */
-  readonly labels: FedTensor;
   /** Every trained tensor by name, with its value in the graph. */
   readonly trained: ReadonlyMap<string, { readonly parameter: Parameter; readonly value: Value }>;
   /** Names of those that move by gradient. */
   readonly moving: readonly string[];
-  /** `frozen/NAME`. */
-  readonly frozen: readonly (FedTensor & { readonly weight: string })[];
-  /** `random/K`: uniforms in [0, 1), new ones each step. */
-  readonly random: readonly FedTensor[];
-  /** `anchor/NAME`: where the moving tensors started; empty without the pull, which also takes the scalar `proximal`. */
-  readonly anchors: readonly (FedTensor & { readonly weight: string })[];
+  /** [rows], without penalties. */
+  readonly rowLosses: Value;
+  /** Scalar: sum of the rows' losses by the rows of the batch. */
+  readonly dataLoss: Value;
+  /** Scalar: this part's share of the penalties; null when there are none. */
+  readonly penalty: Value | null;
   /** Scalar: this part's share of the batch's mean loss, with penalties. */
   readonly loss: Value;
   /** Next value of each buffer. */
   readonly buffers: ReadonlyMap<string, Value>;
+  /** Whether a batch may be cut into parts, see `batchMayBeCut`. */
+  readonly decomposes: boolean;
 }
 
-/** Adds forward pass and loss of the plan to a new graph. */
+/** Whether each row's loss depends on that row alone, so that the parts of a batch add up and each row has a gradient of its own. */
+export function batchMayBeCut(plan: Plan): boolean {
+  return lossDecomposes(plan) && networkOf(plan).mixesRows === null;
+}
+
+/** @throws GraphError `mixes_rows`, saying what mixes them */
+export function refuseMixedRows(plan: Plan, purpose: string): void {
+  if (batchMayBeCut(plan)) return;
+  const { mixesRows } = networkOf(plan);
+  const by = mixesRows === null ? `the loss ${lossOf(plan).kind}` : `the operator ${mixesRows}`;
+  throw new GraphError(
+    'mixes_rows',
+    `${by} makes the loss of one row depend on the other rows of its batch, so ${purpose}`,
+    { operator: mixesRows ?? lossOf(plan).kind },
+  );
+}
+
+/** The tensors that move by gradient, of those that travel: no buffers, and only those named where names are given. */
+export function movingParameters(
+  trained: readonly Parameter[],
+  trainable: readonly string[] | undefined,
+): readonly Parameter[] {
+  return trained.filter(({ name, role }) => role !== 'buffer' && (trainable?.includes(name) ?? true));
+}
+
+/** What the objective's graph is fed beside the trained tensors. */
+export function feedsOf({ rowInputs, labels, frozen, random, anchors }: ForwardFeeds): ForwardFeeds {
+  return { rowInputs, labels, frozen, random, anchors };
+}
+
+/**
+ * Adds forward pass and loss of the plan to a new graph.
+ * @throws GraphError `mixes_rows` when part of a batch is asked for and the batch cannot be cut
+ */
 export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective {
   const { rows } = options;
   const of = options.of ?? rows;
+  if (of !== rows) {
+    refuseMixedRows(
+      plan,
+      `a batch of ${of} cannot be computed ${rows} rows at a time: choose a smaller training.batch`,
+    );
+  }
   const builder = new GraphBuilder('training');
   const network = networkOf(plan);
   const inputs = new Map(
@@ -69,9 +104,7 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
   const frozenValues = new Map(
     frozen.map(({ name, weight, shape }) => [weight, builder.input(name, 'float', shape)] as const),
   );
-  const moving = [...trained.values()]
-    .filter(({ parameter }) => parameter.role !== 'buffer' && (options.trainable?.includes(parameter.name) ?? true))
-    .map(({ parameter }) => parameter.name);
+  const moving = movingParameters(trainedParameters(plan), options.trainable).map(({ name }) => name);
   const random: FedTensor[] = [];
   const values = new Map([...trained].map(([name, { value }]) => [name, value] as const));
   const { outputs, buffers } = network.forward({
@@ -87,10 +120,14 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
             return builder.input(fed.name, 'float', shape);
           },
   });
-  const mean = meanLoss(builder, plan, outputs, labels);
-  const movingWeights = new Map(moving.map((name) => [name, values.get(name) as Value] as const));
-  const penalised = new Map([...movingWeights].filter(([name]) => trained.get(name)?.parameter.role === 'weight'));
-  let loss = withPenalty(builder, mean, penalised, plan.training.l2);
+  const losses = rowLosses(builder, plan, outputs, labels);
+  const dataLoss = builder.mul(builder.sum(losses), builder.scalar(1 / of));
+  const penalised = new Map(
+    moving.flatMap((name) =>
+      trained.get(name)?.parameter.role === 'weight' ? [[name, values.get(name) as Value] as const] : [],
+    ),
+  );
+  const penalties = [squaredPenalty(builder, penalised, plan.training.l2)];
   const anchors =
     options.pull === true
       ? moving.map((name) => ({
@@ -103,8 +140,12 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
     const anchorValues = new Map(
       anchors.map(({ name, weight, shape }) => [weight, builder.input(name, 'float', shape)] as const),
     );
-    loss = withPull(builder, loss, values, anchorValues, builder.input('proximal', 'float', []));
+    penalties.push(pullPenalty(builder, values, anchorValues, builder.input('proximal', 'float', [])));
   }
+  const whole = penalties
+    .filter((part) => part !== null)
+    .reduce<Value | null>((sum, part) => (sum === null ? part : builder.add(sum, part)), null);
+  const penalty = whole === null || of === rows ? whole : builder.mul(whole, builder.scalar(rows / of));
   return {
     builder,
     rowInputs: network.inputs.map(({ name, shape }) => ({ name, shape: [rows, ...shape] })),
@@ -114,7 +155,11 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
     frozen,
     random,
     anchors,
-    loss: of === rows ? loss : builder.mul(loss, builder.scalar(rows / of)),
+    rowLosses: losses,
+    dataLoss,
+    penalty,
+    loss: penalty === null ? dataLoss : builder.add(dataLoss, penalty),
     buffers,
+    decomposes: batchMayBeCut(plan),
   };
 }

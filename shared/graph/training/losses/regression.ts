@@ -1,0 +1,22 @@
+import type { Value } from '../../graph.ts';
+import type { GraphBuilder } from '../../graph-builder.ts';
+
+/** (z - y)², without a factor 1/2. All [rows]. */
+export function squaredError(b: GraphBuilder, outputs: Value, labels: Value): Value {
+  const residual = b.sub(outputs, labels);
+  return b.mul(residual, residual);
+}
+
+/**
+ * Half the squared error up to `delta`, delta · (|z - y| - delta / 2) beyond (Huber 1964, section 2). With c the residual kept within
+ * ±delta this is c · (r - c / 2), whose derivative is c.
+ * All [rows].
+ */
+export function huber(b: GraphBuilder, outputs: Value, labels: Value, delta: number): Value {
+  const residual = b.sub(outputs, labels);
+  // r - relu(r - delta) + relu(-r - delta) lies within ±delta.
+  const over = b.op('Relu', [b.sub(residual, b.scalar(delta))]);
+  const under = b.op('Relu', [b.sub(b.neg(residual), b.scalar(delta))]);
+  const within = b.add(b.sub(residual, over), under);
+  return b.mul(within, b.sub(residual, b.mul(within, b.scalar(0.5))));
+}

@@ -1,9 +1,9 @@
 import type { Plan } from '../plan/plan.ts';
-import { randomStream } from '../runtime/random.ts';
-import type { NamedTensors, Tensor } from '../tensors/tensor.ts';
-import { trainedParameters } from './adapters.ts';
+import type { NamedTensors } from '../tensors/tensor.ts';
+import { adapterNames, startingTensor, trainedParameters } from './adapters.ts';
+import { drawParameter } from './draw-parameter.ts';
 import { GraphError } from './graph-error.ts';
-import { networkOf, type Parameter } from './network.ts';
+import { networkOf } from './network.ts';
 
 export { outputWidth } from './families/output-width.ts';
 
@@ -12,29 +12,28 @@ export function modelTensors(plan: Plan): { readonly name: string; readonly shap
   return trainedParameters(plan).map(({ name, shape }) => ({ name, shape }));
 }
 
-/** Names of the parameters of the last layer, and of all. */
+/** Of the travelling tensors that move by gradient, the names of those in the network's last layer (adapters on it too), and of all. */
 export function layerNames(plan: Plan): { readonly last: readonly string[]; readonly all: readonly string[] } {
-  const { lastLayer, parameters } = networkOf(plan);
-  return { last: lastLayer, all: parameters.map(({ name }) => name) };
+  const all = trainedParameters(plan).flatMap(({ name, role }) => (role === 'buffer' ? [] : [name]));
+  const ofLast = new Set(
+    networkOf(plan).lastLayer.flatMap((name) => [name, adapterNames(name).a, adapterNames(name).b]),
+  );
+  return { last: all.filter((name) => ofLast.has(name)), all };
 }
 
-/** One tensor as it is in round 0, the same on every machine. */
-export function drawParameter(plan: Plan, { name, shape, initial }: Parameter): Tensor {
-  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  if (initial.kind === 'constant') data.fill(initial.value);
-  if (initial.kind === 'uniform' || initial.kind === 'normal') {
-    const stream = randomStream(plan.training.seed, 'weights', name);
-    for (let index = 0; index < data.length; index++) {
-      data[index] =
-        initial.kind === 'uniform' ? (2 * stream.uniform() - 1) * initial.limit : stream.normal() * initial.deviation;
-    }
-  }
-  return { shape, data };
-}
-
-/** Weights of round 0, the same on every machine: drawn from the plan's seed, one stream a tensor. */
-export function initialWeights(plan: Plan): NamedTensors {
-  return new Map(trainedParameters(plan).map((parameter) => [parameter.name, drawParameter(plan, parameter)]));
+/**
+ * The tensors that travel, as they are in round 0, the same on every machine.
+ * @param base weights the network starts from, by the network's own names; drawn from the plan's seed when absent. Adapters are always drawn.
+ * @throws GraphError `wrong_weights` when the plan starts from the weights of a file and they are not those given
+ */
+export function initialWeights(plan: Plan, base?: NamedTensors): NamedTensors {
+  const ofNetwork = new Set(networkOf(plan).parameters.map(({ name }) => name));
+  return new Map(
+    trainedParameters(plan).map((parameter) => [
+      parameter.name,
+      ofNetwork.has(parameter.name) ? startingTensor(plan, parameter, base) : drawParameter(plan, parameter),
+    ]),
+  );
 }
 
 /**

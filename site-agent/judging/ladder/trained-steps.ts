@@ -8,7 +8,8 @@ import { exactSum } from '../../../shared/statistics/exact-sum.ts';
 import { decodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import type { SiteTable } from '../../data/site-table.ts';
-import { designMatrix, rawFeatures } from '../../training/design-matrix.ts';
+import { designMatrix } from '../../training/design-matrix.ts';
+import { rawRows } from '../../training/raw-rows.ts';
 import type { Trainer, TrainingTask } from '../../training/trainer.ts';
 import { TrainingError } from '../../training/training-error.ts';
 import { modelFile, type ReleasePackage } from '../release-package.ts';
@@ -76,11 +77,11 @@ export function releaseWeights(
   return { reason: 'weights_differ' };
 }
 
-/** Names of the tensors a step trains; null where the network has no layer but its last, so that `full` is all there is. */
+/** Names of the tensors a step trains; null where it would be none, or all of them, so that `full` is all there is. */
 export function trainableOf(plan: Plan, step: 'last_layer' | 'full'): readonly string[] | null {
   const { last, all } = layerNames(plan);
   if (step === 'full') return all;
-  return last.length === all.length ? null : last;
+  return last.length === 0 || last.length === all.length ? null : last;
 }
 
 /**
@@ -160,7 +161,7 @@ export async function scoreModel(
 ): Promise<Float64Array> {
   const scorer = await openScorer(model);
   try {
-    return Float64Array.from(await scorer.score(rawFeatures(table, rows), rows.length, signal));
+    return Float64Array.from(await scorer.score(rawRows(table, rows), signal));
   } finally {
     await scorer.dispose();
   }

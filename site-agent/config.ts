@@ -14,6 +14,26 @@ const holdout = z.union([
   }),
 ]);
 
+/** Series of the rows, for plans that read them. */
+const series = z
+  .strictObject({
+    /** One SELECT, long: a row a series and minute, a column a channel. The rows of one series must come together. */
+    query: z.string().min(1).optional(),
+    /** A file with that SELECT instead, relative to the site directory. */
+    queryFile: z.string().min(1).optional(),
+    /** Unit of every channel, as the query yields it. */
+    units: z.record(z.string(), z.string().min(1)).default({}),
+  })
+  .refine((value) => (value.query === undefined) !== (value.queryFile === undefined), {
+    message: 'give either query or queryFile, and not both',
+  });
+
+/** Images of the rows, for plans that read them. */
+const images = z.strictObject({
+  /** Folder that the plan's column of file names is relative to; itself relative to the site directory. No file outside it is read. */
+  folder: z.string().min(1),
+});
+
 const data = z
   .strictObject({
     /** One SELECT that yields the plan's columns. File names in it are relative to the site directory. */
@@ -22,6 +42,8 @@ const data = z
     queryFile: z.string().min(1).optional(),
     /** Unit of every numeric column and of a numeric outcome, as the query yields it. */
     units: z.record(z.string(), z.string().min(1)).default({}),
+    series: series.optional(),
+    images: images.optional(),
     /** Needed when a plan has no training cut-off. */
     holdout: holdout.optional(),
     /** Memory DuckDB may use, in megabytes; beyond it the query fails, and nothing spills to disk. */
@@ -91,6 +113,14 @@ data:
   units: {}
   #  age: years
   #  chol: mg/dL
+
+  # For plans that read series: a second SELECT, one row a series and minute, one column a channel, sorted by the key.
+  # series:
+  #   query: SELECT stay, minute, pulse, lactate FROM 'data/measurements.parquet' ORDER BY stay
+  #   units: { pulse: 1/min, lactate: mmol/L }
+
+  # For plans that read images: the folder that the query's column of file names is relative to.
+  # images: { folder: data/images }
 
   # Rows kept for judging models when a plan has no training cut-off date; either of:
   # holdout: { share: 0.3, seed: 1 }        # 30% of patients, by a hash of the patient key

@@ -8,7 +8,7 @@ import { DataError } from '../../site-agent/data/data-error.ts';
 import { readSiteData, refusalOf, type SiteData } from '../../site-agent/data/load-site-data.ts';
 import { selectRows } from '../../site-agent/judging/judged-rows.ts';
 import { openScorer } from '../../site-agent/judging/scorer.ts';
-import { rawFeatures } from '../../site-agent/training/design-matrix.ts';
+import { rawRows } from '../../site-agent/training/raw-rows.ts';
 
 /** A hospital's rows as its own agent reads and divides them. */
 export interface BaselineSite {
@@ -48,14 +48,14 @@ export interface JudgedScores {
 /** The very rows the gate judges a first release on. */
 export function judgedScores(data: SiteData, plan: Plan, nowMs: number, signal: AbortSignal): JudgedScores {
   const { judged } = selectRows(data.table, plan.data, { cutoffs: [plan.data.trainingCutoff], nowMs });
-  const raw = rawFeatures(data.table, judged);
+  const raw = rawRows(data.table, judged);
   return {
     rows: judged.length,
     labels: Float64Array.from(judged, (row) => data.table.labels[row] as number),
     async score(model) {
       const scorer = await openScorer(model);
       try {
-        return await scorer.score(raw, judged.length, signal);
+        return await scorer.score(raw, signal);
       } finally {
         await scorer.dispose();
       }

@@ -9,7 +9,7 @@ import { policyInForce } from '../agent/plans.ts';
 import { readSiteConfig } from '../config.ts';
 import { checkSiteData, type DataCheck } from '../data/check-report.ts';
 import { DataError } from '../data/data-error.ts';
-import { problemMeanings } from '../data/problems.ts';
+import { problemMeanings, problemRemedies } from '../data/problems.ts';
 import { withSite } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
 
@@ -79,8 +79,8 @@ function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
     );
     console.log(
       tableText(
-        ['column', 'problem', 'rows'],
-        problems.counts.map(({ column, rule, rows }) => [column, problemMeanings[rule], rows]),
+        ['column', 'problem', 'rows', 'what to do'],
+        problems.counts.map(({ column, rule, rows }) => [column, problemMeanings[rule], rows, problemRemedies[rule]]),
       ),
     );
     const shown = problems.listed.slice(0, limit);
@@ -88,8 +88,14 @@ function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
       console.log('');
       console.log(
         tableText(
-          ['row', 'column', 'problem', 'value'],
-          shown.map(({ row, column, rule, value }) => [row, column, problemMeanings[rule], value]),
+          ['row', 'column', 'problem', 'value', 'where'],
+          shown.map(({ row, column, rule, value, where }) => [
+            row,
+            column,
+            problemMeanings[rule],
+            value,
+            where ?? null,
+          ]),
         ),
       );
       const more = problems.listed.length - shown.length + problems.unlisted;

@@ -15,6 +15,8 @@ interface PredictOptions extends SiteOptions {
   readonly input: string;
   readonly output: string;
   readonly model?: string;
+  readonly series?: string;
+  readonly images?: string;
 }
 
 const modelFile = 'model.onnx';
@@ -54,7 +56,7 @@ async function run(options: PredictOptions): Promise<void> {
         return;
       }
       const units = plan.plan.data.columns.flatMap((column) =>
-        column.kind === 'continuous' ? [`${column.name} in ${column.unit}`] : [],
+        column.kind === 'continuous' && column.summary === undefined ? [`${column.name} in ${column.unit}`] : [],
       );
       if (units.length > 0) console.log(`The file was read as: ${units.join(', ')}.`);
       console.log(
@@ -73,6 +75,8 @@ export function registerPredict(site: Command): void {
   siteOptions(site.command('predict'), { json: true })
     .description('run the active model over a file and write patient key and probability')
     .requiredOption('--input <file>', "CSV, Parquet or JSON with the plan's columns, in the plan's units")
+    .option('--series <file>', 'the same of their series, where the plan reads series')
+    .option('--images <dir>', "folder of their images, where the plan reads images; the input's folder when left out")
     .requiredOption('--output <file>', 'CSV, JSON or NDJSON to write')
     .option('--model <name>', 'which model, where this site holds several')
     .action(run);

@@ -12,6 +12,8 @@ import { printJson, type SiteOptions, siteDirectory, siteOptions } from './optio
 
 interface ScoreOptions extends SiteOptions {
   readonly input?: string;
+  readonly series?: string;
+  readonly images?: string;
   readonly model?: string;
 }
 
@@ -52,7 +54,7 @@ async function score(options: ScoreOptions): Promise<void> {
     const passed = await scoreAndWatch(
       passParts(site),
       {
-        ...(options.input === undefined ? {} : { source: fileSource(options.input) }),
+        ...(options.input === undefined ? {} : { source: fileSource(options.input, options) }),
         ...(options.model === undefined ? {} : { model: options.model }),
       },
       new AbortController().signal,
@@ -100,6 +102,8 @@ export function registerScore(site: Command): void {
       'score new rows with the model in use and those in shadow, keep the predictions here, and watch the model',
     )
     .option('--input <file>', "CSV, Parquet or JSON with new rows in the plan's units, instead of the site's query")
+    .option('--series <file>', 'the same of their series, where the plan reads series')
+    .option('--images <dir>', "folder of their images, where the plan reads images; the input's folder when left out")
     .option('--model <name>', 'only this model')
     .action(score);
   siteOptions(site.command('outcomes'), { json: true })

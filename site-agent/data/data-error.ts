@@ -17,7 +17,11 @@ export type DataErrorCode =
   | 'holdout_missing'
   | 'holdout_invalid'
   | 'too_few_rows'
-  | 'output_failed';
+  | 'output_failed'
+  | 'payload_source_missing'
+  | 'series_scattered'
+  | 'image_folder_missing'
+  | 'image_library_missing';
 
 export const dataErrors: ErrorCatalogue<DataErrorCode> = {
   query_failed: { meaning: 'The query could not be run; DuckDB says why.', advice: 'fix' },
@@ -25,7 +29,8 @@ export const dataErrors: ErrorCatalogue<DataErrorCode> = {
   query_file_missing: { meaning: 'The file with the query is not there or cannot be read.', advice: 'fix' },
   file_missing: { meaning: 'A file the query reads is not there.', advice: 'fix' },
   out_of_memory: {
-    meaning: 'The query needs more memory than data.memoryMegabytes allows; raise it or simplify the query.',
+    meaning:
+      'The query needs more memory than data.memoryMegabytes allows, or the rows more than there is; raise it or simplify the query.',
     advice: 'fix',
   },
   missing_column: { meaning: "The query does not yield one of the plan's columns.", advice: 'fix' },
@@ -51,6 +56,17 @@ export const dataErrors: ErrorCatalogue<DataErrorCode> = {
   holdout_invalid: { meaning: 'The holdout column is absent, not true/false, or splits a patient.', advice: 'fix' },
   too_few_rows: { meaning: 'Fewer training rows than this site asks for before it takes part.', advice: 'fix' },
   output_failed: { meaning: 'The predictions could not be written.', advice: 'fix' },
+  payload_source_missing: {
+    meaning:
+      'The plan reads series or images, and nothing says where they are: data.series or data.images of site.yaml.',
+    advice: 'fix',
+  },
+  series_scattered: {
+    meaning: 'The rows of one series are not together in the series query; end it with ORDER BY the key.',
+    advice: 'fix',
+  },
+  image_folder_missing: { meaning: 'The image folder is not there, or cannot be read.', advice: 'fix' },
+  image_library_missing: { meaning: 'The library that reads images cannot be loaded on this machine.', advice: 'fix' },
 };
 
 export class DataError extends WardroundError<DataErrorCode> {

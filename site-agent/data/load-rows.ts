@@ -1,17 +1,31 @@
-import type { CategoricalColumn, ContinuousColumn, DataContract } from '../../shared/plan/contract.ts';
-import { normaliseLevel } from '../../shared/plan/level.ts';
+import type { DataContract } from '../../shared/plan/contract.ts';
+import { rowColumn } from '../../shared/plan/payload.ts';
 import type { HoldoutConfig } from '../config.ts';
 import { cellBoolean, cellNumber, cellShown, cellText, cellTimeMs, isMissing } from './cells.ts';
-import { DataError } from './data-error.ts';
+import { GrowingColumn } from './growing-column.ts';
+import { locateColumns } from './locate-columns.ts';
+import { attachPayload } from './payload/attach-payload.ts';
+import type { PayloadReport, PayloadSource } from './payload/payload-source.ts';
 import { ProblemCollector, type ProblemReport, type ProblemRule } from './problems.ts';
 import { type QueryBlock, type QueryLimits, runQuery } from './query.ts';
-import type { SiteColumn, SiteTable } from './site-table.ts';
+import { categoricalReader, continuousReader, eventReader, labelReader, type Reader, type Reading } from './readers.ts';
+import { Repeats } from './repeats.ts';
+import type { SiteTable } from './site-table.ts';
+import { TableBuilder } from './table-builder.ts';
 
 /** What is asked of the query beyond the contract's own columns. */
 export interface RowDemands {
   /** False for prediction: the outcome is not known yet, and a row may lack its column. */
   readonly label: boolean;
   readonly holdoutColumn: string | null;
+  /** Where series or images are; needed where the contract has a payload. */
+  readonly payload: PayloadSource | null;
+}
+
+/** Numbers of one column outside the plan's range, and the times of their rows (NaN without one). */
+export interface OutOfRange {
+  readonly values: Float64Array;
+  readonly times: Float64Array;
 }
 
 /** Rows that passed the contract, and what was wrong with the others. */
@@ -21,8 +35,12 @@ export interface LoadedRows {
   readonly problems: ProblemReport;
   /** Columns of the query the plan does not name; they are ignored. */
   readonly ignoredColumns: readonly string[];
-  /** By column: numbers outside the plan's range, and the times of their rows (NaN without one): the usual sign of another unit. */
-  readonly outOfRange: ReadonlyMap<string, { readonly values: Float64Array; readonly times: Float64Array }>;
+  /** Numbers of the first sound rows whose outcome is not known, 1 for the first the query yields. */
+  readonly rowsWithoutOutcome: readonly number[];
+  /** What the series or images had beside the rows'; null without a payload. */
+  readonly payload: PayloadReport | null;
+  /** By column: numbers outside the plan's range: the usual sign of another unit. */
+  readonly outOfRange: ReadonlyMap<string, OutOfRange>;
   /** By column: times of the rows left out for a level the plan does not know (NaN without one). */
   readonly unknownLevels: ReadonlyMap<string, Float64Array>;
 }
@@ -34,151 +52,24 @@ export interface RowSink {
   take(table: SiteTable): Promise<void>;
 }
 
-/** A column of float64 that grows by doubling; rows stay out of the JavaScript object heap. */
-class GrowingColumn {
-  #values = new Float64Array(1024);
-  #length = 0;
-
-  push(value: number): void {
-    if (this.#length === this.#values.length) {
-      const larger = new Float64Array(this.#values.length * 2);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.#length++] = value;
-  }
-
-  /** The column at its length; nothing is kept, so that a table in the making is not held twice. */
-  finish(): Float64Array {
-    const values = this.#values.slice(0, this.#length);
-    this.#values = new Float64Array(0);
-    return values;
-  }
-}
-
-/** What became of one cell: a number for the table, or the rule it breaks. */
-type Reading = { readonly value: number } | { readonly rule: ProblemRule };
-type Reader = (cell: unknown) => Reading;
 type Range = readonly [number, number];
-
-/** Distinct cells of one column remembered with their reading. */
-const rememberedAtMost = 4096;
-
-/**
- * A reader that remembers what became of a text: levels come again and again, and comparing each anew is most of the time of a large
- * table. Everything else is read each time.
- */
-function remembering(read: Reader): Reader {
-  const known = new Map<unknown, Reading>();
-  return (cell) => {
-    if (typeof cell === 'object' && cell !== null) return read(cell);
-    let reading = known.get(cell);
-    if (reading === undefined) {
-      reading = read(cell);
-      if (known.size < rememberedAtMost) known.set(cell, reading);
-    }
-    return reading;
-  };
-}
-
-function levelIndex(name: string, levels: readonly string[]): ReadonlyMap<string, number> {
-  const index = new Map<string, number>();
-  for (const [position, level] of levels.entries()) {
-    const plain = normaliseLevel(level);
-    const other = index.get(plain);
-    if (other !== undefined) {
-      throw new DataError(
-        'levels_ambiguous',
-        `Column "${name}" of the plan has the levels "${levels[other]}" and "${level}", which are the same number.`,
-        { column: name, value: level },
-      );
-    }
-    index.set(plain, position);
-  }
-  return index;
-}
-
-function continuousReader(column: Pick<ContinuousColumn, 'range'> & { missing: string }): Reader {
-  const [low, high] = column.range;
-  return (cell) => {
-    if (isMissing(cell)) return column.missing === 'forbid' ? { rule: 'missing' } : { value: Number.NaN };
-    const value = cellNumber(cell);
-    if (value === undefined) return { rule: typeof cell === 'number' ? 'not_finite' : 'text_in_number' };
-    return value < low || value > high ? { rule: 'out_of_range' } : { value };
-  };
-}
-
-function categoricalReader(column: Pick<CategoricalColumn, 'name' | 'levels'> & { missing: string }): Reader {
-  const index = levelIndex(column.name, column.levels);
-  return remembering((cell) => {
-    if (isMissing(cell)) return column.missing === 'forbid' ? { rule: 'missing' } : { value: Number.NaN };
-    const text = cellText(cell);
-    if (text === undefined) return { rule: typeof cell === 'number' ? 'not_finite' : 'not_text' };
-    const position = index.get(normaliseLevel(text));
-    return position === undefined ? { rule: 'unknown_level' } : { value: position };
-  });
-}
-
-/** An outcome that is not known yet is no problem: the row waits for it. */
-export function labelReader(contract: DataContract): Reader {
-  const label = contract.label;
-  if ('levels' in label) {
-    const read = categoricalReader({ name: label.name, levels: label.levels, missing: 'indicator' });
-    return (cell) => {
-      const reading = read(cell);
-      return 'rule' in reading ? { rule: 'label_invalid' } : reading;
-    };
-  }
-  const read = continuousReader({ range: label.range, missing: 'impute' });
-  return (cell) => {
-    const reading = read(cell);
-    if (!('rule' in reading)) return reading;
-    return { rule: reading.rule === 'out_of_range' ? 'label_out_of_range' : 'label_invalid' };
-  };
-}
-
-/**
- * Where each wanted column is in the query's result. Names match exactly, or else without regard to case, as in SQL.
- * @param file that was named instead of a query, for the message
- * @throws DataError `missing_column`, `repeated_column`
- */
-export function locateColumns(
-  names: readonly string[],
-  wanted: readonly string[],
-  file?: string,
-): ReadonlyMap<string, number> {
-  const located = new Map<string, number>();
-  for (const name of wanted) {
-    const exact = names.flatMap((other, index) => (other === name ? [index] : []));
-    const loose = names.flatMap((other, index) => (other.toLowerCase() === name.toLowerCase() ? [index] : []));
-    const matches = exact.length > 0 ? exact : loose;
-    if (matches.length > 1) {
-      throw new DataError('repeated_column', `The query yields the column "${name}" ${matches.length} times.`, {
-        column: name,
-      });
-    }
-    const match = matches[0];
-    if (match === undefined) {
-      throw new DataError(
-        'missing_column',
-        file === undefined
-          ? `The query does not yield the column "${name}". It yields: ${names.join(', ')}. Add it with AS ${name}.`
-          : `--input ${file}: has no column "${name}". It has: ${names.join(', ')}.`,
-        { column: name, ...(file === undefined ? {} : { file }) },
-      );
-    }
-    located.set(name, match);
-  }
-  return located;
-}
+const withoutOutcomeAtMost = 20;
 
 /** The names the query must yield for this contract. */
 function wantedColumns(contract: DataContract, demands: RowDemands): readonly string[] {
-  const wanted = [...contract.columns.map((column) => column.name), contract.patientKey];
-  if (demands.label) wanted.push(contract.label.name);
-  if (contract.time !== null) wanted.push(contract.time);
+  const { columns, label, patientKey, payload, time } = contract;
+  const wanted = columns.flatMap((column) => (isComputed(column) ? [] : [column.name]));
+  wanted.push(patientKey);
+  if (payload !== undefined) wanted.push(rowColumn(payload));
+  if (demands.label) wanted.push(label.name, ...('event' in label ? [label.event] : []));
+  if (time !== null) wanted.push(time);
   if (demands.holdoutColumn !== null) wanted.push(demands.holdoutColumn);
   return [...new Set(wanted)];
+}
+
+/** Whether a column comes from the payload instead of the query. */
+function isComputed(column: DataContract['columns'][number]): boolean {
+  return column.kind === 'continuous' && column.summary !== undefined;
 }
 
 /** The column that a holdout by column reads, or null. */
@@ -196,8 +87,11 @@ function entryOf<Value>(map: Map<string, Value>, name: string, create: () => Val
   return value;
 }
 
+const keyOf = (cell: unknown): string | undefined => (isMissing(cell) ? undefined : cellText(cell));
+
 /**
- * Runs the query and checks every row against the contract. A row with any problem is left out and named.
+ * Runs the query and checks every row against the contract; then fetches the series or images of the sound ones and checks those. A row
+ * with any problem is left out and named.
  *
  * With a `sink` the rows go there in parts, the returned table is empty, and a second row of the same patient and time is not looked
  * for: whoever takes the rows must.
@@ -214,102 +108,91 @@ export async function loadRows(
   signal?: AbortSignal,
   sink?: RowSink,
 ): Promise<LoadedRows> {
-  const readers = contract.columns.map((column) =>
-    column.kind === 'continuous' ? continuousReader(column) : categoricalReader(column),
-  );
+  const { label, patientKey, payload } = contract;
+  const payloadColumn = payload === undefined ? null : rowColumn(payload);
+  const eventColumn = 'event' in label ? label.event : null;
   const readLabel = labelReader(contract);
-  const demanded = contract.columns.map((column, index) => ({
-    name: column.name,
-    read: readers[index] as Reader,
-    range: column.kind === 'continuous' ? column.range : null,
-  }));
-  let columns = contract.columns.map(() => new GrowingColumn());
-  let labels = new GrowingColumn();
-  let times = new GrowingColumn();
-  let holdout = new GrowingColumn();
-  let patientKeys: string[] = [];
+  const readEvent = eventReader();
+  const demanded = contract.columns.flatMap((column, index) =>
+    isComputed(column)
+      ? []
+      : [
+          {
+            name: column.name,
+            index,
+            read: column.kind === 'continuous' ? continuousReader(column) : categoricalReader(column),
+            range: column.kind === 'continuous' ? column.range : null,
+          },
+        ],
+  );
+  /** By column of the contract: its place among those read from the query. */
+  const placeOf = contract.columns.map((_, index) => demanded.findIndex((entry) => entry.index === index));
+  const builder = new TableBuilder(contract);
   const problems = new ProblemCollector();
+  const repeats = sink === undefined ? new Repeats() : null;
   const outOfRange = new Map<string, { readonly values: GrowingColumn; readonly times: GrowingColumn }>();
   const unknownLevels = new Map<string, GrowingColumn>();
-  const firstTimeOf = new Map<string, number>();
-  const furtherTimes = new Set<string>();
+  const rowsWithoutOutcome: number[] = [];
+  /** Series or images of rows that were left out: they are no strangers. */
+  const refusedKeys = new Set<string>();
   let located: ReadonlyMap<string, number> = new Map();
   let ignoredColumns: readonly string[] = [];
   let rowsRead = 0;
+  let report: PayloadReport | null = null;
 
-  const readRow = (cell: (name: string) => unknown, row: number): void => {
-    let sound = true;
-    const refuse = (column: string, rule: ProblemRule, value: unknown): void => {
-      sound = false;
-      problems.add(row, column, rule, cellShown(value));
-    };
-    const accept = (name: string, reading: Reading): number => {
-      if ('value' in reading) return reading.value;
-      refuse(name, reading.rule, cell(name));
-      return Number.NaN;
-    };
+  const labelAvailable = (): boolean =>
+    demands.label || (located.has(label.name) && (eventColumn === null || located.has(eventColumn)));
 
-    const timeOfRow = (): number =>
-      contract.time === null ? Number.NaN : (cellTimeMs(cell(contract.time)) ?? Number.NaN);
-    const readings = demanded.map(({ name, read }) => {
-      const reading = read(cell(name));
-      if ('rule' in reading && reading.rule === 'out_of_range') {
-        const outside = entryOf(outOfRange, name, () => ({ values: new GrowingColumn(), times: new GrowingColumn() }));
-        outside.values.push(cellNumber(cell(name)) ?? Number.NaN);
-        outside.times.push(timeOfRow());
-      }
-      if ('rule' in reading && reading.rule === 'unknown_level') {
-        entryOf(unknownLevels, name, () => new GrowingColumn()).push(timeOfRow());
-      }
-      return accept(name, reading);
-    });
-    const labelAvailable = demands.label || located.has(contract.label.name);
-    const label = labelAvailable ? accept(contract.label.name, readLabel(cell(contract.label.name))) : Number.NaN;
-
-    const keyCell = cell(contract.patientKey);
-    const key = isMissing(keyCell) ? undefined : cellText(keyCell);
-    if (key === undefined) refuse(contract.patientKey, 'key_missing', keyCell);
-
-    let time = Number.NaN;
-    if (contract.time !== null) {
-      const timeCell = cell(contract.time);
-      const read = cellTimeMs(timeCell);
-      if (isMissing(timeCell)) refuse(contract.time, 'time_missing', null);
-      else if (read === undefined) refuse(contract.time, 'time_invalid', timeCell);
-      else time = read;
-    }
-    let heldOut = 0;
-    if (demands.holdoutColumn !== null) {
-      const flag = cellBoolean(cell(demands.holdoutColumn));
-      if (flag === undefined) refuse(demands.holdoutColumn, 'holdout_invalid', cell(demands.holdoutColumn));
-      else heldOut = flag ? 1 : 0;
-    }
-    if (!sound || key === undefined) return;
-
-    if (isRepeated(key, time)) {
-      problems.add(row, contract.patientKey, 'duplicate', cellShown(key));
-      return;
-    }
-    for (const [index, value] of readings.entries()) (columns[index] as GrowingColumn).push(value);
-    labels.push(label);
-    times.push(time);
-    holdout.push(heldOut);
-    patientKeys.push(key);
+  const addOutOfRange = (name: string, value: number, time: number): void => {
+    const outside = entryOf(outOfRange, name, () => ({ values: new GrowingColumn(), times: new GrowingColumn() }));
+    outside.values.push(value);
+    outside.times.push(time);
   };
 
-  /** Whether the patient already has a row of this time; notes the time. */
-  const isRepeated = (key: string, time: number): boolean => {
-    if (sink !== undefined) return false;
-    const first = firstTimeOf.get(key);
-    if (first === undefined) {
-      firstTimeOf.set(key, time);
-      return false;
+  /** What is wrong with a row that has something amiss. */
+  const refuseRow = (cell: (name: string) => unknown, row: number): void => {
+    const refuse = (column: string, rule: ProblemRule, value: unknown): void =>
+      problems.add(row, column, rule, cellShown(value));
+    const readOf = (name: string, reading: Reading): void => {
+      if ('rule' in reading) refuse(name, reading.rule, cell(name));
+    };
+    const timeOfRow = contract.time === null ? Number.NaN : (cellTimeMs(cell(contract.time)) ?? Number.NaN);
+    for (const { name, read } of demanded) {
+      const reading = read(cell(name));
+      if ('rule' in reading && reading.rule === 'out_of_range') {
+        addOutOfRange(name, cellNumber(cell(name)) ?? Number.NaN, timeOfRow);
+      }
+      if ('rule' in reading && reading.rule === 'unknown_level') {
+        entryOf(unknownLevels, name, () => new GrowingColumn()).push(timeOfRow);
+      }
+      readOf(name, reading);
     }
-    if (Object.is(first, time)) return true;
-    const identity = `${time} ${key}`;
-    if (furtherTimes.has(identity)) return true;
-    furtherTimes.add(identity);
-    return false;
+    if (labelAvailable()) {
+      const outcome = readLabel(cell(label.name));
+      readOf(label.name, outcome);
+      if (eventColumn !== null) {
+        const seen = readEvent(cell(eventColumn));
+        readOf(eventColumn, seen);
+        if ('value' in outcome && 'value' in seen && Number.isNaN(outcome.value) !== Number.isNaN(seen.value)) {
+          const lacking = Number.isNaN(outcome.value) ? label.name : eventColumn;
+          refuse(lacking, 'label_incomplete', cell(lacking));
+        }
+      }
+    }
+    if (keyOf(cell(patientKey)) === undefined) refuse(patientKey, 'key_missing', cell(patientKey));
+    if (contract.time !== null) {
+      const timeCell = cell(contract.time);
+      if (isMissing(timeCell)) refuse(contract.time, 'time_missing', null);
+      else if (cellTimeMs(timeCell) === undefined) refuse(contract.time, 'time_invalid', timeCell);
+    }
+    if (demands.holdoutColumn !== null && cellBoolean(cell(demands.holdoutColumn)) === undefined) {
+      refuse(demands.holdoutColumn, 'holdout_invalid', cell(demands.holdoutColumn));
+    }
+    if (payloadColumn !== null) {
+      const key = keyOf(cell(payloadColumn));
+      if (key === undefined) refuse(payloadColumn, 'payload_key_missing', cell(payloadColumn));
+      else if (repeats !== null) refusedKeys.add(key);
+    }
   };
 
   /** Column by column, which is many times faster: the values of the block's sound rows. Rows with anything amiss are read one by one. */
@@ -332,55 +215,62 @@ export async function loadRows(
       return values;
     };
     const found = demanded.map(({ name, read, range }) => valuesOf(cellsOf(name), read, range));
-    const labelAvailable = demands.label || located.has(contract.label.name);
-    const label = labelAvailable ? valuesOf(cellsOf(contract.label.name), readLabel) : null;
-    const keys = cellsOf(contract.patientKey);
+    const available = labelAvailable();
+    const labels = available ? valuesOf(cellsOf(label.name), readLabel) : null;
+    const events = available && eventColumn !== null ? valuesOf(cellsOf(eventColumn), readEvent) : null;
+    const keys = cellsOf(patientKey);
     const timeCells = contract.time === null ? null : cellsOf(contract.time);
     const marks = demands.holdoutColumn === null ? null : cellsOf(demands.holdoutColumn);
+    const payloadKeys = payloadColumn === null ? null : cellsOf(payloadColumn);
     for (let index = 0; index < block.rows; index++) {
       rowsRead++;
-      const keyCell = keys[index];
-      const key = isMissing(keyCell) ? undefined : cellText(keyCell);
+      const key = keyOf(keys[index]);
       const timeCell = timeCells === null ? null : timeCells[index];
       const time = timeCells === null ? Number.NaN : isMissing(timeCell) ? undefined : cellTimeMs(timeCell);
       const mark = marks === null ? false : cellBoolean(marks[index]);
-      if (amiss[index] === 1 || key === undefined || time === undefined || mark === undefined) {
-        readRow((name) => cellsOf(name)[index], rowsRead);
+      const payloadKey = payloadKeys === null ? '' : keyOf(payloadKeys[index]);
+      const outcome = labels === null ? Number.NaN : (labels[index] as number);
+      const event = events === null ? Number.NaN : (events[index] as number);
+      const halfKnown = events !== null && Number.isNaN(outcome) !== Number.isNaN(event);
+      if (
+        amiss[index] === 1 ||
+        halfKnown ||
+        key === undefined ||
+        time === undefined ||
+        mark === undefined ||
+        payloadKey === undefined
+      ) {
+        refuseRow((name) => cellsOf(name)[index], rowsRead);
         continue;
       }
-      if (isRepeated(key, time)) {
-        problems.add(rowsRead, contract.patientKey, 'duplicate', cellShown(key));
+      if (repeats?.ofPatient(key, time) === true) {
+        problems.add(rowsRead, patientKey, 'duplicate', cellShown(key));
         continue;
       }
-      for (const [column, values] of found.entries()) (columns[column] as GrowingColumn).push(values[index] as number);
-      labels.push(label === null ? Number.NaN : (label[index] as number));
-      times.push(time);
-      holdout.push(mark ? 1 : 0);
-      patientKeys.push(key);
+      if (payloadColumn !== null && repeats?.ofPayload(payloadKey) === true) {
+        problems.add(rowsRead, payloadColumn, 'payload_repeated', cellShown(payloadKey));
+        continue;
+      }
+      if (Number.isNaN(outcome) && rowsWithoutOutcome.length < withoutOutcomeAtMost) rowsWithoutOutcome.push(rowsRead);
+      builder.push(
+        { row: rowsRead, label: outcome, event, patientKey: key, time, holdout: mark ? 1 : 0, payloadKey },
+        (column) => found[placeOf[column] as number]?.[index] ?? Number.NaN,
+      );
     }
   };
 
-  const takeTable = (): SiteTable => {
-    const table: SiteTable = {
-      rows: patientKeys.length,
-      columns: contract.columns.map(
-        (column, index): SiteColumn => ({
-          name: column.name,
-          kind: column.kind,
-          values: (columns[index] as GrowingColumn).finish(),
-        }),
-      ),
-      labels: labels.finish(),
-      patientKeys,
-      times: times.finish(),
-      holdout: Uint8Array.from(holdout.finish()),
-    };
-    columns = contract.columns.map(() => new GrowingColumn());
-    labels = new GrowingColumn();
-    times = new GrowingColumn();
-    holdout = new GrowingColumn();
-    patientKeys = [];
-    return table;
+  const takeTable = async (): Promise<SiteTable> => {
+    const part = builder.take();
+    if (payload === undefined) return part.table;
+    const attached = await attachPayload(
+      part,
+      contract,
+      demands.payload,
+      { problems, addOutOfRange, refusedKeys, wholeSource: sink === undefined },
+      signal,
+    );
+    report = attached.report;
+    return attached.table;
   };
 
   await runQuery(
@@ -390,8 +280,10 @@ export async function loadRows(
     (names) => {
       const wanted = wantedColumns(contract, demands);
       const found = new Map(locateColumns(names, wanted));
-      if (!demands.label && names.includes(contract.label.name)) {
-        found.set(contract.label.name, names.indexOf(contract.label.name));
+      if (!demands.label) {
+        for (const name of [label.name, ...(eventColumn === null ? [] : [eventColumn])]) {
+          if (names.includes(name)) found.set(name, names.indexOf(name));
+        }
       }
       const used = new Set(found.values());
       located = found;
@@ -399,22 +291,21 @@ export async function loadRows(
     },
     async (block) => {
       readBlock(block);
-      if (sink !== undefined && patientKeys.length >= sink.batchRows) await sink.take(takeTable());
+      if (sink !== undefined && builder.rows >= sink.batchRows) await sink.take(await takeTable());
     },
     signal,
   );
-  if (sink !== undefined && patientKeys.length > 0) await sink.take(takeTable());
+  if (sink !== undefined && builder.rows > 0) await sink.take(await takeTable());
 
   return {
-    table: takeTable(),
+    table: sink === undefined ? await takeTable() : builder.take().table,
     rowsRead,
     problems: problems.report(),
     ignoredColumns,
+    rowsWithoutOutcome,
+    payload: report,
     outOfRange: new Map(
-      [...outOfRange].map(([name, { values, times: when }]) => [
-        name,
-        { values: values.finish(), times: when.finish() },
-      ]),
+      [...outOfRange].map(([name, { values, times }]) => [name, { values: values.finish(), times: times.finish() }]),
     ),
     unknownLevels: new Map([...unknownLevels].map(([name, when]) => [name, when.finish()])),
   };

@@ -3,6 +3,7 @@ import type { Plan } from '../../shared/plan/plan.ts';
 import type { SiteDataConfig } from '../config.ts';
 import { DataError } from './data-error.ts';
 import { holdoutColumnOf, type LoadedRows, loadRows } from './load-rows.ts';
+import { payloadSource } from './payload/payload-source.ts';
 import { problemMeanings } from './problems.ts';
 import { readQuery } from './query.ts';
 import type { SiteTable } from './site-table.ts';
@@ -15,29 +16,48 @@ export interface SiteData extends RowSplit {
   readonly loaded: LoadedRows;
 }
 
+/** What has a unit, in the plan. */
+interface Measured {
+  readonly name: string;
+  readonly unit: string;
+  readonly description?: string | undefined;
+}
+
 /**
- * Compares the units the site declares with the plan's, before any row is read.
+ * Compares the units the site declares with the plan's, before any row is read: of the columns that the query yields, of a numeric outcome,
+ * and of the channels of series.
  * @throws DataError `unit_missing`, or `wrong_unit` naming column, both units and the conversion where it is known
  */
-export function checkUnits(contract: DataContract, units: Readonly<Record<string, string>>): void {
-  const numeric = contract.columns.filter((column) => column.kind === 'continuous');
+export function checkUnits(contract: DataContract, config: Pick<SiteDataConfig, 'units' | 'series'>): void {
+  const numeric = contract.columns.filter((column) => column.kind === 'continuous' && column.summary === undefined);
   const label = 'levels' in contract.label ? [] : [contract.label];
+  checkDeclared([...(numeric as Measured[]), ...label], config.units, 'data.units', 'query');
+  if (contract.payload?.kind === 'series' && config.series !== undefined) {
+    checkDeclared(contract.payload.channels, config.series.units, 'data.series.units', 'series query');
+  }
+}
+
+function checkDeclared(
+  columns: readonly Measured[],
+  units: Readonly<Record<string, string>>,
+  section: string,
+  query: string,
+): void {
   const declaredFor = (name: string): string | undefined => (Object.hasOwn(units, name) ? units[name] : undefined);
-  const columns = [...numeric, ...label];
   const undeclared = columns.filter(({ name }) => declaredFor(name) === undefined);
   const [first] = undeclared;
   if (first !== undefined) {
     throw new DataError(
       'unit_missing',
-      `site.yaml: data.units.${first.name}: not given. Write under data.units in which unit your query yields ` +
+      `site.yaml: ${section}.${first.name}: not given. Write under ${section} in which unit your ${query} yields ` +
         `${undeclared.map(({ name }) => name).join(', ')}. The plan has: ` +
         `${undeclared.map(({ name, unit }) => `${name} in ${unit}`).join(', ')}.`,
-      { file: 'site.yaml', path: `data.units.${first.name}`, column: first.name, unit: first.unit },
+      { file: 'site.yaml', path: `${section}.${first.name}`, column: first.name, unit: first.unit },
     );
   }
   for (const column of columns) {
     const declared = declaredFor(column.name) ?? '';
-    const details = { file: 'site.yaml', path: `data.units.${column.name}`, column: column.name, unit: column.unit };
+    const details = { file: 'site.yaml', path: `${section}.${column.name}`, column: column.name, unit: column.unit };
     if (declared === column.unit) continue;
     const conversion = conversionFrom(column, declared);
     let remedy = "Convert it in the query, then declare the plan's unit.";
@@ -48,7 +68,7 @@ export function checkUnits(contract: DataContract, units: Readonly<Record<string
     }
     throw new DataError(
       'wrong_unit',
-      `site.yaml: data.units.${column.name}: "${declared}", and the plan has "${column.unit}". ${remedy}`,
+      `site.yaml: ${section}.${column.name}: "${declared}", and the plan has "${column.unit}". ${remedy}`,
       { ...details, value: declared },
     );
   }
@@ -61,13 +81,17 @@ export async function readSiteData(
   contract: DataContract,
   signal?: AbortSignal,
 ): Promise<SiteData> {
-  checkUnits(contract, config.units);
+  checkUnits(contract, config);
   const loaded = await loadRows(
     directory,
     readQuery(directory, config),
     config,
     contract,
-    { label: true, holdoutColumn: holdoutColumnOf(contract, config.holdout) },
+    {
+      label: true,
+      holdoutColumn: holdoutColumnOf(contract, config.holdout),
+      payload: payloadSource(directory, config, contract),
+    },
     signal,
   );
   if (loaded.rowsRead === 0) throw new DataError('empty_table');

@@ -1,11 +1,12 @@
 import { dirname, resolve } from 'node:path';
 import type { DataContract } from '../../shared/plan/contract.ts';
 import { cellShown, cellText, cellTimeMs, isMissing } from './cells.ts';
-import { labelReader, locateColumns } from './load-rows.ts';
-import { inputSql } from './predict.ts';
+import { inputSql } from './input-file.ts';
+import { locateColumns } from './locate-columns.ts';
 import type { Outcome } from './predictions.ts';
 import { ProblemCollector, type ProblemReport } from './problems.ts';
 import { runQuery } from './query.ts';
+import { labelReader } from './readers.ts';
 
 export interface OutcomeFile {
   readonly rowsRead: number;
@@ -37,7 +38,7 @@ export async function readOutcomeFile(
     inputSql(full),
     { memoryMegabytes: 1024, threads: 1 },
     (names) => {
-      located = locateColumns(names, wanted, path);
+      located = locateColumns(names, wanted, { file: path });
     },
     (block) => {
       const outcomes: Outcome[] = [];

@@ -1,15 +1,16 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Plan } from '../../shared/plan/plan.ts';
-import { rawFeatures } from '../training/design-matrix.ts';
+import { type RawRows, rawRows } from '../training/raw-rows.ts';
 import { DataError } from './data-error.ts';
+import { inputLimits, inputSql, type PayloadFiles, payloadFiles } from './input-file.ts';
 import { loadRows } from './load-rows.ts';
 import { type ProblemReport, problemMeanings } from './problems.ts';
 import type { SiteTable } from './site-table.ts';
 
 /** A model that gives figures for raw rows; see `judging/scorer.ts`. */
 export interface RowScorer {
-  score(raw: Float32Array, rows: number, signal?: AbortSignal): Promise<Float32Array>;
+  score(rows: RawRows, signal?: AbortSignal): Promise<Float32Array>;
 }
 
 export interface PredictionResult {
@@ -20,27 +21,13 @@ export interface PredictionResult {
   readonly ignoredColumns: readonly string[];
 }
 
-const formats: Readonly<Record<string, string>> = { csv: 'read_csv', parquet: 'read_parquet', json: 'read_json' };
-
-/** The SELECT that reads a whole file, by its ending. @throws DataError `file_missing` */
-export function inputSql(path: string): string {
-  const extension = /\.(csv|parquet|json|jsonl|ndjson)$/i.exec(path)?.[1]?.toLowerCase() ?? '';
-  const reader = formats[extension === 'jsonl' || extension === 'ndjson' ? 'json' : extension];
-  if (reader === undefined) {
-    throw new DataError('file_missing', `--input ${path}: a .csv, .parquet, .json or .ndjson file is read.`, {
-      file: path,
-    });
-  }
-  return `SELECT * FROM ${reader}('${path.replaceAll("'", "''")}')`;
-}
-
 function csvCell(text: string): string {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Names of the figures a model gives for one row. */
 function outputNames(plan: Plan): readonly string[] {
-  if (plan.task.kind === 'regression') return ['prediction'];
+  if (plan.task.kind === 'regression' || plan.task.kind === 'survival') return ['prediction'];
   if (plan.task.kind === 'binary') return ['probability'];
   return 'levels' in plan.data.label ? plan.data.label.levels.map((level) => `probability_${level}`) : [];
 }
@@ -108,16 +95,16 @@ async function writeRows(path: string, rows: Iterable<Readonly<Record<string, un
  */
 export async function predictFile(
   needs: { readonly plan: Plan; readonly scorer: RowScorer },
-  files: { readonly input: string; readonly output: string },
+  files: PayloadFiles & { readonly input: string; readonly output: string },
   signal?: AbortSignal,
 ): Promise<PredictionResult> {
   const { plan, scorer } = needs;
   const loaded = await loadRows(
     dirname(resolve(files.input)),
     inputSql(resolve(files.input)),
-    { memoryMegabytes: 1024, threads: 1 },
+    inputLimits,
     plan.data,
-    { label: false, holdoutColumn: null },
+    { label: false, holdoutColumn: null, payload: payloadFiles(plan.data, files.input, files) },
     signal,
   );
   if (loaded.rowsRead === 0) throw new DataError('empty_table', `${files.input} holds no rows.`, { file: files.input });
@@ -134,7 +121,7 @@ export async function predictFile(
       { rows: loaded.rowsRead, problems: loaded.problems.rows },
     );
   }
-  const figures = table.rows === 0 ? new Float32Array() : await scorer.score(rawFeatures(table), table.rows, signal);
+  const figures = table.rows === 0 ? new Float32Array() : await scorer.score(rawRows(table), signal);
   const expected = table.rows * outputNames(plan).length;
   if (figures.length !== expected || figures.some((figure) => !Number.isFinite(figure))) {
     throw new DataError(

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
-import type { SiteDataConfig } from '../config.ts';
 import { DataError } from './data-error.ts';
 
 /** Limits of one query. */
@@ -16,8 +15,16 @@ export interface QueryBlock {
   readonly values: readonly (readonly unknown[])[];
 }
 
-/** The hospital's SQL, from `site.yaml` or the file it names. @throws DataError `query_file_missing` */
-export function readQuery(directory: string, data: Pick<SiteDataConfig, 'query' | 'queryFile'>): string {
+/**
+ * The hospital's SQL, from `site.yaml` or the file it names.
+ * @param section of `site.yaml`, for the message
+ * @throws DataError `query_file_missing`
+ */
+export function readQuery(
+  directory: string,
+  data: { readonly query?: string | undefined; readonly queryFile?: string | undefined },
+  section = 'data',
+): string {
   if (data.queryFile === undefined) return data.query ?? '';
   const path = isAbsolute(data.queryFile) ? data.queryFile : join(directory, data.queryFile);
   try {
@@ -25,7 +32,7 @@ export function readQuery(directory: string, data: Pick<SiteDataConfig, 'query' 
   } catch (cause) {
     throw new DataError(
       'query_file_missing',
-      `site.yaml: data.queryFile: ${path} cannot be read. Write the SELECT there, or put it under data.query.`,
+      `site.yaml: ${section}.queryFile: ${path} cannot be read. Write the SELECT there, or put it under ${section}.query.`,
       { file: path },
       cause,
     );

@@ -3,9 +3,10 @@ import type { DataContract } from '../../shared/plan/contract.ts';
 import { canonicalDigest } from '../../shared/runtime/canonical.ts';
 import type { Digest } from '../../shared/runtime/ids.ts';
 import type { SiteDataConfig } from '../config.ts';
+import { inputLimits, inputSql, type PayloadFiles, payloadFiles } from './input-file.ts';
 import { holdoutColumnOf, type LoadedRows, loadRows, type RowSink } from './load-rows.ts';
 import { checkUnits } from './load-site-data.ts';
-import { inputSql } from './predict.ts';
+import { payloadSource } from './payload/payload-source.ts';
 import { readQuery } from './query.ts';
 
 /** What a pass over rows leaves behind: counts and problems, no rows. */
@@ -23,9 +24,17 @@ export interface RowSource {
 
 const withoutTable = ({ table: _, ...rest }: LoadedRows): PassedRows => rest;
 
-/** The digest of what decides which columns mean what: the query's text and the units declared. @throws DataError `query_file_missing` */
+/** The digest of what decides which columns mean what: the queries' text and the units declared. @throws DataError `query_file_missing` */
 export function schemaDigest(directory: string, config: SiteDataConfig): Digest {
-  return canonicalDigest({ query: readQuery(directory, config), units: config.units });
+  const { images, series, units } = config;
+  return canonicalDigest({
+    query: readQuery(directory, config),
+    units,
+    ...(series === undefined
+      ? {}
+      : { series: { query: readQuery(directory, series, 'data.series'), units: series.units } }),
+    ...(images === undefined ? {} : { images }),
+  });
 }
 
 /** The hospital's own query. */
@@ -34,8 +43,12 @@ export function querySource(directory: string, config: SiteDataConfig): RowSourc
     name: 'query',
     schema: schemaDigest(directory, config),
     async read(contract, sink, signal) {
-      checkUnits(contract, config.units);
-      const demands = { label: false, holdoutColumn: holdoutColumnOf(contract, config.holdout) };
+      checkUnits(contract, config);
+      const demands = {
+        label: false,
+        holdoutColumn: holdoutColumnOf(contract, config.holdout),
+        payload: payloadSource(directory, config, contract),
+      };
       return withoutTable(
         await loadRows(directory, readQuery(directory, config), config, contract, demands, signal, sink),
       );
@@ -44,15 +57,14 @@ export function querySource(directory: string, config: SiteDataConfig): RowSourc
 }
 
 /** A file with new rows, in the plan's units. @throws DataError `file_missing` for a file of another kind */
-export function fileSource(path: string): RowSource {
+export function fileSource(path: string, beside: PayloadFiles = {}): RowSource {
   const sql = inputSql(resolve(path));
   return {
     name: path,
     schema: null,
     async read(contract, sink, signal) {
-      const demands = { label: false, holdoutColumn: null };
-      const limits = { memoryMegabytes: 1024, threads: 1 };
-      return withoutTable(await loadRows(dirname(resolve(path)), sql, limits, contract, demands, signal, sink));
+      const demands = { label: false, holdoutColumn: null, payload: payloadFiles(contract, path, beside) };
+      return withoutTable(await loadRows(dirname(resolve(path)), sql, inputLimits, contract, demands, signal, sink));
     },
   };
 }

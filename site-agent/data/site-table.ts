@@ -6,12 +6,24 @@ export interface SiteColumn {
   readonly values: Float64Array;
 }
 
+/** Series or images of a site's rows, one after the other. */
+export interface SitePayload {
+  readonly kind: 'series' | 'images';
+  /** Of one row: series [steps, channels], images [channels, height, width]; see `payloadShape`. */
+  readonly shape: readonly number[];
+  /** [rows, ...shape]: series laid on the grid and scaled, float32; images the bytes of their pixels, 0 to 255. */
+  readonly values: Float32Array | Uint8Array;
+}
+
 /** Rows of one site that passed the contract. Lives only in `data`, `training` and `judging`; never serialised. */
 export interface SiteTable {
   readonly rows: number;
   readonly columns: readonly SiteColumn[];
-  /** Class index or numeric outcome; NaN where not known yet. */
+  /** Class index or numeric outcome; for survival the time, above 0. NaN where not known yet. */
   readonly labels: Float64Array;
+  /** Of survival tasks: 1 where the event was seen at that time, 0 where observation ended, NaN where the label is. */
+  readonly events?: Float64Array;
+  readonly payload?: SitePayload;
   readonly patientKeys: readonly string[];
   /** Milliseconds since the epoch, UTC; NaN when the contract has no time. */
   readonly times: Float64Array;

@@ -1,7 +1,9 @@
+import type { PayloadSpec } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { planSchema } from '../../shared/plan/plan.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import type { SiteTable } from '../data/site-table.ts';
+import { rawRows } from '../training/raw-rows.ts';
 import { JudgingError } from './judging-error.ts';
 import { modelFile, packageProblems, planFile, type ReleasePackage } from './release-package.ts';
 import { interfaceProblem, openScorer, type Scorer } from './scorer.ts';
@@ -30,14 +32,13 @@ export async function scoreRelease(
       if (problem !== null) return wrong(problem);
       const values = await scored(scorer, table, rows, signal);
       const width = rows.length === 0 ? 1 : values.length / rows.length;
-      const expected =
-        plan.task.kind === 'multiclass' && 'levels' in plan.data.label ? plan.data.label.levels.length : 1;
+      const expected = plan.task.kind !== 'binary' && 'levels' in plan.data.label ? plan.data.label.levels.length : 1;
       if (rows.length > 0 && width !== expected) {
         return wrong(`the model gives ${width} figures a row, the task needs ${expected}`);
       }
       let bad = 0;
       for (const value of values) {
-        if (plan.task.kind === 'regression' ? !Number.isFinite(value) : !(value >= 0 && value <= 1)) bad++;
+        if ('levels' in plan.data.label ? !(value >= 0 && value <= 1) : !Number.isFinite(value)) bad++;
       }
       if (bad > 0) return wrong(`the model gives no usable figure for ${bad} of ${values.length} outputs`);
       return { problems: [], values };
@@ -90,7 +91,7 @@ async function scored(
   let values = new Float64Array(0);
   for (let from = 0; from < rows.length; from += rowsAtOnce) {
     const part = rows.subarray(from, from + rowsAtOnce);
-    const figures = await scorer.score(rawRows(table, part), part.length, signal);
+    const figures = await scorer.score(rawRows(table, part), signal);
     // One or several figures a row: known after the first part.
     if (from === 0) values = new Float64Array((figures.length / part.length) * rows.length);
     values.set(figures, (figures.length / part.length) * from);
@@ -98,16 +99,12 @@ async function scored(
   return values;
 }
 
-/** Raw values row-major [rows, columns] in float32: what a released model takes. */
-function rawRows({ columns }: SiteTable, rows: Uint32Array): Float32Array {
-  const width = columns.length;
-  const raw = new Float32Array(rows.length * width);
-  for (const [column, { values }] of columns.entries()) {
-    for (let place = 0; place < rows.length; place++) {
-      raw[place * width + column] = values[rows[place] as number] as number;
-    }
-  }
-  return raw;
+/** What of a payload decides which numbers a model is given; an image is scaled inside the model. */
+function payloadOf(payload: PayloadSpec): unknown {
+  if (payload.kind === 'images') return [payload.file, payload.channels, payload.height, payload.width];
+  const { channels, key, minute, observed, stepMinutes, steps } = payload;
+  const own = channels.map(({ name, unit, normal, scale }) => [name, unit, normal, scale]);
+  return { key, minute, observed, stepMinutes, steps, channels: own };
 }
 
 /** Whether a model, perhaps of an earlier plan, takes the very columns of this one and predicts the same outcome. */
@@ -124,6 +121,7 @@ function takesSameRows(current: ReleasePackage, plan: Plan): boolean {
         columns: data.columns.map((column) =>
           column.kind === 'continuous' ? [column.name, column.unit] : [column.name, column.levels],
         ),
+        ...(data.payload === undefined ? {} : { payload: payloadOf(data.payload) }),
       });
     return shape(earlier) === shape(plan);
   } catch {

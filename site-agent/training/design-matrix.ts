@@ -1,34 +1,18 @@
 import { encodedFeatures, encodeRows } from '../../shared/graph/encoding.ts';
+import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import type { SiteTable } from '../data/site-table.ts';
 import { checkTrainingData } from './check-task.ts';
+import { rawFeatures } from './raw-rows.ts';
 import type { DesignMatrix } from './trainer.ts';
 import { TrainingError } from './training-error.ts';
-
-/**
- * The table's values as the released model takes them: row-major float32 [rows, columns], level indices for categorical
- * columns, NaN for missing.
- *
- * @param rows which rows, in which order; all when absent
- */
-export function rawFeatures(table: SiteTable, rows?: Uint32Array): Float32Array {
-  const count = rows?.length ?? table.rows;
-  const width = table.columns.length;
-  const raw = new Float32Array(count * width);
-  for (const [index, column] of table.columns.entries()) {
-    for (let target = 0; target < count; target++) {
-      raw[target * width + index] = column.values[rows?.[target] ?? target] as number;
-    }
-  }
-  return raw;
-}
 
 /**
  * Rows encoded for training.
  *
  * @param rows which rows, in which order; all when absent
- * @throws TrainingError `no_rows`, `wrong_columns`, `label_missing`, `label_invalid`, `not_finite_input` (a row that breaks the contract);
+ * @throws TrainingError `no_rows`, `wrong_columns` (or another payload), `label_missing`, `label_invalid`, `not_finite_input` (a row that breaks the contract);
  *   GraphError `wrong_preprocessing`
  */
 export function designMatrix(
@@ -37,16 +21,58 @@ export function designMatrix(
   preprocessing: Preprocessing,
   rows?: Uint32Array,
 ): DesignMatrix {
-  const count = rows?.length ?? table.rows;
   checkColumns(table, plan);
+  const count = rows?.length ?? table.rows;
+  const labels = labelsOf(table, plan, rows);
   const matrix: DesignMatrix = {
     rows: count,
     features: encodedFeatures(plan).length,
     values: encodeRows(rawFeatures(table, rows), count, plan, preprocessing),
-    labels: Float32Array.from({ length: count }, (_, index) => table.labels[rows?.[index] ?? index] as number),
+    labels,
+    ...payloadOf(table, plan, rows),
   };
   checkTrainingData(plan, matrix);
   return matrix;
+}
+
+/** Class index or numeric outcome a row; for survival [rows, 2]: the time, and 1 where the event was seen. */
+function labelsOf(table: SiteTable, plan: Plan, rows?: Uint32Array): Float32Array {
+  const count = rows?.length ?? table.rows;
+  if (plan.task.kind !== 'survival') {
+    return Float32Array.from({ length: count }, (_, index) => table.labels[rows?.[index] ?? index] as number);
+  }
+  const labels = new Float32Array(count * 2);
+  for (let index = 0; index < count; index++) {
+    const row = rows?.[index] ?? index;
+    labels[index * 2] = table.labels[row] as number;
+    labels[index * 2 + 1] = table.events?.[row] ?? Number.NaN;
+  }
+  return labels;
+}
+
+/** The rows' series or images; the table's own array where all its rows are taken in their order. */
+function payloadOf(table: SiteTable, { data }: Plan, rows?: Uint32Array): Pick<DesignMatrix, 'payload'> {
+  const spec = data.payload;
+  if (spec === undefined) return {};
+  const { payload } = table;
+  const shape = payloadShape(spec);
+  if (payload?.kind !== spec.kind || payload.shape.join() !== shape.join()) {
+    throw new TrainingError(
+      'wrong_columns',
+      `the rows have ${payload === undefined ? 'no payload' : `${payload.kind} [${payload.shape.join(', ')}]`}, the plan's contract has ${spec.kind} [${shape.join(', ')}]`,
+    );
+  }
+  const size = shape.reduce((product, length) => product * length, 1);
+  const whole = rows === undefined || (rows.length === table.rows && rows.every((row, index) => row === index));
+  let { values } = payload;
+  if (!whole) {
+    const kind = values instanceof Uint8Array ? Uint8Array : Float32Array;
+    const picked = new kind(rows.length * size);
+    for (const [place, row] of rows.entries()) picked.set(values.subarray(row * size, (row + 1) * size), place * size);
+    values = picked;
+  }
+  const scaling = spec.kind === 'images' ? { mean: spec.mean, scale: spec.scale } : {};
+  return { payload: { kind: spec.kind, shape, values, ...scaling } };
 }
 
 function checkColumns(table: SiteTable, plan: Plan): void {

@@ -4,7 +4,7 @@ import type { PredictionStore, ScoringRelease } from '../../data/predictions.ts'
 import type { PassedRows, RowSource } from '../../data/row-source.ts';
 import type { SiteTable } from '../../data/site-table.ts';
 import { splitRows } from '../../data/split.ts';
-import { rawFeatures } from '../../training/design-matrix.ts';
+import { rawRows } from '../../training/raw-rows.ts';
 import { JudgingError } from '../judging-error.ts';
 import type { Scorer } from '../scorer.ts';
 import { type Baseline, dayOf, inSubgroup } from './baseline.ts';
@@ -108,7 +108,7 @@ export async function probabilitiesOf(
   signal?: AbortSignal,
 ): Promise<Float32Array> {
   if (rows.length === 0) return new Float32Array();
-  const figures = await release.scorer.score(rawFeatures(table, rows), rows.length, signal);
+  const figures = await release.scorer.score(rawRows(table, rows), signal);
   if (figures.length !== rows.length || figures.some((figure) => !(figure >= 0 && figure <= 1))) {
     throw new JudgingError('model_interface', `${release.version} does not give one probability a row`);
   }

@@ -44,7 +44,7 @@ const recalibrations: Readonly<Record<string, Recalibration>> = {
 async function outputsOf(model: Uint8Array): Promise<Float32Array> {
   const scorer = await openScorer(model);
   try {
-    return await scorer.score(raw, rows);
+    return await scorer.score({ rows, features: raw });
   } finally {
     await scorer.dispose();
   }

@@ -14,7 +14,8 @@ afterEach(() => folder.remove());
 const plan = heartPlan();
 /** Gives each row's age over 200, so that rows can be told apart. */
 const byAge: RowScorer = {
-  score: async (raw, rows) => Float32Array.from({ length: rows }, (_, row) => (raw[row * 10] as number) / 200),
+  score: async ({ features, rows }) =>
+    Float32Array.from({ length: rows }, (_, row) => (features[row * 10] as number) / 200),
 };
 const path = (name: string): string => join(folder.path, name);
 

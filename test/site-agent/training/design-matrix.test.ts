@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SiteTable } from '../../../site-agent/data/site-table.ts';
-import { designMatrix, rawFeatures } from '../../../site-agent/training/design-matrix.ts';
+import { designMatrix } from '../../../site-agent/training/design-matrix.ts';
+import { rawFeatures } from '../../../site-agent/training/raw-rows.ts';
 import { heartPlan } from '../../support/plans.ts';
 import { preprocessingFor } from '../../support/preprocessing.ts';
 

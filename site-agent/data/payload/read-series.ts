@@ -1,0 +1,192 @@
+import type { SeriesPayload } from '../../../shared/plan/payload.ts';
+import { cellNumber, cellText, isMissing } from '../cells.ts';
+import { DataError } from '../data-error.ts';
+import { GrowingColumn } from '../growing-column.ts';
+import { locateColumns } from '../locate-columns.ts';
+import type { ProblemRule } from '../problems.ts';
+import { type QueryBlock, runQuery } from '../query.ts';
+import { continuousReader } from '../readers.ts';
+import { enterComputed } from './computed-columns.ts';
+import type { PayloadReport, PayloadSource } from './payload-source.ts';
+import type { PayloadTarget } from './payload-target.ts';
+import { SeriesGrid } from './series-grid.ts';
+
+const strangersNamed = 5;
+
+/** The first wrong cell of a rule in one series, and how many there are. */
+interface Fault {
+  readonly column: string;
+  readonly rule: ProblemRule;
+  readonly value: unknown;
+  readonly where: string;
+  more: number;
+}
+
+/**
+ * Runs the series query (long: a row a series and minute, a column a channel) and lays each series that a row asks for on the grid.
+ * The rows of one series must come together, in any order among themselves: one series is in hand at a time, whatever their number.
+ *
+ * @throws DataError `series_scattered`, and what `runQuery` and `locateColumns` throw
+ */
+export async function readSeries(
+  payload: SeriesPayload,
+  source: Extract<PayloadSource, { kind: 'series' }>,
+  target: PayloadTarget,
+  known: { readonly refused: ReadonlySet<string>; readonly wholeSource: boolean },
+  signal?: AbortSignal,
+): Promise<PayloadReport> {
+  const values = target.values as Float32Array;
+  const size = values.length / Math.max(1, target.rows);
+  const rowOf = new Map(target.keys.map((key, row) => [key, row]));
+  const found = new Uint8Array(target.rows);
+  const strangers = new Set<string>();
+  const grid = new SeriesGrid(payload);
+  const channels = payload.channels.map(({ name, range }) => ({
+    name,
+    range,
+    read: continuousReader({ range, missing: 'impute' }),
+  }));
+  const computed = target.computed.map((one) => ({
+    one,
+    channel: payload.channels.findIndex(({ name }) => name === one.summary.channel),
+  }));
+  const outOfRange = new Map(channels.map(({ name }) => [name, new GrowingColumn()]));
+  let located: ReadonlyMap<string, number> = new Map();
+  let beyondEnd = 0;
+  let withoutKey = 0;
+  let rowsRead = 0;
+  let current: string | null = null;
+  let currentRow: number | undefined;
+  let faults = new Map<string, Fault>();
+
+  const finish = (): void => {
+    const row = currentRow;
+    if (current === null || row === undefined) return;
+    if (faults.size === 0) {
+      const missing = grid.missingShare();
+      if (missing > payload.maximumMissingShare) {
+        const allowed = `${(payload.maximumMissingShare * 100).toFixed(1)}%`;
+        target.refuse(
+          row,
+          payload.key,
+          'series_sparse',
+          current,
+          `${(missing * 100).toFixed(1)}% of steps; ${allowed} may`,
+        );
+      } else {
+        grid.write(values, row * size);
+        for (const { one, channel } of computed) {
+          enterComputed(target, one, row, grid.figures(channel).figure(one.summary.by));
+        }
+      }
+    }
+    for (const { column, rule, value, where, more } of faults.values()) {
+      target.refuse(row, column, rule, value, more === 0 ? where : `${where}, and ${more} more`);
+    }
+  };
+
+  const begin = (key: string): void => {
+    finish();
+    grid.clear();
+    faults = new Map();
+    current = key;
+    currentRow = rowOf.get(key);
+    const again = currentRow === undefined ? strangers.has(key) : found[currentRow] === 1;
+    if (again) {
+      throw new DataError(
+        'series_scattered',
+        `The rows of series "${key}" (${payload.key}) are not together in the series query. End it with ORDER BY ${payload.key}; data.memoryMegabytes must hold what is sorted, or keep the file sorted.`,
+        { column: payload.key },
+      );
+    }
+    if (currentRow !== undefined) found[currentRow] = 1;
+    else strangers.add(key);
+  };
+
+  const fault = (column: string, rule: ProblemRule, value: unknown, minute: number): void => {
+    const identity = `${rule} ${column}`;
+    const earlier = faults.get(identity);
+    if (earlier !== undefined) earlier.more++;
+    else {
+      if (rule === 'out_of_range') outOfRange.get(column)?.push(cellNumber(value) ?? Number.NaN);
+      const at = Number.isFinite(minute) ? `minute ${minute}, ` : '';
+      faults.set(identity, { column, rule, value, where: `${at}row ${rowsRead} of the series query`, more: 0 });
+    }
+  };
+
+  const readBlock = (block: QueryBlock): void => {
+    const cellsOf = (name: string): readonly unknown[] => block.values[located.get(name) as number] ?? [];
+    const keys = cellsOf(payload.key);
+    const minutes = cellsOf(payload.minute);
+    const cells = channels.map(({ name }) => cellsOf(name));
+    let lastKeyCell: unknown;
+    let lastKey: string | undefined;
+    for (let index = 0; index < block.rows; index++) {
+      rowsRead++;
+      const keyCell = keys[index];
+      if (keyCell !== lastKeyCell || typeof keyCell === 'object') {
+        lastKeyCell = keyCell;
+        lastKey = isMissing(keyCell) ? undefined : cellText(keyCell);
+      }
+      if (lastKey === undefined) {
+        withoutKey++;
+        continue;
+      }
+      if (lastKey !== current) begin(lastKey);
+      if (currentRow === undefined) continue;
+      const minuteCell = minutes[index];
+      const minute = isMissing(minuteCell) ? undefined : cellNumber(minuteCell);
+      if (minute === undefined) {
+        fault(payload.minute, 'minute_invalid', minuteCell, Number.NaN);
+        continue;
+      }
+      if (minute < 0) {
+        fault(payload.minute, 'minute_negative', minuteCell, minute);
+        continue;
+      }
+      const step = grid.stepOf(minute);
+      if (step >= payload.steps) {
+        beyondEnd++;
+        continue;
+      }
+      for (let channel = 0; channel < channels.length; channel++) {
+        const { name, range, read } = channels[channel] as (typeof channels)[number];
+        const cell = (cells[channel] as readonly unknown[])[index];
+        if (cell === null) continue;
+        // Almost every cell: nothing of it is put on the heap.
+        if (typeof cell === 'number' && cell >= range[0] && cell <= range[1]) {
+          grid.add(step, channel, cell);
+          continue;
+        }
+        const reading = read(cell);
+        if ('rule' in reading) fault(name, reading.rule, cell, minute);
+        else if (!Number.isNaN(reading.value)) grid.add(step, channel, reading.value);
+      }
+    }
+  };
+
+  await runQuery(
+    source.directory,
+    source.sql,
+    source.limits,
+    (names) => {
+      located = locateColumns(names, [payload.key, payload.minute, ...channels.map(({ name }) => name)], {
+        query: 'series query',
+      });
+    },
+    readBlock,
+    signal,
+  );
+  finish();
+  for (let row = 0; row < target.rows; row++) {
+    if (found[row] === 0) target.refuse(row, payload.key, 'series_missing', target.keys[row]);
+  }
+  const unknown = known.wholeSource ? [...strangers].filter((key) => !known.refused.has(key)) : [];
+  return {
+    withoutRow: unknown.length,
+    firstWithoutRow: unknown.slice(0, strangersNamed),
+    beyondEnd,
+    withoutKey,
+    outOfRange: new Map([...outOfRange].map(([name, numbers]) => [name, numbers.finish()])),
+  };
+}

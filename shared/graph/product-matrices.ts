@@ -36,6 +36,7 @@ function findMatrices(plan: Plan): ReadonlyMap<string, ProductMatrix> {
     network.parameters.map(({ name, shape }) => [name, builder.input(name, 'float', shape)] as const),
   );
   network.forward({ builder, inputs, weights, random: null });
+  const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape] as const));
   // A matrix may be turned before it is multiplied by.
   const matrices = new Map<string, { readonly name: string; readonly turned: boolean }>();
   for (const { name, shape } of network.parameters) if (shape.length === 2) matrices.set(name, { name, turned: false });
@@ -49,7 +50,7 @@ function findMatrices(plan: Plan): ReadonlyMap<string, ProductMatrix> {
     const source = second === undefined ? undefined : matrices.get(second.name);
     if (source === undefined || (node.operator !== 'MatMul' && node.operator !== 'Gemm')) continue;
     const transposed = source.turned !== (intAttribute(node.attributes, 'transB', 0) === 1);
-    const [rows, columns] = weights.get(source.name)?.shape as [number, number];
+    const [rows, columns] = shapes.get(source.name) as [number, number];
     found.set(source.name, {
       name: source.name,
       inputs: transposed ? columns : rows,
@@ -61,6 +62,5 @@ function findMatrices(plan: Plan): ReadonlyMap<string, ProductMatrix> {
 }
 
 function isTurning(node: GraphNode): boolean {
-  if (node.operator === 'Identity') return false;
   return node.operator === 'Transpose' && (intsAttribute(node.attributes, 'perm') ?? [1, 0]).join() === '1,0';
 }

@@ -1,4 +1,5 @@
 import { dataFindings } from './check-data.ts';
+import { modelFindings } from './check-model.ts';
 import { payloadFindings } from './check-payload.ts';
 import { policyFindings } from './check-policy.ts';
 import { subgroupFindings } from './check-subgroups.ts';
@@ -47,6 +48,7 @@ export function planFindings(plan: Plan): Finding[] {
     ...dataFindings(plan),
     ...payloadFindings(plan.data),
     ...subgroupFindings(plan.data),
+    ...modelFindings(plan),
     ...federationFindings(plan),
     ...policyFindings(plan.gate, ['gate']),
     ...protectedFindings(plan),

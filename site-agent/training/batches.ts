@@ -6,7 +6,7 @@ export interface BatchSchedule {
   /** Steps of the round. */
   readonly steps: number;
   readonly stepsPerEpoch: number;
-  /** Rows of the step, 0-based; the array is valid until the next call. Steps are asked for in order or not. */
+  /** Rows of the step, 0-based. Not to be written to. Steps are asked for in order or not. */
   rowsOf(step: number): Uint32Array;
 }
 

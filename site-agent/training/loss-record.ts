@@ -1,21 +1,39 @@
 import { TrainingError } from './training-error.ts';
 
+/** Sums of losses and rows; plain numbers, so that a checkpoint keeps them to the bit. */
+export interface LossSums {
+  readonly firstSum: number;
+  readonly firstRows: number;
+  readonly epochSum: number;
+  readonly epochRows: number;
+  readonly lastSum: number;
+  readonly lastRows: number;
+}
+
+const nothing: LossSums = { firstSum: 0, firstRows: 0, epochSum: 0, epochRows: 0, lastSum: 0, lastRows: 0 };
+
 /** Row-weighted mean loss over the first and the last epoch's worth of steps. */
 export class LossRecord {
+  readonly #stepsPerEpoch: number;
   readonly #first: number;
   readonly #lastBegin: number;
-  #firstSum = 0;
-  #firstRows = 0;
-  #lastSum = 0;
-  #lastRows = 0;
+  #sums: LossSums;
 
-  constructor(steps: number, stepsPerEpoch: number) {
-    const counted = Math.min(steps, stepsPerEpoch);
-    this.#first = counted;
-    this.#lastBegin = steps - counted;
+  constructor(steps: number, stepsPerEpoch: number, sums: LossSums = nothing) {
+    this.#stepsPerEpoch = stepsPerEpoch;
+    this.#first = Math.min(steps, stepsPerEpoch);
+    this.#lastBegin = steps - this.#first;
+    this.#sums = sums;
   }
 
-  /** @throws TrainingError `not_finite_loss` */
+  get sums(): LossSums {
+    return this.#sums;
+  }
+
+  /**
+   * @param step 0-based
+   * @throws TrainingError `not_finite_loss`
+   */
   add(step: number, loss: number, rows: number): void {
     if (!Number.isFinite(loss)) {
       throw new TrainingError(
@@ -24,17 +42,32 @@ export class LossRecord {
         { step: step + 1 },
       );
     }
+    const sums = { ...this.#sums };
     if (step < this.#first) {
-      this.#firstSum += loss * rows;
-      this.#firstRows += rows;
+      sums.firstSum += loss * rows;
+      sums.firstRows += rows;
     }
+    if (step % this.#stepsPerEpoch === 0) {
+      sums.epochSum = 0;
+      sums.epochRows = 0;
+    }
+    sums.epochSum += loss * rows;
+    sums.epochRows += rows;
     if (step >= this.#lastBegin) {
-      this.#lastSum += loss * rows;
-      this.#lastRows += rows;
+      sums.lastSum += loss * rows;
+      sums.lastRows += rows;
     }
+    this.#sums = sums;
   }
 
-  get metrics(): { readonly lossFirst: number; readonly lossLast: number } {
-    return { lossFirst: this.#firstSum / this.#firstRows, lossLast: this.#lastSum / this.#lastRows };
+  /** Mean over the epoch under way so far. */
+  get epochMean(): number {
+    return this.#sums.epochSum / this.#sums.epochRows;
+  }
+
+  /** @param stopped training ended before its last step, at the end of an epoch: that is the last one then */
+  metrics(stopped: boolean): { readonly lossFirst: number; readonly lossLast: number } {
+    const { firstSum, firstRows, lastSum, lastRows } = this.#sums;
+    return { lossFirst: firstSum / firstRows, lossLast: stopped ? this.epochMean : lastSum / lastRows };
   }
 }

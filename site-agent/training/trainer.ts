@@ -76,9 +76,14 @@ export interface TrainingResult {
   /** Trained minus starting weights, float32. */
   readonly delta: NamedTensors;
   readonly examples: number;
+  /** Steps done; fewer than the plan's work where training stopped early. */
   readonly steps: number;
   /** Mean loss over the first and the last epoch (or all steps when less than one epoch). */
   readonly metrics: { readonly lossFirst: number; readonly lossLast: number };
+  /** Validation loss after each epoch, and the epoch (1 first) whose weights the delta has. Absent without early stopping. */
+  readonly validation?: { readonly losses: readonly number[]; readonly best: number };
+  /** Rows of a batch that were computed at once in the end. */
+  readonly rowsAtOnce?: number;
 }
 
 /** One way of carrying out local training. Two engines given the same task agree to float32 tolerance. */

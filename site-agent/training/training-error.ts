@@ -14,6 +14,8 @@ export type TrainingErrorCode =
   | 'trainable_invalid'
   | 'not_finite_loss'
   | 'not_finite_delta'
+  | 'batch_whole'
+  | 'out_of_memory'
   | 'disposed'
   | 'engine_failed';
 
@@ -47,6 +49,16 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
   },
   not_finite_delta: {
     meaning: 'A trained weight became infinite or NaN; nothing is sent.',
+    advice: 'abort',
+  },
+  batch_whole: {
+    meaning:
+      'A batch was to be computed in parts, but the loss of a row depends on the others of its batch; the plan needs smaller batches, or the site more memory.',
+    advice: 'abort',
+  },
+  out_of_memory: {
+    meaning:
+      'Memory does not suffice for one row at a time, or for a batch that cannot be cut; end other programs, take an engine without a GPU, or ask the consortium for a smaller batch or model.',
     advice: 'abort',
   },
   disposed: { meaning: 'The trainer was used after it was disposed of.', advice: 'abort' },

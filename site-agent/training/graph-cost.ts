@@ -1,0 +1,88 @@
+import type { Dimension, ElementType, Graph, GraphNode, Value } from '../../shared/graph/graph.ts';
+
+/** What carrying out a graph once takes. */
+export interface GraphCost {
+  /** Multiply-adds of products and convolutions, and what the rest takes in the same measure. */
+  readonly work: number;
+  /** Bytes of values that are alive at once, without the graph's inputs and constants. */
+  readonly peakBytes: number;
+}
+
+/** What an operator takes beside its arithmetic, in multiply-adds: some microseconds. */
+const workPerNode = 12_000;
+/** What a value of an output takes, in multiply-adds: it is bound by memory, not by arithmetic. */
+const workPerValue = 4;
+
+const bytesOf: Readonly<Record<ElementType, number>> = { float: 4, float16: 2, double: 8, int32: 4, int64: 8, bool: 1 };
+
+const sizeOf = (shape: readonly Dimension[]): number =>
+  shape.reduce<number>((product, length) => product * (typeof length === 'number' ? length : 1), 1);
+
+/** Length that a product adds over, for each value of its output. */
+function summedLength({ operator, inputs, attributes }: GraphNode): number {
+  const [first, second] = inputs;
+  if (first === undefined || second === undefined) return 0;
+  const lengthAt = (value: Value, axis: number): number => {
+    const length = value.shape.at(axis);
+    return typeof length === 'number' ? length : 1;
+  };
+  switch (operator) {
+    case 'MatMul':
+      return lengthAt(first, -1);
+    case 'Gemm': {
+      const { transA } = attributes;
+      return lengthAt(first, transA !== undefined && 'int' in transA && transA.int === 1 ? 0 : 1);
+    }
+    case 'Conv':
+      return sizeOf(second.shape.slice(1));
+    case 'Einsum':
+      // At worst every value of one input meets every one of the other's that shares no index.
+      return Math.max(lengthAt(first, -1), lengthAt(second, -1));
+    default:
+      return 0;
+  }
+}
+
+function nodeWork(node: GraphNode): number {
+  const values = node.outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const products =
+    node.operator === 'ConvTranspose'
+      ? sizeOf(node.inputs[0]?.shape ?? []) * sizeOf((node.inputs[1]?.shape ?? []).slice(1))
+      : values * summedLength(node);
+  let inside = 0;
+  for (const attribute of Object.values(node.attributes)) {
+    // The body of a Scan, as often as its last input, a sequence, is long.
+    if ('graph' in attribute)
+      inside += graphCost(attribute.graph).work * sizeOf((node.inputs.at(-1)?.shape ?? []).slice(0, 1));
+  }
+  return workPerNode + workPerValue * values + products + inside;
+}
+
+/** Estimates the cost of a graph whose shapes are all numbers, in the order of its nodes. */
+export function graphCost(graph: Graph): GraphCost {
+  const uses = new Map<string, number>();
+  for (const node of graph.nodes) for (const { name } of node.inputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+  for (const { name } of graph.outputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const made = new Map<string, number>();
+  let work = 0;
+  let alive = 0;
+  let peakBytes = 0;
+  for (const node of graph.nodes) {
+    work += nodeWork(node);
+    for (const { name, shape, type } of node.outputs) {
+      const bytes = sizeOf(shape) * bytesOf[type];
+      made.set(name, bytes);
+      alive += bytes;
+    }
+    peakBytes = Math.max(peakBytes, alive);
+    for (const { name } of [...node.inputs, ...node.outputs]) {
+      const left = (uses.get(name) ?? 0) - (node.inputs.some((value) => value.name === name) ? 1 : 0);
+      uses.set(name, left);
+      if (left <= 0) {
+        alive -= made.get(name) ?? 0;
+        made.delete(name);
+      }
+    }
+  }
+  return { work, peakBytes };
+}

@@ -1,0 +1,98 @@
+import { optimiserSlots } from '../../shared/graph/training/optimiser-update.ts';
+import type { Logger } from '../../shared/runtime/logger.ts';
+import type { NamedTensors, Tensor } from '../../shared/tensors/tensor.ts';
+import type { StepCall } from './call-schedule.ts';
+import type { EarlyStopping, StoppingRecord } from './early-stopping.ts';
+import type { LossRecord, LossSums } from './loss-record.ts';
+import type { StepPlan } from './step-plan.ts';
+import type { Checkpoint, TrainingTask } from './trainer.ts';
+
+/** Where the loop stands between two calls. */
+export interface LoopState {
+  /** Steps done. */
+  readonly step: number;
+  readonly state: NamedTensors;
+  readonly partRows: number;
+  readonly losses: LossRecord;
+  readonly stopping: EarlyStopping | null;
+}
+
+/** `Checkpoint.record` of this loop. */
+interface StoredRecord {
+  readonly format: 1;
+  readonly partRows: number;
+  readonly losses: LossSums;
+  readonly stopping: StoppingRecord | null;
+}
+
+/** Where a round begins. */
+export interface LoopStart {
+  readonly step: number;
+  readonly state: NamedTensors;
+  readonly partRows?: number;
+  readonly losses?: LossSums;
+  readonly stopping?: { readonly record: StoppingRecord; readonly tensors: NamedTensors };
+}
+
+const bestPrefix = 'best/';
+
+export function storedLoop({ step, state, partRows, losses, stopping }: LoopState): Checkpoint {
+  const record: StoredRecord = { format: 1, partRows, losses: losses.sums, stopping: stopping?.record ?? null };
+  const best = [...(stopping?.tensors ?? [])].map(([name, tensor]) => [bestPrefix + name, tensor] as const);
+  return { step, tensors: new Map([...state, ...best]), record: { ...record } };
+}
+
+function sameShape(tensor: Tensor | undefined, shape: readonly number[]): tensor is Tensor {
+  return (
+    tensor !== undefined &&
+    tensor.shape.length === shape.length &&
+    tensor.shape.every((length, axis) => length === shape[axis]) &&
+    tensor.data.every(Number.isFinite)
+  );
+}
+
+function fresh(task: TrainingTask, { slots }: StepPlan): LoopStart {
+  const state = new Map<string, Tensor>(task.weights);
+  const initial = new Map(optimiserSlots(task.plan.training.optimiser).map((slot) => [slot.name, slot.initial]));
+  for (const { name, shape } of slots) {
+    const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
+    state.set(name, { shape, data: data.fill(initial.get(name.slice(0, name.indexOf('/'))) ?? 0) });
+  }
+  return { step: 0, state };
+}
+
+/** Where the round goes on: at its checkpoint, when that is one of this task's, or at the beginning. */
+export function restoreLoop(task: TrainingTask, step: StepPlan, calls: readonly StepCall[], log: Logger): LoopStart {
+  const { resume } = task;
+  const start = fresh(task, step);
+  if (resume === undefined) return start;
+  const record = resume.record as unknown as StoredRecord;
+  const state = new Map<string, Tensor>();
+  for (const [name, { shape }] of start.state) {
+    const tensor = resume.tensors.get(name);
+    if (sameShape(tensor, shape)) state.set(name, tensor);
+  }
+  const best = new Map<string, Tensor>();
+  for (const [name, tensor] of resume.tensors) {
+    if (name.startsWith(bestPrefix)) best.set(name.slice(bestPrefix.length), tensor);
+  }
+  const fits =
+    record.format === 1 &&
+    state.size === start.state.size &&
+    calls.some((call) => call.checkpoint && call.first + call.steps === resume.step);
+  if (!fits) {
+    log.warn({ step: resume.step }, 'the checkpoint is not one of this task: the round begins anew');
+    return start;
+  }
+  log.info(
+    { step: resume.step, steps: (calls.at(-1)?.first ?? 0) + (calls.at(-1)?.steps ?? 0) },
+    'the round goes on from its checkpoint',
+  );
+  return {
+    step: resume.step,
+    state,
+    partRows: record.partRows,
+    losses: record.losses,
+    ...(record.stopping === null ? {} : { stopping: { record: record.stopping, tensors: best } }),
+  };
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Graph } from '../../../shared/graph/graph.ts';
+import type { Plan } from '../../../shared/plan/plan.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import type { Engine, EngineTask, OpenedTask } from '../engine.ts';
+import { graphCost } from '../graph-cost.ts';
+import { OnnxTask } from './onnx-task.ts';
+import { cpuProvider, onnxruntimeVersion, type Provider, sessionOptions } from './provider.ts';
+import { type OpenSession, openInferenceSession, SessionCache } from './sessions.ts';
+
+/** Multiply-adds of a graph below which a second thread costs more than it brings. */
+const workForThreads = 40_000_000;
+const mostThreads = 4;
+
+/** More threads slow small models down, so their number follows the work of one call. */
+export function threadsFor(work: number, cores: number): number {
+  return work < workForThreads ? 1 : Math.max(1, Math.min(mostThreads, cores));
+}
+
+export interface OnnxEngineNeeds {
+  readonly provider?: Provider;
+  readonly cores?: number;
+  readonly openSession?: OpenSession;
+}
+
+/** Runs the graphs of training in onnxruntime-node. */
+export class OnnxEngine implements Engine {
+  readonly engine = 'onnx' as const;
+  readonly description: string;
+  readonly mixed: boolean;
+  readonly workPerCall: number;
+  readonly workPerCheckpoint: number;
+  readonly #provider: Provider;
+  readonly #cores: number;
+  readonly #sessions: SessionCache;
+  readonly #plans = new WeakMap<Plan, string>();
+
+  constructor(needs: OnnxEngineNeeds = {}) {
+    const provider = needs.provider ?? cpuProvider;
+    this.#provider = provider;
+    this.#cores = needs.cores ?? availableParallelism();
+    this.#sessions = new SessionCache(needs.openSession ?? openInferenceSession);
+    const threads = Math.max(1, Math.min(mostThreads, this.#cores));
+    const on = provider.name === 'cpu' ? `, ${threads === 1 ? '1 thread' : `1 to ${threads} threads by size`}` : '';
+    this.description = `onnxruntime-node ${onnxruntimeVersion()} ${provider.name}${on}`;
+    this.mixed = provider.float16;
+    this.workPerCall = provider.workPerCall;
+    this.workPerCheckpoint = provider.workPerCheckpoint;
+  }
+
+  async open(task: EngineTask, signal: AbortSignal): Promise<OpenedTask> {
+    signal.throwIfAborted();
+    const shared = canonicalJson([
+      this.#planKey(task.plan),
+      task.trainable ?? null,
+      task.proximal > 0,
+      task.control !== undefined,
+      task.precision,
+    ]);
+    const taken = new Map<string, ReturnType<SessionCache['take']>>();
+    return new OnnxTask(task, {
+      take: <Built extends { readonly graph: Graph }>(kind: string, build: () => Built) => {
+        const key = `${shared} ${kind}`;
+        const known = taken.get(key) ?? this.#sessions.take(key, build, (built) => this.#optionsFor(built, kind));
+        taken.set(key, known);
+        known.catch(() => taken.delete(key));
+        return known as ReturnType<SessionCache['take']> & Promise<never>;
+      },
+      giveBack: () => this.#sessions.giveBack(taken.keys()),
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.#sessions.dispose();
+  }
+
+  #optionsFor(built: { readonly graph: Graph }, kind: string): ReturnType<typeof sessionOptions> {
+    const cost = graphCost(built.graph);
+    const options = sessionOptions(this.#provider, threadsFor(cost.work, this.#cores));
+    if (!this.#provider.keepsOnDevice || kind === 'read' || kind.startsWith('evaluation')) return options;
+    const kept = built.graph.outputs.filter(({ name }) => name.startsWith('next/'));
+    return { ...options, preferredOutputLocation: Object.fromEntries(kept.map(({ name }) => [name, 'gpu-buffer'])) };
+  }
+
+  /** What of a plan its graphs depend on. */
+  #planKey(plan: Plan): string {
+    const { seed: _seed, batch: _batch, work: _work, earlyStopping: _stopping, ...training } = plan.training;
+    const known =
+      this.#plans.get(plan) ??
+      createHash('sha256')
+        .update(canonicalJson([plan.task, plan.model, training, plan.data]))
+        .digest('hex');
+    this.#plans.set(plan, known);
+    return known;
+  }
+}

@@ -1,0 +1,60 @@
+// First: what follows would start the library's telemetry.
+import '../../../shared/runtime/no-telemetry.ts';
+
+import { env, type InferenceSession } from 'onnxruntime-node';
+
+/** What onnxruntime computes on. */
+export type ProviderName = 'cpu' | 'webgpu' | 'cuda';
+
+export interface Provider {
+  readonly name: ProviderName;
+  /** Results may stay on the device from call to call; else one call holds several steps, a Scan over them. */
+  readonly keepsOnDevice: boolean;
+  /** Computes in float16, as tried on this machine. */
+  readonly float16: boolean;
+  /** Multiply-adds of one call: some 30 ms on a common machine. */
+  readonly workPerCall: number;
+  readonly workPerCheckpoint: number;
+}
+
+/** What a core does in a second in float32, roughly, with all that is around the products. */
+const coreWorkPerSecond = 4e9;
+
+export const cpuProvider: Provider = {
+  name: 'cpu',
+  keepsOnDevice: false,
+  float16: false,
+  workPerCall: 0.03 * coreWorkPerSecond,
+  workPerCheckpoint: 20 * coreWorkPerSecond,
+};
+
+/** A GPU through WebGPU. A Scan would run on the CPU and move its state each turn, so steps are calls of their own and the state stays in buffers. */
+export const webgpuProvider = (float16: boolean): Provider => ({
+  name: 'webgpu',
+  keepsOnDevice: true,
+  float16,
+  workPerCall: 0,
+  workPerCheckpoint: 200 * coreWorkPerSecond,
+});
+
+/** The binding keeps no results in CUDA's memory, so the state moves once a call, which holds many steps. */
+export const cudaProvider = (float16: boolean): Provider => ({
+  name: 'cuda',
+  keepsOnDevice: false,
+  float16,
+  workPerCall: 3 * coreWorkPerSecond,
+  workPerCheckpoint: 1000 * coreWorkPerSecond,
+});
+
+export const onnxruntimeVersion = (): string => env.versions.node ?? env.versions.common;
+
+export function sessionOptions(provider: Provider, threads: number): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider.name],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    // What fails is thrown; the library need not print it too.
+    logSeverityLevel: 4,
+  };
+}

@@ -13,7 +13,7 @@ const labels = {
   binary: { name: 'disease', levels: ['0', '1'] },
   multiclass: { name: 'disease', levels: ['none', 'mild', 'severe'] },
   ordinal: { name: 'disease', levels: ['none', 'mild', 'severe', 'fatal'] },
-  regression: { name: 'stay', unit: 'days', range: [0, 60] },
+  regression: { name: 'length_of_stay', unit: 'days', range: [0, 60] },
   survival: { name: 'followed', event: 'died', unit: 'days', range: [0, 4000] },
 } as const;
 

@@ -13,7 +13,8 @@ export async function runOnnx(
   file: Graph | Uint8Array,
   inputs: Readonly<Record<string, FloatTensor>>,
 ): Promise<Record<string, FloatTensor>> {
-  const session = await InferenceSession.create(file instanceof Uint8Array ? file : encodeOnnx(file));
+  const bytes = file instanceof Uint8Array ? file : encodeOnnx(file);
+  const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
   const feeds = Object.entries(inputs).map(([name, { shape, data }]) => [name, new Tensor('float32', data, shape)]);
   try {
     const results = await session.run(Object.fromEntries(feeds));

@@ -75,7 +75,7 @@ function expectClose(found: FloatTensor | undefined, expected: readonly number[]
 
 describe.each(reference.cases.map((one) => ({ ...one, title: JSON.stringify(one.model) })))(
   'the forward pass of $title',
-  ({ model, tensors, outputs, training }) => {
+  ({ model, tensors, outputs }) => {
     const plan = modelPlan(model);
 
     it('has the tensors of the reference', () => {

@@ -1,91 +1,205 @@
 import { performance } from 'node:perf_hooks';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
-import type { EngineName, Trainer, TrainingResult, TrainingTask } from './trainer.ts';
+import { type ChoiceStore, type Measurement, rememberedChoices } from './choice-store.ts';
+import type { DeviceChoice } from './engine-choice.ts';
+import type { DesignMatrix, EngineName, Trainer, TrainingResult, TrainingTask } from './trainer.ts';
 import { TrainingError } from './training-error.ts';
 
-/** Steps before the clock starts (compiling, warming up), and steps timed. */
-const warmSteps = 2;
-const timedSteps = 5;
+/** Steps of one measurement. It is done twice: the first time compiles, and warms up. */
+const measuredSteps = 8;
+/** A candidate that takes longer than this, and than five times the best so far, for both measurements is passed over. */
+const patienceMs = 3000;
+const patienceFactor = 5;
+
+export interface Candidate {
+  readonly name: DeviceChoice;
+  readonly trainer: Trainer;
+}
+
+export interface MeasuredTrainerNeeds {
+  readonly log: Logger;
+  readonly choices?: ChoiceStore;
+  readonly nowMs?: () => number;
+  /** For the record. */
+  readonly today?: () => Date;
+}
 
 /**
- * Chooses between engines by timing a few steps of the task at hand on each; nothing of these steps is kept.
- * The choice holds for later rounds of the same network and batch size, so a run does not change engines half way.
+ * Chooses between engines by timing a few steps of the task at hand on each; nothing of these steps is kept. The choice is recorded with
+ * its reason and holds for every later round of the same network, rows of a batch and rule of update, also after a restart.
  */
 export class MeasuredTrainer implements Trainer {
-  readonly #candidates: readonly [Trainer, ...Trainer[]];
+  readonly #candidates: readonly [Candidate, ...Candidate[]];
   readonly #log: Logger;
+  readonly #choices: ChoiceStore;
   readonly #nowMs: () => number;
-  readonly #chosen = new Map<string, Trainer>();
-  #latest: Trainer;
+  readonly #today: () => Date;
+  #latest: Trainer | null = null;
 
-  constructor(
-    candidates: readonly [Trainer, ...Trainer[]],
-    log: Logger,
-    nowMs: () => number = () => performance.now(),
-  ) {
+  constructor(candidates: readonly [Candidate, ...Candidate[]], needs: MeasuredTrainerNeeds) {
     this.#candidates = candidates;
-    this.#log = log;
-    this.#nowMs = nowMs;
-    this.#latest = candidates[0];
+    this.#log = needs.log;
+    this.#choices = needs.choices ?? rememberedChoices();
+    this.#nowMs = needs.nowMs ?? (() => performance.now());
+    this.#today = needs.today ?? (() => new Date());
   }
 
   /** The engine last used; the first candidate before any training. */
   get engine(): EngineName {
-    return this.#latest.engine;
+    return (this.#latest ?? this.#candidates[0].trainer).engine;
   }
 
   get description(): string {
-    return this.#chosen.size === 0
-      ? `auto: ${this.#candidates.map((candidate) => candidate.description).join(' or ')}`
+    return this.#latest === null
+      ? `auto: ${this.#candidates.map(({ trainer }) => trainer.description).join(' or ')}`
       : `auto: ${this.#latest.description}`;
   }
 
   async train(task: TrainingTask, signal: AbortSignal): Promise<TrainingResult> {
-    const { model, training, data } = task.plan;
-    const key = canonicalJson([model, training.optimiser.kind, training.batch, data.columns]);
-    let trainer = this.#chosen.get(key);
-    if (trainer === undefined) {
-      trainer = await this.#choose(task, signal);
-      this.#chosen.set(key, trainer);
-    }
+    signal.throwIfAborted();
+    const { trainer } = await this.#candidateFor(task, signal);
     this.#latest = trainer;
     return trainer.train(task, signal);
   }
 
   async dispose(): Promise<void> {
-    for (const candidate of this.#candidates) await candidate.dispose();
+    for (const { trainer } of this.#candidates) await trainer.dispose();
   }
 
-  async #choose(task: TrainingTask, signal: AbortSignal): Promise<Trainer> {
-    const timings: { readonly trainer: Trainer; readonly stepMs: number }[] = [];
-    for (const trainer of this.#candidates) {
+  async #candidateFor(task: TrainingTask, signal: AbortSignal): Promise<Candidate> {
+    const key = kindOf(task);
+    const recorded = await this.#choices.read(key);
+    const known = this.#candidates.find(
+      ({ name, trainer }) => name === recorded?.engine && trainer.description === recorded.runsOn,
+    );
+    if (known !== undefined) {
+      if (this.#latest === null)
+        this.#log.info(
+          { engine: known.name, runsOn: recorded?.runsOn, at: recorded?.at },
+          'training engine as chosen before',
+        );
+      return known;
+    }
+    const measured = await this.#measure(task, signal);
+    const sound = measured.filter(({ stepMs }) => stepMs !== null);
+    // When none could do the steps, the first says why in the training itself.
+    const chosen = this.#candidates.find(({ name }) => name === sound[0]?.engine) ?? this.#candidates[0];
+    const because =
+      sound.length === 0
+        ? 'none of the engines could do the measured steps; this is the first of them'
+        : sound.length === 1
+          ? 'the only engine that did the measured steps'
+          : `the fastest on ${measuredSteps} steps of the task`;
+    this.#log.info(
+      { engine: chosen.name, runsOn: chosen.trainer.description, because, measured },
+      'training engine chosen',
+    );
+    // A failure of all may be the task's own, and pass: it is not remembered.
+    if (sound.length > 0) {
+      await this.#choices.write(key, {
+        engine: chosen.name,
+        runsOn: chosen.trainer.description,
+        because,
+        measured,
+        at: this.#today().toISOString(),
+      });
+    }
+    return chosen;
+  }
+
+  /** Fastest first; those without a figure last. */
+  async #measure(task: TrainingTask, signal: AbortSignal): Promise<Measurement[]> {
+    const few = fewSteps(task);
+    const found: Measurement[] = [];
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (const { name, trainer } of this.#candidates) {
+      const tooLong = new AbortController();
+      const limitMs = Math.max(patienceMs, patienceFactor * bestMs);
+      const timer = setTimeout(() => tooLong.abort(), Number.isFinite(limitMs) ? limitMs : 2 ** 31 - 1);
+      const entry = { engine: name, runsOn: trainer.description };
       try {
-        await trainer.train(withSteps(task, warmSteps), signal);
-        const begin = this.#nowMs();
-        await trainer.train(withSteps(task, timedSteps), signal);
-        timings.push({ trainer, stepMs: (this.#nowMs() - begin) / timedSteps });
+        const both = AbortSignal.any([signal, tooLong.signal]);
+        const startedMs = this.#nowMs();
+        await trainer.train(few, both);
+        const begunMs = this.#nowMs();
+        const { steps } = await trainer.train(few, both);
+        const endedMs = this.#nowMs();
+        bestMs = Math.min(bestMs, endedMs - startedMs);
+        found.push({ ...entry, stepMs: Number(((endedMs - begunMs) / steps).toPrecision(4)) });
       } catch (cause) {
         signal.throwIfAborted();
-        if (!(cause instanceof TrainingError)) throw cause;
-        this.#log.warn({ engine: trainer.engine, error: cause }, 'training engine failed while it was measured');
+        if (tooLong.signal.aborted) {
+          found.push({ ...entry, stepMs: null, reason: 'slower by far than another' });
+        } else if (cause instanceof TrainingError) {
+          this.#log.warn({ engine: name, error: cause }, 'training engine failed while it was measured');
+          found.push({ ...entry, stepMs: null, reason: cause.fullCode });
+        } else throw cause;
+      } finally {
+        clearTimeout(timer);
       }
     }
-    timings.sort((a, b) => a.stepMs - b.stepMs);
-    // When none could do the steps, the first says why in the training itself.
-    const chosen = timings[0]?.trainer ?? this.#candidates[0];
-    this.#log.info(
-      {
-        engine: chosen.engine,
-        runsOn: chosen.description,
-        measured: timings.map(({ trainer, stepMs }) => ({ engine: trainer.engine, stepMs: Number(stepMs.toFixed(3)) })),
-      },
-      'training engine chosen: the fastest of those measured',
-    );
-    return chosen;
+    return found.sort((a, b) => (a.stepMs ?? Number.POSITIVE_INFINITY) - (b.stepMs ?? Number.POSITIVE_INFINITY));
   }
 }
 
-function withSteps(task: TrainingTask, steps: number): TrainingTask {
-  return { ...task, plan: { ...task.plan, training: { ...task.plan.training, work: { steps } } } };
+/** Rows of one step, of those there are. */
+function batchOf({ plan, data }: TrainingTask): number {
+  return plan.training.batch === 'full' ? data.rows : Math.min(plan.training.batch, data.rows);
+}
+
+/** Tasks of one kind take the same time a step: the plan's network, loss and rule of update on as many rows. */
+function kindOf(task: TrainingTask): string {
+  const { model, training, data, task: aim } = task.plan;
+  const { seed: _seed, work: _work, earlyStopping: _stopping, schedule: _schedule, ...rest } = training;
+  const { columns, payload, label } = data;
+  return digestOf(
+    canonicalJson([
+      aim,
+      model,
+      rest,
+      columns,
+      payload ?? null,
+      label,
+      batchOf(task),
+      task.trainable ?? null,
+      (task.proximal ?? 0) > 0,
+      task.control !== undefined,
+    ]),
+  );
+}
+
+/** The first rows, as many as the measured steps take at most, without copying. */
+function firstRows(data: DesignMatrix, rows: number): DesignMatrix {
+  if (rows >= data.rows) return data;
+  const { payload } = data;
+  const width = data.labels.length / data.rows;
+  return {
+    rows,
+    features: data.features,
+    values: data.values.subarray(0, rows * data.features),
+    labels: data.labels.subarray(0, rows * width),
+    ...(payload === undefined
+      ? {}
+      : { payload: { ...payload, values: payload.values.subarray(0, (payload.values.length / data.rows) * rows) } }),
+  };
+}
+
+/** The task for some steps, from which nothing is kept, and of which nobody is told. */
+function fewSteps(task: TrainingTask): TrainingTask {
+  const { plan, data, weights, frozen, seed, round, proximal, control, trainable, mostRows } = task;
+  const { earlyStopping: _stopping, ...training } = plan.training;
+  return {
+    plan: { ...plan, training: { ...training, work: { steps: measuredSteps } } },
+    data: firstRows(data, batchOf(task) * 4),
+    weights,
+    seed,
+    ...(frozen === undefined ? {} : { frozen }),
+    ...(round === undefined ? {} : { round }),
+    ...(proximal === undefined ? {} : { proximal }),
+    ...(control === undefined ? {} : { control }),
+    ...(trainable === undefined ? {} : { trainable }),
+    ...(mostRows === undefined ? {} : { mostRows }),
+  };
 }

@@ -3,11 +3,13 @@ import { availableParallelism } from 'node:os';
 import type { Graph } from '../../../shared/graph/graph.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { type Logger, silentLogger } from '../../../shared/runtime/logger.ts';
 import type { Engine, EngineTask, OpenedTask } from '../engine.ts';
 import { graphCost } from '../graph-cost.ts';
 import { OnnxTask } from './onnx-task.ts';
+import { openWatched } from './placement.ts';
 import { cpuProvider, onnxruntimeVersion, type Provider, sessionOptions } from './provider.ts';
-import { type OpenSession, openInferenceSession, SessionCache } from './sessions.ts';
+import { type OpenSession, openInferenceSession, type Session, SessionCache } from './sessions.ts';
 
 /** Multiply-adds of a graph below which a second thread costs more than it brings. */
 const workForThreads = 40_000_000;
@@ -22,6 +24,7 @@ export interface OnnxEngineNeeds {
   readonly provider?: Provider;
   readonly cores?: number;
   readonly openSession?: OpenSession;
+  readonly log?: Logger;
 }
 
 /** Runs the graphs of training in onnxruntime-node. */
@@ -33,14 +36,19 @@ export class OnnxEngine implements Engine {
   readonly workPerCheckpoint: number;
   readonly #provider: Provider;
   readonly #cores: number;
-  readonly #sessions: SessionCache;
+  readonly #openSession: OpenSession;
+  readonly #log: Logger;
+  readonly #sessions = new SessionCache();
+  /** Plans whose operators' places have been told. */
+  readonly #told = new Set<string>();
   readonly #plans = new WeakMap<Plan, string>();
 
   constructor(needs: OnnxEngineNeeds = {}) {
     const provider = needs.provider ?? cpuProvider;
     this.#provider = provider;
     this.#cores = needs.cores ?? availableParallelism();
-    this.#sessions = new SessionCache(needs.openSession ?? openInferenceSession);
+    this.#openSession = needs.openSession ?? openInferenceSession;
+    this.#log = needs.log ?? silentLogger;
     const threads = Math.max(1, Math.min(mostThreads, this.#cores));
     const on = provider.name === 'cpu' ? `, ${threads === 1 ? '1 thread' : `1 to ${threads} threads by size`}` : '';
     this.description = `onnxruntime-node ${onnxruntimeVersion()} ${provider.name}${on}`;
@@ -62,7 +70,9 @@ export class OnnxEngine implements Engine {
     return new OnnxTask(task, {
       take: <Built extends { readonly graph: Graph }>(kind: string, build: () => Built) => {
         const key = `${shared} ${kind}`;
-        const known = taken.get(key) ?? this.#sessions.take(key, build, (built) => this.#optionsFor(built, kind));
+        const known =
+          taken.get(key) ??
+          this.#sessions.take(key, build, (built, model) => this.#open(built.graph, model, kind, shared));
         taken.set(key, known);
         known.catch(() => taken.delete(key));
         return known as ReturnType<SessionCache['take']> & Promise<never>;
@@ -75,12 +85,25 @@ export class OnnxEngine implements Engine {
     await this.#sessions.dispose();
   }
 
-  #optionsFor(built: { readonly graph: Graph }, kind: string): ReturnType<typeof sessionOptions> {
-    const cost = graphCost(built.graph);
-    const options = sessionOptions(this.#provider, threadsFor(cost.work, this.#cores));
-    if (!this.#provider.keepsOnDevice || kind === 'read' || kind.startsWith('evaluation')) return options;
-    const kept = built.graph.outputs.filter(({ name }) => name.startsWith('next/'));
-    return { ...options, preferredOutputLocation: Object.fromEntries(kept.map(({ name }) => [name, 'gpu-buffer'])) };
+  #open(graph: Graph, model: Uint8Array, kind: string, plan: string): Promise<Session> {
+    const provider = this.#provider;
+    const options = sessionOptions(provider, threadsFor(graphCost(graph).work, this.#cores));
+    const kept = graph.outputs.filter(({ name }) => name.startsWith('next/'));
+    const placed = {
+      ...options,
+      ...(provider.keepsOnDevice && kept.length > 0
+        ? { preferredOutputLocation: Object.fromEntries(kept.map(({ name }) => [name, 'gpu-buffer' as const])) }
+        : {}),
+    };
+    if (provider.name === 'cpu' || !kind.startsWith('step') || this.#told.has(plan))
+      return this.#openSession(model, placed);
+    this.#told.add(plan);
+    return openWatched(this.#openSession, model, placed, ({ onDevice, onCpu }) => {
+      const fields = { runsOn: this.description, onDevice, onCpu };
+      if (Object.keys(onCpu).length === 0) this.#log.info(fields, 'every operator of a step is computed on the device');
+      else
+        this.#log.warn(fields, 'some operators of a step are computed on the CPU, for want of a kernel for the device');
+    });
   }
 
   /** What of a plan its graphs depend on. */

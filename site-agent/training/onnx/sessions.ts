@@ -7,6 +7,8 @@ import { runtimeError } from './runtime-errors.ts';
 export interface Session {
   run(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[]): Promise<Readonly<Record<string, Tensor>>>;
   release(): Promise<void>;
+  /** Ends what `enableProfiling` began, and writes it. */
+  endProfiling?(): void;
 }
 
 export type OpenSession = (model: Uint8Array, options: InferenceSession.SessionOptions) => Promise<Session>;
@@ -16,6 +18,7 @@ export const openInferenceSession: OpenSession = async (model, options) => {
   return {
     run: (feeds, fetches) => session.run(feeds, fetches) as Promise<Record<string, Tensor>>,
     release: () => session.release(),
+    endProfiling: () => session.endProfiling(),
   };
 };
 
@@ -35,13 +38,8 @@ interface Entry {
 
 /** Sessions by what their graph depends on: a round after the first finds those of the one before. */
 export class SessionCache {
-  readonly #open: OpenSession;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
-
-  constructor(open: OpenSession) {
-    this.#open = open;
-  }
 
   /**
    * A session for the graph that `build` makes, known by `key`. To be given back by `giveBack`.
@@ -50,10 +48,10 @@ export class SessionCache {
   async take<Built extends { readonly graph: Graph }>(
     key: string,
     build: () => Built,
-    options: (built: Built) => InferenceSession.SessionOptions,
+    open: (built: Built, model: Uint8Array) => Promise<Session>,
   ): Promise<Compiled<Built>> {
     const known = this.#entries.get(key);
-    const entry = known ?? { compiled: this.#compile(build, options), uses: 0 };
+    const entry = known ?? { compiled: compile(build, open), uses: 0 };
     entry.uses += 1;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
@@ -85,16 +83,16 @@ export class SessionCache {
       await made?.session.release();
     }
   }
+}
 
-  async #compile<Built extends { readonly graph: Graph }>(
-    build: () => Built,
-    options: (built: Built) => InferenceSession.SessionOptions,
-  ): Promise<Compiled<Built>> {
-    const built = build();
-    try {
-      return { built, session: await this.#open(encodeOnnx(built.graph), options(built)) };
-    } catch (cause) {
-      throw runtimeError(cause, 'refused a graph of training');
-    }
+async function compile<Built extends { readonly graph: Graph }>(
+  build: () => Built,
+  open: (built: Built, model: Uint8Array) => Promise<Session>,
+): Promise<Compiled<Built>> {
+  const built = build();
+  try {
+    return { built, session: await open(built, encodeOnnx(built.graph)) };
+  } catch (cause) {
+    throw runtimeError(cause, 'refused a graph of training');
   }
 }

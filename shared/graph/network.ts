@@ -1,11 +1,11 @@
 import type { Plan } from '../plan/plan.ts';
 import { convolutionalNetwork } from './families/cnn.ts';
 import { recurrentNetwork } from './families/gru.ts';
+import { broughtNetwork } from './families/onnx-network.ts';
 import { residualNetwork } from './families/resnet.ts';
 import { linearNetwork, multilayerNetwork } from './families/tables.ts';
 import { temporalNetwork } from './families/tcn.ts';
 import { transformerNetwork } from './families/transformer.ts';
-import { GraphError } from './graph-error.ts';
 import type { Network } from './network-types.ts';
 
 export type { ForwardUse, InitialValue, Network, NetworkInput, Parameter } from './network-types.ts';
@@ -38,6 +38,6 @@ function makeNetwork(plan: Plan): Network {
     case 'transformer':
       return transformerNetwork(plan, model);
     case 'onnx':
-      throw new GraphError('unknown_operator', `no network of the family ${model.family} can be built`);
+      return broughtNetwork(plan);
   }
 }

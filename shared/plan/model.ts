@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { networkSchema } from './network.ts';
 import { lineOfText } from './text.ts';
 
 const width = z.int().min(1).max(8192);
@@ -116,8 +117,7 @@ export const modelSchema = z
           .describe(
             'The ONNX file, relative to the plan. Read when the plan is; what it holds becomes part of the plan as network.',
           ),
-        network: z
-          .record(z.string(), z.unknown())
+        network: networkSchema
           .optional()
           .describe('The network as read from the file: inputs, parameters and operators. Written by Wardround.'),
         weights: z

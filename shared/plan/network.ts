@@ -44,8 +44,15 @@ export const networkSchema = z
   .strictObject({
     source: z
       .strictObject({
-        sha256: z.string().regex(/^[0-9a-f]{64}$/).describe('Of the ONNX file.'),
-        producer: z.string().max(80).regex(/^[\x20-\x7e]*$/).describe('What wrote it, in its own words.'),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .describe('Of the ONNX file.'),
+        producer: z
+          .string()
+          .max(80)
+          .regex(/^[\x20-\x7e]*$/)
+          .describe('What wrote it, in its own words.'),
         operatorSet: z.int().min(1).max(100),
       })
       .describe('Where it comes from.'),

@@ -42,7 +42,8 @@ export class Draft {
   }
 
   known(type: ElementType, shape: readonly number[], values: ArrayLike<number>): Traced {
-    const side: Side = { shape, known: { type, shape, values: Float64Array.from(values) } };
+    const list = Float64Array.from(values);
+    const side: Side = { shape, known: { type, shape, values: type === 'float' ? list.map(Math.fround) : list } };
     return this.#value('', type, { kind: 'known' }, [side, side]);
   }
 
@@ -64,7 +65,8 @@ export class Draft {
     if (type === 'float16') {
       throw new OnnxError('unsupported_type', `tensor ${shown(name)} is in float16; export the network in float32`);
     }
-    return this.known(type, shape, Array.from(data, Number));
+    // Networks are computed in float32, whatever width their numbers were stored in.
+    return this.known(type === 'double' ? 'float' : type, shape, Array.from(data, Number));
   }
 
   op(operator: string, inputs: readonly Traced[], attributes: Attributes = {}): Traced {
@@ -96,7 +98,10 @@ export class Draft {
       node.outputs.push(this.#value('', type, { kind: 'made', node, index }, sides));
     }
     if (this.nodes.length >= this.#limits.nodes) {
-      throw new OnnxError('over_limit', `the network has more than ${this.#limits.nodes} operators once it is written out`);
+      throw new OnnxError(
+        'over_limit',
+        `the network has more than ${this.#limits.nodes} operators once it is written out`,
+      );
     }
     this.nodes.push(node);
     return node.outputs;
@@ -118,18 +123,26 @@ export class Draft {
     return first.map(({ type, shape }, index) => {
       const other = second[index]?.shape ?? [];
       if (shape.length !== other.length) {
-        throw new OnnxError('dynamic_shape', `${operator}: the number of axes depends on the number of rows`, { operator });
+        throw new OnnxError('dynamic_shape', `${operator}: the number of axes depends on the number of rows`, {
+          operator,
+        });
       }
       for (const length of [...shape, ...other]) {
         if (!Number.isSafeInteger(length) || length < 0) {
-          throw new OnnxError('dynamic_shape', `${operator} yields [${shape.join(', ')}], of which a length is not known`, {
-            operator,
-          });
+          throw new OnnxError(
+            'dynamic_shape',
+            `${operator} yields [${shape.join(', ')}], of which a length is not known`,
+            {
+              operator,
+            },
+          );
         }
       }
       // The lengths of one row; sixteen times the rows leaves room for heads and steps laid beside them.
       if (sizeOf(shape) > this.#limits.elements * 16) {
-        throw new OnnxError('over_limit', `${operator} yields [${shape.join(', ')}], too large to be built`, { operator });
+        throw new OnnxError('over_limit', `${operator} yields [${shape.join(', ')}], too large to be built`, {
+          operator,
+        });
       }
       return {
         type,
@@ -163,7 +176,12 @@ export class Draft {
     }
     const shape = this.knownSides('int64', [shapeAsKnown(a.shape), shapeAsKnown(b.shape)]);
     const { type } = value;
-    const node: DraftNode = { operator: 'Expand', inputs: [this.known(type, row.shape, row.values), shape], outputs: [], attributes: {} };
+    const node: DraftNode = {
+      operator: 'Expand',
+      inputs: [this.known(type, row.shape, row.values), shape],
+      outputs: [],
+      attributes: {},
+    };
     node.outputs.push(
       this.#value('', type, { kind: 'made', node, index: 0 }, [
         { shape: a.shape, known: null },
@@ -206,14 +224,16 @@ function oneRow(a: Known, b: Known, axis: number): Known | null {
   return { type: a.type, shape, values };
 }
 
-function inferSide(
+/** @throws OnnxError `unsupported_operator`, `unsupported_form` */
+export function inferSide(
   operator: string,
   inputs: readonly Value[],
   attributes: Attributes,
   count: number,
 ): { readonly type: ElementType; readonly shape: readonly number[] }[] {
   try {
-    const found = compositeOutputs(operator, inputs, attributes, count) ?? inferOutputs(operator, inputs, attributes, count);
+    const found =
+      compositeOutputs(operator, inputs, attributes, count) ?? inferOutputs(operator, inputs, attributes, count);
     return found.map(({ type, shape }) => ({ type, shape: shape.map(Number) }));
   } catch (cause) {
     if (!(cause instanceof GraphError)) throw cause;
@@ -225,7 +245,12 @@ function inferSide(
         cause,
       );
     }
-    throw new OnnxError('unsupported_form', `the network does not hold together: ${cause.message}`, { operator }, cause);
+    throw new OnnxError(
+      'unsupported_form',
+      `the network does not hold together: ${cause.message}`,
+      { operator },
+      cause,
+    );
   }
 }
 

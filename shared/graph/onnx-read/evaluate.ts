@@ -44,7 +44,9 @@ function gatherBy(shape: readonly number[], step: readonly number[], source: Flo
 function broadcastTo(value: Known, shape: readonly number[]): Float64Array {
   const lead = shape.length - value.shape.length;
   const own = strides(value.shape);
-  const step = shape.map((_, axis) => (axis < lead || value.shape[axis - lead] === 1 ? 0 : (own[axis - lead] as number)));
+  const step = shape.map((_, axis) =>
+    axis < lead || value.shape[axis - lead] === 1 ? 0 : (own[axis - lead] as number),
+  );
   return gatherBy(shape, step, value.values);
 }
 
@@ -111,7 +113,11 @@ const rules: Readonly<Record<string, Rule>> = {
   Cast: ([x], attributes) => {
     const type = casts[attributes.int('to', 1)];
     if (x === undefined || type === undefined) return null;
-    const cut = isInteger(type) ? Math.trunc : type === 'bool' ? (value: number) => Number(value !== 0) : (value: number) => value;
+    const cut = isInteger(type)
+      ? Math.trunc
+      : type === 'bool'
+        ? (value: number) => Number(value !== 0)
+        : (value: number) => value;
     return { type, shape: x.shape, values: rounded(type, Float64Array.from(x.values, cut)) };
   },
   Add: two((a, b) => a + b),

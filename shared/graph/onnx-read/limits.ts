@@ -27,7 +27,7 @@ export const defaultLimits: OnnxLimits = {
   elements: 64 * 1024 * 1024,
   integers: 1024 * 1024,
   rank: 8,
-  nameLength: 200,
+  nameLength: 1000,
   ports: 512,
   attributeNumbers: 4096,
   constants: 20_000,

@@ -128,7 +128,12 @@ export function unrolled(
   const lastCells: Value[] = [];
   for (const [at, direction] of directionsOf(attributes).entries()) {
     const gates = operator === 'GRU' ? 3 : 4;
-    const prepared = prepare(builder, inputs, { at, gates, hidden, innerBias: operator === 'GRU' && linearBeforeReset });
+    const prepared = prepare(builder, inputs, {
+      at,
+      gates,
+      hidden,
+      innerBias: operator === 'GRU' && linearBeforeReset,
+    });
     let state = prepared.start[0] ?? null;
     let cell = prepared.start[1] ?? null;
     const made = new Array<Value>(steps);

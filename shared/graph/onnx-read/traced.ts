@@ -1,5 +1,4 @@
-import type { ElementType } from '../graph.ts';
-import type { Attributes, ConstantData } from '../graph.ts';
+import type { Attributes, ConstantData, ElementType } from '../graph.ts';
 import type { Known } from './evaluate.ts';
 
 /** A value as it is with one number of rows. */

@@ -1,0 +1,162 @@
+import type { NetworkSpec } from '../../plan/network.ts';
+import { payloadShape } from '../../plan/payload.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { compareNames } from '../../tensors/safetensors.ts';
+import { encodedFeatures } from '../encoding.ts';
+import { outputWidth } from '../families/output-width.ts';
+import type { ElementType } from '../graph.ts';
+import { constantAt } from './constant-values.ts';
+import { inferSide, tracedRows } from './draft.ts';
+import { defaultLimits, type OnnxLimits } from './limits.ts';
+import { OnnxError, shown } from './onnx-error.ts';
+import { type Rows, rowsAt, rowsThrough } from './row-axis.ts';
+import { constantData } from './traced.ts';
+
+/** Operators that may be in a file's graph but not in a plan's network. */
+const refused = new Set(['Constant', 'Scan', 'If', 'Loop']);
+
+interface Seen {
+  readonly type: ElementType;
+  readonly a: readonly number[];
+  readonly b: readonly number[];
+  readonly contents?: { readonly a: readonly number[]; readonly b: readonly number[] };
+  readonly rows: Rows | null;
+}
+
+export interface CheckedNetwork {
+  /** Operator through which a row's output depends on other rows in training; null when there is none. */
+  readonly mixesRows: string | null;
+}
+
+function fail(code: ConstructorParameters<typeof OnnxError>[0], message: string): never {
+  throw new OnnxError(code, `model.network: ${message}`);
+}
+
+/**
+ * Checks a network that came with a plan before anything is built of it: names, order, operators, shapes with any number of rows, the
+ * size of what it computes, that no row's output depends on another row (but for BatchNormalization in training), and that inputs
+ * and output are those of the plan.
+ * @throws OnnxError
+ */
+export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimits = defaultLimits): CheckedNetwork {
+  const seen = new Map<string, Seen>();
+  const claim = (name: string, value: Seen): void => {
+    if (seen.has(name)) fail('duplicate_name', `two values are named ${shown(name)}`);
+    seen.set(name, value);
+  };
+  const [one, two] = tracedRows;
+  const features = encodedFeatures(plan).length;
+  for (const { name, shape } of network.inputs) {
+    const expected =
+      name === 'features' ? [features] : plan.data.payload === undefined ? [] : payloadShape(plan.data.payload);
+    if (shape.length !== expected.length || shape.some((length, axis) => length !== expected[axis])) {
+      fail(
+        'wrong_input',
+        `it takes ${name} [${shape.join(', ')}] of a row; the plan's data give [${expected.join(', ')}]`,
+      );
+    }
+    const a = [one, ...shape];
+    const b = [two, ...shape];
+    claim(name, { type: 'float', a, b, rows: rowsAt({ a, b }, 1, one) ?? null });
+  }
+  let elements = 0;
+  for (const [index, { name, shape }] of network.parameters.entries()) {
+    const former = network.parameters[index - 1];
+    if (former !== undefined && compareNames(former.name, name) >= 0)
+      fail('malformed', 'parameters must be sorted by name');
+    // As large as one row: a shape that differs from it with the rows would not be a parameter's.
+    elements += shape.reduce((product, length) => product * length, 1);
+    if (!(elements <= limits.elements)) fail('over_limit', `it has more than ${limits.elements} weights`);
+    claim(name, { type: 'float', a: shape, b: shape, rows: null });
+  }
+  let numbers = 0;
+  for (const constant of network.constants) {
+    const a = constantAt(constant, one);
+    const b = constantAt(constant, two);
+    numbers += a.values.length;
+    if (!(numbers <= limits.elements)) fail('over_limit', 'its constants are too large');
+    claim(constant.name, {
+      type: constant.type,
+      a: a.shape,
+      b: b.shape,
+      contents: { a: Array.from(a.values), b: Array.from(b.values) },
+      rows: null,
+    });
+  }
+  let mixesRows: string | null = null;
+  let work = 0;
+  for (const [index, node] of network.nodes.entries()) {
+    const where = `node ${index} (${node.operator})`;
+    if (refused.has(node.operator)) fail('unsupported_operator', `${where} is refused`);
+    const inputs = node.inputs.map((name): Seen => {
+      const value = seen.get(name);
+      if (value === undefined) fail('undefined_value', `${where} uses ${shown(name)}, which nothing before it makes`);
+      return value;
+    });
+    const attributes = node.attributes ?? {};
+    const sides = (['a', 'b'] as const).map((side) =>
+      inferSide(
+        node.operator,
+        inputs.map((value, at) => {
+          const contents = value.contents?.[side];
+          const constant =
+            contents === undefined
+              ? {}
+              : {
+                  constant: constantData({ type: value.type, shape: value[side], values: Float64Array.from(contents) }),
+                };
+          return { name: node.inputs[at] ?? '', type: value.type, shape: value[side], ...constant };
+        }),
+        attributes,
+        node.outputs.length,
+      ),
+    );
+    const [first, second] = sides as [(typeof sides)[0], (typeof sides)[0]];
+    const shapes = first.map(({ shape }, at) => ({ a: shape, b: second[at]?.shape ?? [] }));
+    for (const { a, b } of shapes) {
+      const size = a.reduce((product, length) => product * length, 1);
+      work += size;
+      if (!Number.isSafeInteger(size) || size > limits.elements * 16 || a.length !== b.length) {
+        fail('over_limit', `${where} yields [${a.join(', ')}], too large to be built or of no definite length`);
+      }
+    }
+    // Values of all operators of one row, so that a plan cannot ask a site for more memory than a machine has.
+    if (work / one > limits.elements * 4) fail('over_limit', 'one row would take too much memory');
+    const rows = rowsThrough({
+      operator: node.operator,
+      attributes,
+      inputs: inputs.map(({ a, b, contents }) => ({ a, b, contents: contents?.a })),
+      outputs: shapes,
+      rows: inputs.map((value) => value.rows),
+      count: one,
+    });
+    for (const [at, name] of node.outputs.entries()) {
+      const place = rows[at];
+      if (place === undefined) {
+        fail(
+          'rows_mixed',
+          `${where} would put rows together: the prediction for one patient would depend on the others of the batch. The first axis of every input must stay that of rows; recurrent and attention layers need batch_first=True`,
+        );
+      }
+      const shape = shapes[at] as { readonly a: readonly number[]; readonly b: readonly number[] };
+      claim(name, { type: first[at]?.type ?? 'float', ...shape, rows: place });
+    }
+    const trains = attributes.training_mode;
+    if (node.operator === 'BatchNormalization' && trains !== undefined && 'int' in trains && trains.int === 1) {
+      mixesRows = node.operator;
+    }
+  }
+  const output = seen.get(network.output);
+  const wanted = outputWidth(plan);
+  const fits = output?.a.length === 2 && output.a[0] === one && output.b[0] === two && output.a[1] === wanted;
+  if (output === undefined || output.type !== 'float' || !fits || network.outputs !== wanted || output.rows === null) {
+    fail(
+      'wrong_output',
+      `its output is [${output?.a.join(', ') ?? ''}] for ${one} rows; the plan's task needs [rows, ${wanted}]`,
+    );
+  }
+  const names = new Set(network.parameters.map(({ name }) => name));
+  const stranger = network.lastLayer.find((name) => !names.has(name));
+  if (stranger !== undefined) fail('undefined_value', `${shown(stranger)} of the last layer is no parameter`);
+  return { mixesRows };
+}

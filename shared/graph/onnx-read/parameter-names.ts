@@ -1,0 +1,17 @@
+/** Names and beginnings of names that graphs of training use for something else. */
+const reservedNames = new Set(['features', 'payload', 'labels', 'loss', 'proximal', 'constructor', 'prototype']);
+const reservedStart = /^(?:[%#]|[a-z]+\/)/;
+const longest = 190;
+
+/**
+ * The name of a parameter as in the file, changed only where graphs would read something else into it: `#`, which marks values made by
+ * Wardround, a beginning such as `next/`, or a name that is taken.
+ */
+export function parameterName(written: string, taken: Set<string>): string {
+  const plain = written.replaceAll('#', '-').slice(-longest).trim();
+  const safe = reservedNames.has(plain) || reservedStart.test(plain) || plain === '' ? `file.${plain}` : plain;
+  let name = safe;
+  for (let copy = 2; taken.has(name); copy++) name = `${safe}.${copy}`;
+  taken.add(name);
+  return name;
+}

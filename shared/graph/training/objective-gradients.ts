@@ -1,7 +1,8 @@
 import type { Plan } from '../../plan/plan.ts';
 import type { Value } from '../graph.ts';
 import { gradients } from '../reverse-mode.ts';
-import type { Objective } from './objective.ts';
+import { type Objective, refuseMixedRows } from './objective.ts';
+import { clippedRowSum } from './row-clipping.ts';
 import type { MovingTensor } from './update.ts';
 
 /** Gradients of an objective's loss. */
@@ -11,13 +12,37 @@ export interface ObjectiveGradients {
   readonly clipped: Value | null;
 }
 
-/** Adds the backward pass to the objective's graph. */
-export function objectiveGradients(_plan: Plan, { builder, moving, trained, loss }: Objective): ObjectiveGradients {
-  const tensors = moving.map((name) => trained.get(name)).filter((tensor) => tensor !== undefined);
-  const found = gradients(
-    builder,
-    loss,
-    tensors.map(({ value }) => value),
+/**
+ * Adds the backward pass to the objective's graph. With `perExampleClip` each row's own gradient is clipped before the mean over the batch is taken;
+ * the gradients of the penalties, which say nothing of a row, are added after.
+ * @throws GraphError `mixes_rows` when rows are to be clipped that have no gradients of their own
+ */
+export function objectiveGradients(plan: Plan, objective: Objective): ObjectiveGradients {
+  const { builder: b, trained, penalty } = objective;
+  const tensors = objective.moving.map((name) => trained.get(name)).filter((tensor) => tensor !== undefined);
+  const variables = tensors.map(({ value }) => value);
+  const withGradients = (found: readonly Value[]) =>
+    tensors.map((tensor, index) => ({ ...tensor, gradient: found[index] as Value }));
+  const { perExampleClip } = plan.training;
+  if (perExampleClip === undefined) {
+    return { moving: withGradients(gradients(b, objective.loss, variables)), clipped: null };
+  }
+  refuseMixedRows(plan, 'its rows cannot be clipped one by one: remove training.perExampleClip');
+  const share = b.scalar(1 / objective.of);
+  const { sums, clipped } = clippedRowSum(
+    b,
+    {
+      losses: objective.rowLosses,
+      inputs: objective.rowValues,
+      random: objective.random.map(({ name }) => name),
+      variables,
+    },
+    perExampleClip,
   );
-  return { moving: tensors.map((tensor, index) => ({ ...tensor, gradient: found[index] as Value })), clipped: null };
+  const means = sums.map((sum) => b.mul(sum, share));
+  const further = penalty === null ? null : gradients(b, penalty, variables);
+  return {
+    moving: withGradients(means.map((mean, index) => (further === null ? mean : b.add(mean, further[index] as Value)))),
+    clipped: b.mul(clipped, share),
+  };
 }

@@ -30,6 +30,10 @@ export interface Objective extends ForwardFeeds {
   readonly trained: ReadonlyMap<string, { readonly parameter: Parameter; readonly value: Value }>;
   /** Names of those that move by gradient. */
   readonly moving: readonly string[];
+  /** Rows of the batch that these are part of. */
+  readonly of: number;
+  /** The inputs that hold a row each along their first axis, labels among them. */
+  readonly rowValues: readonly Value[];
   /** [rows], without penalties. */
   readonly rowLosses: Value;
   /** Scalar: sum of the rows' losses by the rows of the batch. */
@@ -155,6 +159,8 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
     frozen,
     random,
     anchors,
+    of,
+    rowValues: [...inputs.values(), labels],
     rowLosses: losses,
     dataLoss,
     penalty,

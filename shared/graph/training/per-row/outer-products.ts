@@ -1,0 +1,105 @@
+import type { Value } from '../../graph.ts';
+import type { GraphBuilder } from '../../graph-builder.ts';
+import { knownShape, sizeOf } from '../../operators/dimensions.ts';
+import { reshape, transpose } from '../../vector-jacobian/shapes.ts';
+
+/**
+ * Gradients of a matrix, one a row, not multiplied out: for row n the sum over m of left[n, m] ⊗ right[n, m].
+ * The gradients of a matrix that rows are multiplied with have this form; written out they would take rows times the matrix.
+ */
+export interface OuterProducts {
+  /** [rows, m, height] */
+  readonly left: Value;
+  /** [rows, m, width] */
+  readonly right: Value;
+}
+
+/** The gradients by row of one tensor: outer products, or [rows, ...shape] in full, or their sum. */
+export interface RowGradients {
+  readonly products: readonly OuterProducts[];
+  readonly full: Value | null;
+}
+
+export const noGradients: RowGradients = { products: [], full: null };
+
+export function addedGradients(b: GraphBuilder, one: RowGradients, other: RowGradients): RowGradients {
+  const full = one.full === null || other.full === null ? (one.full ?? other.full) : b.add(one.full, other.full);
+  return { products: [...one.products, ...other.products], full };
+}
+
+/** All outer products as one: their sums over m follow each other. */
+function joined(b: GraphBuilder, products: readonly OuterProducts[]): OuterProducts {
+  const [first, ...others] = products as [OuterProducts, ...OuterProducts[]];
+  if (others.length === 0) return first;
+  const along = (side: 'left' | 'right'): Value =>
+    b.op(
+      'Concat',
+      products.map((product) => product[side]),
+      { axis: { int: 1 } },
+    );
+  return { left: along('left'), right: along('right') };
+}
+
+function multipliedOut(b: GraphBuilder, products: readonly OuterProducts[], shape: readonly number[]): Value {
+  const { left, right } = joined(b, products);
+  const found = b.op('MatMul', [transpose(b, left, [0, 2, 1]), right]);
+  return reshape(b, found, [knownShape(left.shape)[0] as number, ...shape]);
+}
+
+/** [rows, ...shape], written out. */
+export function inFull(b: GraphBuilder, gradients: RowGradients, shape: readonly number[]): Value {
+  if (gradients.products.length === 0) return gradients.full as Value;
+  const found = multipliedOut(b, gradients.products, shape);
+  return gradients.full === null ? found : b.add(found, gradients.full);
+}
+
+const squares = (b: GraphBuilder, value: Value): Value =>
+  b.sum(
+    b.mul(value, value),
+    Array.from({ length: value.shape.length - 1 }, (_, axis) => axis + 1),
+  );
+
+/**
+ * What is needed of one tensor's gradients by row: their squared norms, and a weighted sum over the rows. Outer products stay as they are where
+ * that is less work: ||Σ_m a_m ⊗ g_m||² = Σ_{m,k} (a_m · a_k)(g_m · g_k) (Li et al. 2022, Large Language Models Can Be Strong Differentially
+ * Private Learners, section 4), and the weighted sum is one matrix product of what is already there (Bu et al. 2023, Differentially Private
+ * Optimization on Large Model at Small Cost, section 2.3).
+ */
+export function summary(
+  b: GraphBuilder,
+  gradients: RowGradients,
+  shape: readonly number[],
+): {
+  /** [rows] */
+  readonly squaredNorms: Value;
+  /** @param weights [rows] @returns [...shape] */
+  readonly weighted: (weights: Value) => Value;
+} {
+  const product = gradients.products.length > 0 && gradients.full === null ? joined(b, gradients.products) : null;
+  if (product !== null) {
+    const { left, right } = product;
+    const [rows = 1, count = 1, height = 1] = knownShape(left.shape);
+    const width = knownShape(right.shape)[2] as number;
+    if (count === 1 || 2 * count * count <= height * width) {
+      const gram = (value: Value): Value => b.op('MatMul', [value, transpose(b, value, [0, 2, 1])]);
+      return {
+        squaredNorms:
+          count === 1
+            ? b.mul(squares(b, left), squares(b, right))
+            : b.op('Relu', [b.sum(b.mul(gram(left), gram(right)), [1, 2])]),
+        weighted: (weights) => {
+          const scaled = b.mul(right, reshape(b, weights, [rows, 1, 1]));
+          const flat = (value: Value, last: number): Value => reshape(b, value, [rows * count, last]);
+          return reshape(b, b.gemm(flat(left, height), flat(scaled, width), undefined, { a: true }), shape);
+        },
+      };
+    }
+  }
+  const full = inFull(b, gradients, shape);
+  const rows = knownShape(full.shape)[0] as number;
+  return {
+    squaredNorms: shape.length === 0 ? b.mul(full, full) : squares(b, full),
+    weighted: (weights) =>
+      reshape(b, b.op('MatMul', [reshape(b, weights, [1, rows]), reshape(b, full, [rows, sizeOf(shape)])]), shape),
+  };
+}

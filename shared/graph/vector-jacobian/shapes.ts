@@ -41,6 +41,8 @@ export function transpose(builder: GraphBuilder, value: Value, order: readonly n
 /** Repeats the value to the shape of `like`, to which it broadcasts. */
 export function repeatLike(builder: GraphBuilder, value: Value, like: Value): Value {
   if (shapeText(value.shape) === shapeText(like.shape)) return value;
+  // onnxruntime's Expand leaves an axis of 1 as it is where it should have none.
+  if (isKnown(like.shape) && like.shape.includes(0)) return zeros(builder, value, like.shape);
   const target = isKnown(like.shape) ? builder.integers('shape', like.shape) : builder.op('Shape', [like]);
   return builder.op('Expand', [value, target]);
 }

@@ -1,225 +1,101 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { modelTensors } from '../../../shared/graph/families.ts';
-import type { Dimension, Graph, Value } from '../../../shared/graph/graph.ts';
+import type { CaseInput, CaseUse, GradientCase } from '../../../bench/gradients/case.ts';
+import { normal, positive } from '../../../bench/gradients/case.ts';
+import { compareGradients } from '../../../bench/gradients/comparison.ts';
+import { runOnnx } from '../../../bench/gradients/onnx-run.ts';
+import type { Value } from '../../../shared/graph/graph.ts';
 import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
-import { meanLoss, withPenalty } from '../../../shared/graph/losses.ts';
-import { forward } from '../../../shared/graph/network.ts';
 import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { gradients } from '../../../shared/graph/reverse-mode.ts';
-import { differentiableOperators } from '../../../shared/graph/vector-jacobian.ts';
-import { type RandomStream, randomStream } from '../../../shared/runtime/random.ts';
-import { multiclassPlan, regressionPlan } from '../../support/families.ts';
-import { evaluateGraph, type Float64Tensor } from '../../support/graph-evaluator.ts';
-import { heartPlan } from '../../support/plans.ts';
+import { evaluateGraph } from '../../support/graph-evaluator.ts';
 
-const batch = 5;
+/** The value scaled down to the size of a trained weight, so that nothing saturates. */
+const small = (...shape: number[]): CaseInput => ({ shape, draw: (stream) => 0.4 * stream.normal() });
 
-function concrete(shape: readonly Dimension[]): number[] {
-  return shape.map((length) => (typeof length === 'number' ? length : batch));
-}
-
-/** Values that float32 holds exactly, so that both evaluations see the same numbers. */
-function draw(shape: readonly Dimension[], stream: RandomStream): Float64Tensor {
-  const sizes = concrete(shape);
-  const size = sizes.reduce((product, length) => product * length, 1);
-  return { shape: sizes, data: Float64Array.from({ length: size }, () => Math.fround(1.5 * stream.normal() + 0.1)) };
-}
-
-async function runOnnx(graph: Graph, inputs: Record<string, Float64Tensor>): Promise<Record<string, Float32Array>> {
-  const session = await InferenceSession.create(encodeOnnx(graph));
-  const feeds = Object.fromEntries(
-    graph.inputs.map(({ name }) => {
-      const { shape, data } = inputs[name] as Float64Tensor;
-      return [name, new Tensor('float32', Float32Array.from(data), shape)];
-    }),
+/** y = conv, batch normalisation, relu, max pool, a residual connection, mean over places, gemm, log softmax. */
+function residual({ b, inputs }: CaseUse): Value {
+  const [x, first, scale, bias, second, last, offset] = inputs as [Value, Value, Value, Value, Value, Value, Value];
+  const padded = { pads: { ints: [1, 1, 1, 1] } };
+  const zero = b.cast(b.constant('zero', [2], new Float32Array(2)), x.type);
+  const [normalised] = b.ops(
+    'BatchNormalization',
+    [b.op('Conv', [x, first], padded), scale, bias, zero, zero],
+    { training_mode: { int: 1 } },
+    3,
   );
-  const results = await session.run(feeds);
-  await session.release();
-  return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]));
+  const hidden = b.op('Relu', [normalised as Value]);
+  const pooled = b.op('MaxPool', [hidden], { kernel_shape: { ints: [2, 2] }, strides: { ints: [2, 2] } });
+  const added = b.add(b.op('Conv', [pooled, second], padded), pooled);
+  const means = b.op('Flatten', [b.op('GlobalAveragePool', [added])]);
+  return b.op('LogSoftmax', [b.gemm(means, last, offset)], { axis: { int: 1 } });
 }
 
-/**
- * Central differences of the float64 loss (step 1e-5, so an error of about 1e-9) against the derived gradient graph, evaluated
- * in float64 (to 1e-7) and by onnxruntime in float32 (to 1e-5), each relative to 1 + the largest gradient.
- */
-async function checkGradients(graph: Graph, variables: readonly string[], inputs: Record<string, Float64Tensor>) {
-  const exact = evaluateGraph(graph, inputs);
-  const single = await runOnnx(graph, inputs);
-  const lossAt = (changed: Record<string, Float64Tensor>): number =>
-    (evaluateGraph(graph, changed).loss as Float64Tensor).data[0] as number;
-  expect(single.loss?.[0]).toBeCloseTo(exact.loss?.data[0] as number, 4);
-  for (const name of variables) {
-    const variable = inputs[name] as Float64Tensor;
-    const derived = exact[`gradient/${name}`] as Float64Tensor;
-    expect(derived.shape).toEqual(variable.shape);
-    const scale = 1 + Math.max(...derived.data.map(Math.abs));
-    for (let index = 0; index < variable.data.length; index++) {
-      const moved = (by: number): number => {
-        const data = variable.data.slice();
-        data[index] = (data[index] as number) + by;
-        return lossAt({ ...inputs, [name]: { shape: variable.shape, data } });
-      };
-      const difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-      const label = `${name}[${index}]`;
-      expect(Math.abs((derived.data[index] as number) - difference) / scale, label).toBeLessThan(1e-7);
-      const onnx = single[`gradient/${name}`]?.[index] as number;
-      expect(Math.abs(onnx - (derived.data[index] as number)) / scale, label).toBeLessThan(1e-5);
-    }
-  }
+/** One block of self-attention with a causal mask over an embedding of tokens, before a normalisation of layers. */
+function attention({ b, inputs, number, whole }: CaseUse): Value {
+  const [table, scale, bias, joint, out] = inputs as [Value, Value, Value, Value, Value];
+  const tokens = b.constant('tokens', [2, 3], BigInt64Array.of(0n, 3n, 1n, 3n, 3n, 2n), 'int64');
+  const embedded = b.op('Gather', [table, tokens]);
+  const normalised = b.op('LayerNormalization', [embedded, scale, bias]);
+  const parts = b.ops('Split', [b.op('MatMul', [normalised, joint])], { axis: { int: -1 } }, 3);
+  const heads = parts.map((part) =>
+    b.op('Transpose', [b.op('Reshape', [part, whole(0, 3, 2, 2)])], { perm: { ints: [0, 2, 1, 3] } }),
+  ) as [Value, Value, Value];
+  const turned = b.op('Transpose', [heads[1]], { perm: { ints: [0, 1, 3, 2] } });
+  const scores = b.div(b.op('MatMul', [heads[0], turned]), number(Math.SQRT2));
+  const seen = b.constant('seen', [3, 3], Uint8Array.of(1, 0, 0, 1, 1, 0, 1, 1, 1), 'bool');
+  const weights = b.op('Softmax', [b.op('Where', [seen, scores, number(-1e4)])]);
+  const mixed = b.op('Transpose', [b.op('MatMul', [weights, heads[2]])], { perm: { ints: [0, 2, 1, 3] } });
+  const together = b.op('MatMul', [b.op('Reshape', [mixed, whole(0, 0, -1)]), out]);
+  return b.op('ReduceMean', [b.add(embedded, together)], { axes: { ints: [1] }, keepdims: { int: 0 } });
 }
 
-interface OperatorCase {
-  readonly title: string;
-  readonly operator: string;
-  readonly inputs: Record<string, readonly Dimension[]>;
-  readonly apply: (b: GraphBuilder, values: Record<string, Value>) => Value;
-}
-
-const at = (values: Record<string, Value>, name: string): Value => values[name] as Value;
-const two =
-  (operator: string) =>
-  (b: GraphBuilder, v: Record<string, Value>): Value =>
-    b.op(operator, [at(v, 'x'), at(v, 'y')]);
-const one =
-  (operator: string) =>
-  (b: GraphBuilder, v: Record<string, Value>): Value =>
-    b.op(operator, [at(v, 'x')]);
-
-const cases: readonly OperatorCase[] = [
-  ...['Add', 'Sub', 'Mul'].flatMap((operator) => [
-    { title: 'same shape', operator, inputs: { x: ['N', 3], y: ['N', 3] }, apply: two(operator) },
-    { title: 'row repeated', operator, inputs: { x: ['N', 3], y: [3] }, apply: two(operator) },
-    { title: 'column repeated', operator, inputs: { x: ['N', 1], y: ['N', 3] }, apply: two(operator) },
-    { title: 'both repeated', operator, inputs: { x: ['N', 1], y: [1, 3] }, apply: two(operator) },
-    { title: 'scalar', operator, inputs: { x: [], y: ['N', 3] }, apply: two(operator) },
-  ]),
-  ...['Neg', 'Relu', 'Tanh', 'Sigmoid', 'Softplus'].map((operator) => ({
-    title: 'element-wise',
-    operator,
-    inputs: { x: ['N', 3] },
-    apply: one(operator),
-  })),
+const networks: readonly GradientCase[] = [
   {
-    title: 'last axis',
-    operator: 'LogSoftmax',
-    inputs: { x: ['N', 4] },
-    apply: (b, v) => b.op('LogSoftmax', [at(v, 'x')], { axis: { int: 1 } }),
+    operator: 'residual network',
+    title: 'three images of two channels',
+    inputs: [normal(3, 2, 4, 4), small(2, 2, 3, 3), positive(2), small(2), small(2, 2, 3, 3), small(2, 3), small(3)],
+    apply: residual,
   },
   {
-    title: 'with bias',
-    operator: 'Gemm',
-    inputs: { x: ['N', 3], y: [3, 2], z: [2] },
-    apply: (b, v) => b.gemm(at(v, 'x'), at(v, 'y'), at(v, 'z')),
-  },
-  {
-    title: 'without bias',
-    operator: 'Gemm',
-    inputs: { x: ['N', 3], y: [3, 2] },
-    apply: (b, v) => b.gemm(at(v, 'x'), at(v, 'y')),
-  },
-  { title: 'second axis', operator: 'Squeeze', inputs: { x: ['N', 1] }, apply: (b, v) => b.squeeze(at(v, 'x'), 1) },
-  { title: 'all axes', operator: 'ReduceSum', inputs: { x: ['N', 3] }, apply: (b, v) => b.sum(at(v, 'x')) },
-  { title: 'one axis', operator: 'ReduceSum', inputs: { x: ['N', 3] }, apply: (b, v) => b.sum(at(v, 'x'), [1]) },
-  {
-    title: 'one axis kept',
-    operator: 'ReduceSum',
-    inputs: { x: ['N', 3] },
-    apply: (b, v) => b.sum(at(v, 'x'), [0], true),
-  },
-  { title: 'all axes', operator: 'ReduceMean', inputs: { x: ['N', 3] }, apply: (b, v) => b.mean(at(v, 'x')) },
-  {
-    title: 'one axis',
-    operator: 'ReduceMean',
-    inputs: { x: ['N', 3] },
-    apply: (b, v) => b.op('ReduceMean', [at(v, 'x')], { axes: { ints: [1] }, keepdims: { int: 0 } }),
+    operator: 'attention',
+    title: 'two series of three tokens',
+    inputs: [normal(4, 4), positive(4), small(4), small(4, 12), small(4, 4)],
+    apply: attention,
   },
 ];
 
-describe('gradients of operators equal central differences', () => {
-  it.each(cases)('$operator: $title', async ({ operator, title, inputs, apply }) => {
-    const builder = new GraphBuilder('case');
-    const stream = randomStream(3, operator, title);
-    const values = Object.fromEntries(
-      Object.entries(inputs).map(([name, shape]) => [name, builder.input(name, 'float', shape)]),
-    );
-    const result = apply(builder, values);
-    // Squared and weighted, so that every element of the result has a gradient of its own.
-    const weight = builder.input('weights', 'float', result.shape);
-    const loss = builder.sum(builder.mul(builder.mul(result, result), weight));
-    const found = gradients(builder, loss, Object.values(values));
-    builder.output('loss', loss);
-    for (const [index, name] of Object.keys(inputs).entries())
-      builder.output(`gradient/${name}`, found[index] as Value);
-    const drawn = Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, draw(shape, stream)]));
-    await checkGradients(builder.finish(), Object.keys(inputs), { ...drawn, weights: draw(result.shape, stream) });
+describe('gradients of whole networks', () => {
+  it.each(networks)('$operator: $title', async (one) => {
+    const { centralDifferences, onnxForward, onnxGradient } = await compareGradients(one, 4);
+    expect(centralDifferences).toBeLessThan(1e-7);
+    expect(onnxForward).toBeLessThan(1e-5);
+    expect(onnxGradient).toBeLessThan(1e-5);
   });
 
-  it('covers every operator with a derivative', () => {
-    expect([...new Set(cases.map((one) => one.operator))].sort()).toEqual(differentiableOperators());
+  it('add up when a value is used twice', async () => {
+    const twice: GradientCase = {
+      operator: 'twice',
+      title: 'x tanh x + x',
+      inputs: [normal('N', 2)],
+      apply: ({ b, x }) => b.add(b.mul(x, b.op('Tanh', [x])), x),
+    };
+    expect((await compareGradients(twice, 3)).centralDifferences).toBeLessThan(1e-7);
   });
 
-  it('adds up when a value is used twice', async () => {
-    const builder = new GraphBuilder('twice');
-    const x = builder.input('x', 'float', ['N', 2]);
-    const loss = builder.sum(builder.add(builder.mul(x, builder.op('Tanh', [x])), x));
-    const [gradient] = gradients(builder, loss, [x]);
-    builder.output('loss', loss);
-    builder.output('gradient/x', gradient as Value);
-    await checkGradients(builder.finish(), ['x'], { x: draw(['N', 2], randomStream(3, 'twice')) });
-  });
-});
-
-const tasks = {
-  binary: heartPlan(),
-  multiclass: multiclassPlan(),
-  regression: regressionPlan(),
-};
-
-const labelsOf = {
-  binary: [0, 1, 1, 0, 1],
-  multiclass: [0, 2, 1, 2, 0],
-  regression: [0.5, -1.25, 3, 0, 2],
-};
-
-describe('gradients of whole losses equal central differences', () => {
-  const kinds = ['binary', 'multiclass', 'regression'] as const;
-  const models = [
-    { family: 'logistic' },
-    { family: 'mlp', hidden: [4, 3], activation: 'tanh' },
-    { family: 'mlp', hidden: [4], activation: 'relu' },
-    { family: 'mlp', hidden: [3], activation: 'sigmoid' },
-  ] as const;
-  const combinations = kinds.flatMap((kind) => models.map((model) => ({ kind, model, title: JSON.stringify(model) })));
-
-  it.each(combinations)('$kind, $title, with l2', async ({ kind, model }) => {
-    const base = tasks[kind];
-    const plan = { ...base, model: 'hidden' in model ? { ...model, hidden: [...model.hidden] } : model };
-    const builder = new GraphBuilder('loss');
-    const stream = randomStream(5, kind, JSON.stringify(model));
-    const tensors = modelTensors(plan);
-    const width = tensors.find((tensor) => tensor.name === 'layer1.weight')?.shape[0] as number;
-    const features = builder.input('features', 'float', ['N', width]);
-    const labels = builder.input('labels', 'float', ['N']);
-    const weights = new Map(tensors.map(({ name, shape }) => [name, builder.input(name, 'float', shape)]));
-    const loss = withPenalty(
-      builder,
-      meanLoss(builder, plan, forward(builder, plan, features, weights), labels),
-      weights,
-      0.3,
-    );
-    const found = gradients(builder, loss, [...weights.values()]);
-    builder.output('loss', loss);
-    for (const [index, { name }] of tensors.entries()) builder.output(`gradient/${name}`, found[index] as Value);
-    await checkGradients(
-      builder.finish(),
-      tensors.map((tensor) => tensor.name),
-      {
-        features: draw(['N', width], stream),
-        labels: { shape: [batch], data: Float64Array.from(labelsOf[kind]) },
-        ...Object.fromEntries(tensors.map(({ name, shape }) => [name, draw(shape, stream)])),
-      },
-    );
+  it('are the same when asked for apart', () => {
+    const of = (both: boolean): number[] => {
+      const b = new GraphBuilder('apart');
+      const x = b.input('x', 'float', [2]);
+      const y = b.input('y', 'float', [2]);
+      const loss = b.sum(b.mul(b.op('Exp', [x]), y));
+      const [gradient] = gradients(b, loss, both ? [x, y] : [x]);
+      b.output('gradient', gradient as Value);
+      const inputs = { x: { shape: [2], data: Float64Array.of(1, 2) }, y: { shape: [2], data: Float64Array.of(3, 4) } };
+      return Array.from(evaluateGraph(b.finish(), inputs).gradient?.data ?? []);
+    };
+    // 3 e and 4 e².
+    expect(of(true)).toEqual([3 * Math.E, 4 * Math.exp(2)]);
+    expect(of(false)).toEqual(of(true));
   });
 });
 
@@ -241,22 +117,39 @@ describe('what cannot be differentiated is refused', () => {
     expect(gradients(builder, loss, [x])).toHaveLength(1);
   });
 
+  it('does not mind one that only integers or truth values flow through', async () => {
+    // A mask and a place made from the variable itself have no slope: d/dx Σ x [x > 0] + x at its largest element.
+    const builder = new GraphBuilder('mask');
+    const x = builder.input('x', 'float', [4]);
+    const mask = builder.cast(builder.op('Not', [builder.op('LessOrEqual', [x, builder.scalar(0)])]), 'float');
+    const place = builder.op('ArgMax', [x], { axis: { int: 0 }, keepdims: { int: 0 } });
+    const loss = builder.add(builder.sum(builder.mul(x, mask)), builder.op('Gather', [x, place]));
+    builder.output('gradient', gradients(builder, loss, [x])[0] as Value);
+    const inputs = { x: { shape: [4], data: Float64Array.of(-1, 2, 5, -3) } };
+    expect(Array.from((await runOnnx(builder.finish(), inputs)).gradient ?? [])).toEqual([0, 1, 2, 0]);
+  });
+
   it('takes only a scalar', () => {
     const builder = new GraphBuilder('vector');
     const x = builder.input('x', 'float', [3]);
     expect(() => gradients(builder, x, [x])).toThrow(expect.objectContaining({ code: 'shape_mismatch' }));
   });
 
-  it('gives zeros for a variable the loss does not depend on', async () => {
-    const builder = new GraphBuilder('unused');
-    const x = builder.input('x', 'float', [2]);
-    const y = builder.input('y', 'float', [2]);
-    const loss = builder.sum(x);
-    const [, unused] = gradients(builder, loss, [x, y]);
-    builder.output('unused', unused as Value);
-    const zero = { shape: [2], data: Float64Array.of(3, -4) };
-    expect(Array.from((await runOnnx(builder.finish(), { x: zero, y: zero })).unused ?? [], Math.abs)).toEqual([0, 0]);
-  });
+  it.each([['known', [2]] as const, ['named', ['N']] as const])(
+    'gives zeros for a variable of %s shape the loss does not depend on',
+    async (_, shape) => {
+      const builder = new GraphBuilder('unused');
+      const x = builder.input('x', 'float', shape);
+      const y = builder.input('y', 'float', shape);
+      const loss = builder.sum(x);
+      const [, unused] = gradients(builder, loss, [x, y]);
+      builder.output('unused', unused as Value);
+      const some = { shape: [2], data: Float64Array.of(3, -4) };
+      expect(Array.from((await runOnnx(builder.finish(), { x: some, y: some })).unused ?? [], Math.abs)).toEqual([
+        0, 0,
+      ]);
+    },
+  );
 });
 
 describe('the builder', () => {

@@ -10,18 +10,32 @@ import { SimulationError } from './simulation-error.ts';
 
 const path = z.string().min(1);
 
+const dated = {
+  /** Rows of every hospital, or of each by name. */
+  rows: z.union([z.int().min(1).max(1_000_000), z.record(z.string(), z.int().min(1).max(1_000_000))]),
+  /** First date of admission. */
+  from: z.iso.date(),
+  /** The date after the last admission. */
+  until: z.iso.date(),
+  /** Only rows admitted before this date are in the hospitals' files. Absent: all. */
+  exportedUntil: z.iso.date().optional(),
+};
+
 const cohort = z.discriminatedUnion('kind', [
   z.strictObject({
     /** Drawn from published figures of four hospitals; a seed draws its own patients. */
     kind: z.literal('generated'),
-    /** Rows of every hospital, or of each by name. */
-    rows: z.union([z.int().min(1).max(1_000_000), z.record(z.string(), z.int().min(1).max(1_000_000))]),
-    /** First date of admission. */
-    from: z.iso.date(),
-    /** The date after the last admission. */
-    until: z.iso.date(),
-    /** Only rows admitted before this date are in the hospitals' files. Absent: all. */
-    exportedUntil: z.iso.date().optional(),
+    ...dated,
+  }),
+  z.strictObject({
+    /** Invented stays in intensive care with hourly measurements, at four hospitals: north, east, south, west. */
+    kind: z.literal('icu-series'),
+    ...dated,
+  }),
+  z.strictObject({
+    /** Invented small images, at four hospitals: north, east, south, west. */
+    kind: z.literal('shape-images'),
+    ...dated,
   }),
   z.strictObject({
     /** The four published files of UCI data set 45. They have no dates: the plan must ask for a holdout. */
@@ -76,7 +90,7 @@ export interface LoadedScenario {
 const shipped = fileURLToPath(new URL('./scenarios/', import.meta.url));
 
 /** Names of the scenarios that come with Wardround. */
-export const shippedScenarios = ['prevalence-shock', 'unit-change'] as const;
+export const shippedScenarios = ['prevalence-shock', 'unit-change', 'icu-series', 'shape-images'] as const;
 
 /**
  * Reads a scenario file, or one that comes with Wardround by its name.
@@ -88,7 +102,7 @@ export function loadScenario(nameOrFile: string): LoadedScenario {
   if (!existsSync(file)) {
     throw new SimulationError(
       'scenario_not_found',
-      `There is no scenario file ${nameOrFile}. Those that come with Wardround are called ${shippedScenarios.join(' and ')}.`,
+      `There is no scenario file ${nameOrFile}. Those that come with Wardround are called ${shippedScenarios.join(', ')}.`,
       { file: nameOrFile },
     );
   }

@@ -1,18 +1,37 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { writeFileAtomically } from '../../shared/runtime/files.ts';
+import type { SiteName } from '../../shared/runtime/ids.ts';
+import type { DatedCohort } from '../cohorts/dated-cohort.ts';
 import { generateCohort, hospitals } from '../cohorts/generated-cohort.ts';
+import { generateIcuCohort, icuSites } from '../cohorts/icu-series.ts';
+import { generateImageCohort, imageSites } from '../cohorts/shape-images.ts';
+import type { SiteRows } from '../cohorts/site-rows.ts';
 import { planWith } from '../plan-text.ts';
 import { openOutput } from '../report/write-results.ts';
 import { SimulationError } from '../simulation-error.ts';
-import { heartQuery, writePatients, writeSiteConfig } from '../site-setup.ts';
+import { heartQuery, plainQuery, writePatients, writeSiteConfig } from '../site-setup.ts';
 
-const planFile = fileURLToPath(new URL('../scenarios/heart-disease.plan.yaml', import.meta.url));
+const planFile = (name: string): string => fileURLToPath(new URL(`../scenarios/${name}.plan.yaml`, import.meta.url));
+
+interface CohortKind {
+  readonly plan: string;
+  readonly query: string;
+  readonly sites: readonly SiteName[];
+  generate(cohort: DatedCohort, seed: number): readonly SiteRows[];
+}
+
+const kinds = {
+  heart: { plan: 'heart-disease', query: heartQuery, sites: hospitals, generate: generateCohort },
+  'icu-series': { plan: 'icu-mortality', query: plainQuery, sites: icuSites, generate: generateIcuCohort },
+  'shape-images': { plan: 'shape-images', query: plainQuery, sites: imageSites, generate: generateImageCohort },
+} as const satisfies Readonly<Record<string, CohortKind>>;
 const mostRows = 1_000_000;
 
 interface CohortOptions {
+  readonly kind: keyof typeof kinds;
   readonly rows: number;
   readonly seed: number;
   readonly json?: boolean;
@@ -30,8 +49,9 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 /** Two years of admissions, cut off for training after the first. */
 async function writeCohort(directory: string, options: CohortOptions): Promise<void> {
+  const kind: CohortKind = kinds[options.kind];
   const out = resolve(directory);
-  const taken = [join(out, 'plan.yaml'), ...hospitals.map((site) => join(out, site, 'site.yaml'))].find(existsSync);
+  const taken = [join(out, 'plan.yaml'), ...kind.sites.map((site) => join(out, site, 'site.yaml'))].find(existsSync);
   if (taken !== undefined) {
     throw new SimulationError(
       'output_failed',
@@ -39,12 +59,12 @@ async function writeCohort(directory: string, options: CohortOptions): Promise<v
     );
   }
   await openOutput(out);
-  const { text, loaded } = planWith(planFile, {});
-  const tables = generateCohort({ rows: options.rows, from: '2024-01-01', until: '2026-01-01' }, options.seed);
+  const { text, loaded } = planWith(planFile(kind.plan), {});
+  const tables = kind.generate({ rows: options.rows, from: '2024-01-01', until: '2026-01-01' }, options.seed);
   for (const table of tables) {
     const target = join(out, table.site);
     await writePatients(target, table);
-    await writeSiteConfig(target, loaded.plan, { query: heartQuery, holdoutColumn: null, approval: 'manual' });
+    await writeSiteConfig(target, loaded.plan, { query: kind.query, holdoutColumn: null, approval: 'manual' });
   }
   await writeFileAtomically(join(out, 'plan.yaml'), text);
   const sites = tables.map(({ site, rows }) => ({ site, rows: rows.length, directory: join(out, site) }));
@@ -65,7 +85,12 @@ export function register(program: Command): void {
     .command('cohort')
     .argument('<dir>', 'where the plan and a folder for each hospital are written')
     .description(
-      'write a synthetic cohort to try Wardround on: four hospitals, drawn from published figures of UCI data set 45, with a plan that fits',
+      'write a synthetic cohort to try Wardround on, with a plan that fits: four hospitals drawn from published figures of UCI data set 45, or invented ones with series or images',
+    )
+    .addOption(
+      new Option('--kind <kind>', 'heart: tables; icu-series: hourly measurements; shape-images: small images')
+        .choices(Object.keys(kinds))
+        .default('heart'),
     )
     .option('--rows <n>', 'patients of each hospital', wholeNumber(1, mostRows), 2400)
     .option('--seed <n>', 'the same seed gives the same rows', wholeNumber(0, 2 ** 32 - 1), 7)

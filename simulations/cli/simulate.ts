@@ -52,7 +52,7 @@ async function simulate(file: string, options: SimulateOptions): Promise<void> {
 export function register(program: Command): void {
   program
     .command('simulate')
-    .argument('<scenario>', `a scenario file, or ${shippedScenarios.join(' or ')}`)
+    .argument('<scenario>', `a scenario file, or ${shippedScenarios.join(', ')}`)
     .description(
       'carry a scenario out in this process: the production coordinator, agents and gate over an in-memory transport',
     )

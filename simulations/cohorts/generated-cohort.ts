@@ -1,5 +1,6 @@
 import { isSiteName, type SiteName } from '../../shared/runtime/ids.ts';
 import { type RandomStream, randomStream } from '../../shared/runtime/random.ts';
+import { type DatedCohort, rowsOf } from './dated-cohort.ts';
 import { columnCorrelations, heartColumns, heartMarginals } from './heart-marginals.ts';
 import type { ContinuousMarginal, HospitalMarginals, OutcomeMarginals } from './hospital-marginals.ts';
 import type { SiteRows } from './site-rows.ts';
@@ -169,20 +170,11 @@ function upperScore(z: number, below: number): number {
   return (low + high) / 2;
 }
 
-/** How many rows and over which dates; all hospitals alike unless `rows` names them. */
-export interface GeneratedCohort {
-  readonly rows: number | Readonly<Record<string, number>>;
-  /** ISO date of the first admission. */
-  readonly from: string;
-  /** ISO date after the last admission. */
-  readonly until: string;
-}
-
 function drawHospital(
   site: SiteName,
   hospital: HospitalMarginals,
   rows: number,
-  cohort: GeneratedCohort,
+  cohort: DatedCohort,
   seed: number,
 ): SiteRows {
   const stream = randomStream(seed, 'cohort', site);
@@ -222,9 +214,8 @@ function drawHospital(
  * A synthetic cohort of the four hospitals of UCI data set 45, drawn from their published figures by hospital and outcome:
  * prevalence, ages, missing values, and cholesterol written as 0 where it was not measured. The same seed gives the same rows.
  */
-export function generateCohort(cohort: GeneratedCohort, seed: number): SiteRows[] {
+export function generateCohort(cohort: DatedCohort, seed: number): SiteRows[] {
   return hospitals.map((site) => {
-    const rows = typeof cohort.rows === 'number' ? cohort.rows : (cohort.rows[site] ?? 0);
-    return drawHospital(site, heartMarginals[site] as HospitalMarginals, rows, cohort, seed);
+    return drawHospital(site, heartMarginals[site] as HospitalMarginals, rowsOf(cohort, site), cohort, seed);
   });
 }

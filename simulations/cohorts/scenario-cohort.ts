@@ -3,11 +3,13 @@ import { randomStream } from '../../shared/runtime/random.ts';
 import { type LoadedScenario, scenarioPath } from '../scenario.ts';
 import { applyShift, type ShiftContext } from '../shifts/apply-shift.ts';
 import { SimulationError } from '../simulation-error.ts';
-import { heartQuery } from '../site-setup.ts';
+import { heartQuery, plainQuery } from '../site-setup.ts';
 import { generateCohort } from './generated-cohort.ts';
 import { readHeartFiles } from './heart-files.ts';
+import { generateIcuCohort } from './icu-series.ts';
+import { generateImageCohort } from './shape-images.ts';
 import { readSiteColumnCsv } from './site-column.ts';
-import { columnIndex, type SiteRows } from './site-rows.ts';
+import { columnIndex, keepRows, type SiteRows } from './site-rows.ts';
 
 /** The hospitals of one run: their rows, and how they read them. */
 export interface Cohort {
@@ -19,21 +21,27 @@ export interface Cohort {
 /** Rows admitted before a date, in the column `admitted`. */
 export function admittedBefore(table: SiteRows, date: string): SiteRows {
   const position = columnIndex(table, 'admitted');
-  return { ...table, rows: table.rows.filter((row) => (row[position] as string) < date) };
+  return keepRows(table, (row) => (row[position] as string) < date);
 }
 
 function unshifted(loaded: LoadedScenario, seed: number): Cohort {
   const { cohort } = loaded.scenario;
+  const dated = (tables: readonly SiteRows[], query: string): Cohort => {
+    const until = 'exportedUntil' in cohort ? cohort.exportedUntil : undefined;
+    const sites = tables.filter((table) => table.rows.length > 0);
+    return {
+      sites: until === undefined ? sites : sites.map((table) => admittedBefore(table, until)),
+      query,
+      holdoutColumn: null,
+    };
+  };
   switch (cohort.kind) {
-    case 'generated': {
-      const { exportedUntil } = cohort;
-      const sites = generateCohort(cohort, seed).filter((table) => table.rows.length > 0);
-      return {
-        sites: exportedUntil === undefined ? sites : sites.map((table) => admittedBefore(table, exportedUntil)),
-        query: heartQuery,
-        holdoutColumn: null,
-      };
-    }
+    case 'generated':
+      return dated(generateCohort(cohort, seed), heartQuery);
+    case 'icu-series':
+      return dated(generateIcuCohort(cohort, seed), plainQuery);
+    case 'shape-images':
+      return dated(generateImageCohort(cohort, seed), plainQuery);
     case 'heart-files':
       return {
         sites: readHeartFiles(scenarioPath(loaded, cohort.directory)),

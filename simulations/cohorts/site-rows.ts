@@ -6,6 +6,14 @@ export interface SiteRows {
   readonly site: SiteName;
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** Measurements over time, long: a row a key and minute. The rows of one key stand together. */
+  readonly series?: {
+    readonly key: string;
+    readonly header: readonly string[];
+    readonly rows: readonly (readonly string[])[];
+  };
+  /** PNG files, in the order of the rows, and the column that names them. */
+  readonly images?: { readonly column: string; readonly files: ReadonlyMap<string, Uint8Array> };
 }
 
 /** Position of a column. @throws SimulationError `cohort_invalid` naming the site, the column and the columns there are. */
@@ -30,4 +38,27 @@ export function mapColumn(
     row.map((cell, at) => (at === position ? change(cell, row, index) : cell)),
   );
   return { ...table, rows };
+}
+
+/** Some of the rows, with the series and images that belong to them. */
+export function keepRows(table: SiteRows, keep: (row: readonly string[]) => boolean): SiteRows {
+  const rows = table.rows.filter(keep);
+  const { series, images } = table;
+  const named = (column: string): ReadonlySet<string> => {
+    const position = columnIndex(table, column);
+    return new Set(rows.map((row) => row[position] as string));
+  };
+  const keys = series === undefined ? null : named(series.key);
+  const place = series?.header.indexOf(series.key) ?? 0;
+  const files = images === undefined ? null : named(images.column);
+  return {
+    ...table,
+    rows,
+    ...(series === undefined
+      ? {}
+      : { series: { ...series, rows: series.rows.filter((row) => keys?.has(row[place] as string)) } }),
+    ...(images === undefined
+      ? {}
+      : { images: { ...images, files: new Map([...images.files].filter(([name]) => files?.has(name))) } }),
+  };
 }

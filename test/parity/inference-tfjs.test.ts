@@ -1,12 +1,14 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { encodeRows } from '../../shared/graph/encoding.ts';
+import { GraphBuilder } from '../../shared/graph/graph-builder.ts';
 import { buildInferenceModel } from '../../shared/graph/inference-model.ts';
+import { networkOf } from '../../shared/graph/network.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { silentLogger } from '../../shared/runtime/logger.ts';
 import { randomStream } from '../../shared/runtime/random.ts';
+import { tfjsValues } from '../../site-agent/training/tfjs/oracle.ts';
 import { openTfjsBackend } from '../../site-agent/training/tfjs-backends.ts';
-import { tfjsForward } from '../../site-agent/training/tfjs-step.ts';
 import { multiclassPlan, regressionPlan } from '../support/families.ts';
 import { heartPlan } from '../support/plans.ts';
 import { preprocessingFor } from '../support/preprocessing.ts';
@@ -42,19 +44,23 @@ describe('the released file in onnxruntime equals the forward pass in TensorFlow
     const onnx = results[output]?.data as Float32Array;
 
     const backend = await openTfjsBackend(silentLogger, 'wasm');
-    backend.activate();
-    const tf = backend.library;
     const encoded = encodeRows(raw, rows, plan, preprocessing);
-    const forward = tf.tidy(() =>
-      tfjsForward(
-        tf,
-        plan,
-        tf.tensor2d(encoded, [rows, encoded.length / rows]),
-        new Map([...weights].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])])),
-      ),
+    const builder = new GraphBuilder('forward');
+    const features = builder.input('features', 'float', [rows, encoded.length / rows]);
+    const inputs = new Map([...weights].map(([name, { shape }]) => [name, builder.input(name, 'float', shape)]));
+    const { outputs } = networkOf(plan).forward({
+      builder,
+      inputs: new Map([['features', features]]),
+      weights: inputs,
+      random: null,
+    });
+    const found = await tfjsValues(
+      backend,
+      { nodes: builder.nodes, inputs: [features, ...inputs.values()] },
+      new Map([['features', { shape: [rows, encoded.length / rows], data: encoded }], ...weights]),
+      [outputs],
     );
-    const tfjs = await forward.data();
-    forward.dispose();
+    const tfjs = found.get(outputs.name)?.data ?? [];
     expect(tfjs).toHaveLength(onnx.length);
     for (const [index, value] of onnx.entries()) {
       expect(Math.abs((tfjs[index] as number) - value), String(index)).toBeLessThan(1e-5 * (1 + Math.abs(value)));

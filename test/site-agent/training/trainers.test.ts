@@ -4,7 +4,6 @@ import { silentLogger } from '../../../shared/runtime/logger.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import { OnnxTrainer, threadsFor } from '../../../site-agent/training/onnx-trainer.ts';
 import { openTfjsBackend, type TfjsBackend } from '../../../site-agent/training/tfjs-backends.ts';
-import { rowsPerPart } from '../../../site-agent/training/tfjs-step.ts';
 import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
@@ -195,7 +194,8 @@ describe('tfjs', () => {
       l2: 0.05,
     });
     // Three parts, the last of them small: parts must count by their rows, and the penalty once.
-    const task = trainingTask(plan, 2 * rowsPerPart + 100);
+    const mostRows = 4096;
+    const task = { ...trainingTask(plan, 2 * mostRows + 100), mostRows };
     const before = backend.library.memory().numTensors;
     const whole = await (trainers.get('onnx') as Trainer).train(task, never);
     let turns = 0;

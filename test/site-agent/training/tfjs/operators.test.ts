@@ -1,0 +1,134 @@
+import '../../../../shared/runtime/no-telemetry.ts';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import type { Graph, Value } from '../../../../shared/graph/graph.ts';
+import { encodeOnnx } from '../../../../shared/graph/onnx-file.ts';
+import { gradients } from '../../../../shared/graph/reverse-mode.ts';
+import { differentiableOperators } from '../../../../shared/graph/vector-jacobian.ts';
+import { randomStream } from '../../../../shared/runtime/random.ts';
+import { translatedOperators } from '../../../../site-agent/training/tfjs/interpreter.ts';
+import { tfjsGradients, tfjsValues } from '../../../../site-agent/training/tfjs/oracle.ts';
+import { type BuiltCase, builtCase, operatorCases } from '../../../support/operator-cases.ts';
+import { installedTfjsBackends } from '../../../support/tfjs.ts';
+
+const backends = await installedTfjsBackends();
+
+/** The graph run by onnxruntime, every output by its order. */
+async function byOnnxruntime(
+  graph: Graph,
+  feeds: BuiltCase['feeds'],
+): Promise<{ dims: readonly number[]; data: number[] }[]> {
+  const session = await InferenceSession.create(encodeOnnx(graph), { logSeverityLevel: 3, intraOpNumThreads: 1 });
+  const named = Object.fromEntries(
+    [...feeds]
+      .filter(([name]) => session.inputNames.includes(name))
+      .map(([name, { shape, data }]) => [
+        name,
+        new Tensor(
+          data instanceof Float32Array ? 'float32' : data instanceof BigInt64Array ? 'int64' : 'bool',
+          data as Float32Array,
+          [...shape],
+        ),
+      ]),
+  );
+  const results = await session.run(named);
+  await session.release();
+  return session.outputNames.map((name) => {
+    const { dims, data } = results[name] as Tensor;
+    return { dims, data: Array.from(data as Float32Array, Number) };
+  });
+}
+
+const names = operatorCases.map((one, index) => [`${one.operator}, ${one.what}`, index] as const);
+
+/** Root mean square of the difference, over that of the second and one. */
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let apart = 0;
+  let size = 0;
+  for (let index = 0; index < b.length; index++) {
+    apart += ((a[index] as number) - (b[index] as number)) ** 2;
+    size += (b[index] as number) ** 2;
+  }
+  return Math.sqrt(apart / Math.max(1, b.length)) / (0.05 + Math.sqrt(size / Math.max(1, b.length)));
+}
+
+describe.each(backends.map((backend) => [backend.name, backend] as const))('operators on %s', (_, backend) => {
+  it.each(names)('%s: the values of onnxruntime', async (__, index) => {
+    const built = builtCase(operatorCases[index] as (typeof operatorCases)[number]);
+    const before = backend.library.memory().numTensors;
+    const ours = await tfjsValues(
+      backend,
+      { nodes: built.builder.nodes, inputs: built.inputs },
+      built.feeds,
+      built.outputs,
+    );
+    expect(backend.library.memory().numTensors).toBe(before);
+    for (const [at, output] of built.outputs.entries()) built.builder.output(`result${at}`, output);
+    const theirs = await byOnnxruntime(built.builder.finish(), built.feeds);
+    for (const [at, output] of built.outputs.entries()) {
+      const mine = ours.get(output.name);
+      expect(mine?.shape, `shape of output ${at}`).toEqual(theirs[at]?.dims);
+      expect(distance(mine?.data ?? [], theirs[at]?.data ?? [])).toBeLessThan(2e-6);
+    }
+  });
+
+  const smooth = names.filter(([, index]) => operatorCases[index]?.smooth !== false);
+  it.each(smooth)('%s: the gradient of central differences, and ours', async (__, index) => {
+    const one = operatorCases[index] as (typeof operatorCases)[number];
+    const built = builtCase(one);
+    const { builder } = built;
+    // A loss in which every output counts differently.
+    let loss: Value | undefined;
+    for (const [at, output] of built.outputs.entries()) {
+      if (output.type !== 'float' || (one.operator === 'BatchNormalization' && at > 0)) continue;
+      const shape = output.shape as number[];
+      const stream = randomStream(11, 'loss', at);
+      const factors = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => stream.normal());
+      const part = builder.sum(builder.mul(output, builder.constant('factors', shape, factors)));
+      loss = loss === undefined ? part : builder.add(loss, part);
+    }
+    const scalar = loss as Value;
+    const varied = built.inputs.filter((value, at) => value.type === 'float' && one.inputs[at]?.varied !== false);
+    const variables = varied.map(({ name }) => name);
+    const nodes = [...builder.nodes];
+    const before = backend.library.memory().numTensors;
+    const found = await tfjsGradients(backend, { nodes, inputs: built.inputs }, built.feeds, scalar, variables);
+    expect(backend.library.memory().numTensors).toBe(before);
+
+    if (differentiableOperators().includes(one.operator)) {
+      for (const [at, value] of gradients(builder, scalar, varied).entries()) builder.output(`gradient${at}`, value);
+      const ours = await byOnnxruntime(builder.finish(), built.feeds);
+      for (const [at, name] of variables.entries()) {
+        expect(distance(found.gradients.get(name) ?? [], ours[at]?.data ?? []), `${name} against ours`).toBeLessThan(
+          1e-5,
+        );
+      }
+    }
+    const step = 2e-2;
+    for (const name of variables) {
+      const fed = built.feeds.get(name) as { shape: readonly number[]; data: Float32Array };
+      const stream = randomStream(12, name);
+      const direction = Float32Array.from(fed.data, () => stream.normal() / Math.sqrt(fed.data.length));
+      const at = async (times: number): Promise<number> => {
+        const data = fed.data.map((value, place) => value + times * (direction[place] as number));
+        const moved = new Map([...built.feeds, [name, { shape: fed.shape, data }]]);
+        return (await tfjsGradients(backend, { nodes, inputs: built.inputs }, moved, scalar, [])).loss;
+      };
+      // Fourth order: (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h.
+      const slope =
+        (8 * ((await at(step)) - (await at(-step))) - ((await at(2 * step)) - (await at(-2 * step)))) / (12 * step);
+      const gradient = found.gradients.get(name) as Float32Array;
+      const along = gradient.reduce((sum, value, place) => sum + value * (direction[place] as number), 0);
+      const size = Math.hypot(...gradient) / Math.sqrt(gradient.length);
+      expect(Math.abs(along - slope), `${name}: ${along} along the direction, ${slope} by differences`).toBeLessThan(
+        3e-3 * (size + Math.abs(slope)) + 3e-4,
+      );
+    }
+  });
+});
+
+it('every operator the interpreter knows is among the cases', () => {
+  const tried = new Set(operatorCases.map(({ operator }) => operator));
+  expect(translatedOperators().filter((operator) => !tried.has(operator))).toEqual([]);
+});

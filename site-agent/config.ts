@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readYamlFile } from '../shared/runtime/config-file.ts';
+import { engineChoices } from './training/engine-choice.ts';
 
 const holdout = z.union([
   z.strictObject({
@@ -61,8 +62,10 @@ export const siteConfigSchema = z.strictObject({
   data,
   /** The hospital's own gate policy, relative to the site directory. It may only be stricter than the plan's. Absent: the plan's applies. */
   policyFile: z.string().min(1).optional(),
-  /** What trains: `auto` measures what is installed and takes the fastest. */
-  engine: z.enum(['auto', 'onnx', 'tfjs']).default('auto'),
+  /** What trains: `auto` measures what is installed and takes the fastest; see `site-agent/training/engine-choice.ts`. */
+  engine: z.enum(engineChoices).default('auto'),
+  /** Directory whose `node_modules` hold TensorFlow's native binding, relative to the site directory. */
+  engineDirectory: z.string().min(1).optional(),
   /** `manual`: a plan runs only after `wardround site approve`. `automatic`: every plan of this consortium runs. */
   approval: z.enum(['manual', 'automatic']).default('manual'),
   /** How often the agent scores new rows by itself and watches the models in use. Absent: only `wardround site score` does. */
@@ -133,8 +136,12 @@ data:
 # This hospital's own rules for accepting a model; they may only be stricter than the plan's. Without it, the plan's apply.
 # policyFile: policy.yaml
 
-# What trains: auto, onnx or tfjs.
+# What trains. auto measures what works on this machine on a few steps of each task, takes the fastest, and keeps what it chose and why
+# in state/engine-choices.json. Or one by name: onnx-cpu, onnx-webgpu, onnx-cuda, tfjs-node-gpu, tfjs-node, tfjs-webgpu, tfjs-wasm or
+# tfjs-cpu; onnx is onnx-cpu, tfjs the first of its devices that starts. Try it with: wardround site train --dry-run --plan PLAN
 engine: auto
+# Directory whose node_modules hold TensorFlow's native binding, for tfjs-node and tfjs-node-gpu.
+# engineDirectory: engines
 
 # manual: a plan runs only after "wardround site approve DIGEST". automatic: every plan of this consortium runs.
 approval: manual

@@ -24,7 +24,9 @@ import type { Trainer } from '../training/trainer.ts';
 import { TrainingError } from '../training/training-error.ts';
 import { AgentError } from './agent-error.ts';
 import { createAttendance } from './attendance.ts';
+import { openCheckpoints } from './checkpoints.ts';
 import { createDownloads } from './downloads.ts';
+import { engineOptions } from './engine-options.ts';
 import { endExpiredHolds } from './hold-deadlines.ts';
 import { judgeHeldAgain } from './judge-again.ts';
 import { carryOutJudging } from './judge-task.ts';
@@ -136,7 +138,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
 
   let trainer: Promise<Trainer> | null = null;
   const openEngine = (): Promise<Trainer> => {
-    trainer ??= openTrainer(config.engine, log).catch((cause) => {
+    trainer ??= openTrainer(config.engine, log, engineOptions(directory, config, stopping.signal)).catch((cause) => {
       trainer = null;
       throw cause;
     });
@@ -448,6 +450,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
           clock,
           log,
           tasks: createTaskStore(store),
+          checkpoints: openCheckpoints(directory, log),
           plans,
           downloads: createDownloads({ inbound, objects, clock, random, log }),
           egress: createEgress({

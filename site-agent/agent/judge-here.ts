@@ -18,6 +18,7 @@ import { siteSoftware } from '../software.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import { TrainingError } from '../training/training-error.ts';
 import { AgentError } from './agent-error.ts';
+import { engineOptions } from './engine-options.ts';
 import { waits } from './hold-deadlines.ts';
 import type { TaskParts } from './task-parts.ts';
 
@@ -78,12 +79,13 @@ function localUpdates(
     software: siteSoftware(),
     keep,
     async openTrainer() {
-      if (config.engine !== 'auto') return openTrainer(config.engine, log);
+      const options = engineOptions(parts.directory, config);
+      if (config.engine !== 'auto') return openTrainer(config.engine, log, options);
       try {
-        return await openTrainer('onnx', log);
+        return await openTrainer('onnx', log, options);
       } catch (error) {
         if (!(error instanceof TrainingError)) throw error;
-        return openTrainer('tfjs', log);
+        return openTrainer('tfjs', log, options);
       }
     },
   };

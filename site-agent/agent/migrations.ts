@@ -173,4 +173,8 @@ export const migrations: readonly string[] = [
   );
   alter table ledger add column detail text;
   `,
+  // How far the training of a task is, for people who look: rounds go on from their checkpoints, not from this.
+  `
+  alter table tasks add column progress text;
+  `,
 ];

@@ -7,6 +7,7 @@ import type { loadSiteData } from '../data/load-site-data.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import type { Trainer } from '../training/trainer.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import type { Downloads } from './downloads.ts';
 import type { SiteObjects } from './objects.ts';
 import type { PlanBook } from './plans.ts';
@@ -25,6 +26,8 @@ export interface TaskParts {
   readonly rootPem: string;
   readonly store: AgentStore;
   readonly tasks: TaskStore;
+  /** Where rounds that were broken off stood. */
+  readonly checkpoints: Checkpoints;
   readonly plans: PlanBook;
   readonly objects: SiteObjects;
   readonly downloads: Downloads;

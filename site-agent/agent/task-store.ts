@@ -8,6 +8,27 @@ import type { AgentStore } from './store.ts';
 /** What a task ended in; stored before it is sent, so that a repeated offer gets the same bits. */
 export type TaskResult = UpdateHeader | SiteSummary | Judgement;
 
+/** How far the training of a task is. */
+export interface TaskProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly secondsLeft: number;
+  /** What it trains on. */
+  readonly runsOn: string;
+  readonly atMs: number;
+}
+
+export interface TaskAtWork {
+  readonly id: TaskId;
+  readonly run: RunId;
+  readonly round: number;
+  readonly kind: TaskOffer['kind'];
+  readonly begunMs: number;
+  readonly progress: TaskProgress | null;
+}
+
 /** Results of tasks by id. */
 export interface TaskStore {
   /** Notes that work on the task begins. A result that is there already stays. */
@@ -24,6 +45,10 @@ export interface TaskStore {
     readonly judgement: Judgement;
   }[];
   declined(task: TaskId, nowMs: number): void;
+  /** Notes how far a task is. */
+  progressed(task: TaskId, progress: TaskProgress): void;
+  /** Tasks that are not done, the latest first, each with how far it is where that is known. */
+  atWork(): readonly TaskAtWork[];
   /**
    * Digests of starting weights and deltas nobody asks for again: of this run's earlier rounds, and of other runs' tasks that were
    * answered. None that a task which is still to be answered needs.
@@ -85,6 +110,18 @@ export function createTaskStore(store: AgentStore): TaskStore {
     },
     declined(task, nowMs) {
       store.run(`update tasks set state = 'declined', updated_ms = ? where id = ? and payload is null`, nowMs, task);
+    },
+    progressed(task, progress) {
+      store.run(`update tasks set progress = ? where id = ? and state = 'working'`, canonicalJson(progress), task);
+    },
+    atWork() {
+      const rows = store.all<Omit<TaskAtWork, 'progress'> & { progress: string | null }>(
+        `select id, run, round, kind, updated_ms as begunMs, progress from tasks where state = 'working' order by updated_ms desc, id`,
+      );
+      return rows.map(({ progress, ...task }) => ({
+        ...task,
+        progress: progress === null ? null : (JSON.parse(progress) as TaskProgress),
+      }));
     },
     outdatedObjects(run, beforeRound) {
       const rows = store.all<{ base: Digest | null; payload: string | null; over: 0 | 1 }>(

@@ -1,14 +1,17 @@
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
+import { canonicalDigest } from '../../shared/runtime/canonical.ts';
 import { deriveSeed } from '../../shared/runtime/random.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import type { Receipt, SummaryOffer, TrainOffer, UpdateHeader } from '../../shared/wire/messages.ts';
 import { DataError } from '../data/data-error.ts';
 import { summarise } from '../data/site-summary.ts';
-import { designMatrix } from '../training/design-matrix.ts';
+import { siteSoftware } from '../software.ts';
+import type { Progress } from '../training/trainer.ts';
+import { rowsDigest, trainingRows } from '../training/training-rows.ts';
 import { AgentError } from './agent-error.ts';
 import type { SiteRows, TaskParts } from './task-parts.ts';
 
-async function trainingRows(parts: TaskParts, run: string, plan: LoadedPlan, signal: AbortSignal): Promise<SiteRows> {
+async function trainableRows(parts: TaskParts, run: string, plan: LoadedPlan, signal: AbortSignal): Promise<SiteRows> {
   const rows = await parts.rows(run, plan, signal);
   const { minimumRows } = parts.config;
   if (rows.trainingRows.length < minimumRows) {
@@ -30,7 +33,7 @@ export async function carryOutSummary(
 ): Promise<Receipt> {
   let summary = parts.tasks.result<ReturnType<typeof summarise>>(offer.id);
   if (summary === null) {
-    const rows = await trainingRows(parts, offer.run, plan, signal);
+    const rows = await trainableRows(parts, offer.run, plan, signal);
     summary = summarise(rows.table, rows.trainingRows, plan.plan, plan.digest);
     signal.throwIfAborted();
     parts.tasks.finish(offer.id, summary, parts.clock.now());
@@ -38,11 +41,37 @@ export async function carryOutSummary(
   return parts.egress.sendSummary(offer, summary, signal);
 }
 
-/** Forgets weights and deltas of rounds that are over. */
+/** Forgets weights, deltas and checkpoints of rounds that are over. */
 async function prune(parts: TaskParts, offer: TrainOffer): Promise<void> {
+  await parts.checkpoints.prune(offer.id);
   for (const digest of parts.tasks.outdatedObjects(offer.run, offer.round)) {
     if (digest !== offer.base.digest && digest !== offer.preprocessing.digest) await parts.objects.remove(digest);
   }
+}
+
+/** How often a round under way is told of, in the log and for `site status`. */
+const progressLogMs = 30_000;
+const progressNoteMs = 2_000;
+
+/** Tells people how far a round is, without telling them too often. */
+function progressOf(parts: TaskParts, offer: TrainOffer, runsOn: () => string): (progress: Progress) => void {
+  const { log, tasks, clock } = parts;
+  let loggedMs = clock.now();
+  let notedMs = Number.NEGATIVE_INFINITY;
+  return (progress) => {
+    const nowMs = clock.now();
+    if (nowMs - notedMs >= progressNoteMs) {
+      notedMs = nowMs;
+      tasks.progressed(offer.id, { ...progress, runsOn: runsOn(), atMs: nowMs });
+    }
+    if (nowMs - loggedMs < progressLogMs) return;
+    loggedMs = nowMs;
+    const { step, steps, epoch, secondsLeft } = progress;
+    log.info(
+      { task: offer.id, run: offer.run, round: offer.round, step, steps, epoch, secondsLeft: Math.round(secondsLeft) },
+      'training',
+    );
+  };
 }
 
 async function train(
@@ -51,18 +80,41 @@ async function train(
   plan: LoadedPlan,
   signal: AbortSignal,
 ): Promise<UpdateHeader> {
-  const { tasks, objects, downloads } = parts;
-  const rows = await trainingRows(parts, offer.run, plan, signal);
+  const { tasks, objects, downloads, checkpoints, log } = parts;
+  const rows = await trainableRows(parts, offer.run, plan, signal);
   const preprocessing = await downloads.preprocessing(offer.preprocessing, plan.digest, signal);
   const weights = await downloads.weights(offer.base, signal);
-  const data = designMatrix(rows.table, plan.plan, preprocessing, rows.trainingRows);
+  const encoded = trainingRows(rows.table, plan.plan, preprocessing, rows.trainingRows, parts.site);
+  if (plan.plan.training.earlyStopping !== undefined && encoded.validation === undefined)
+    log.warn({ task: offer.id }, 'there are too few patients to set some aside: training does not stop early');
+  // What the bits of the result depend on: a checkpoint made on another ground does not count.
+  const ground = canonicalDigest([
+    plan.digest,
+    offer.round,
+    offer.base.digest,
+    offer.preprocessing.digest,
+    rowsDigest(encoded),
+    siteSoftware(),
+  ]);
+  const resume = await checkpoints.read(offer.id, ground);
   const trainer = await parts.trainer();
   const result = await trainer.train(
     {
       plan: plan.plan,
-      data,
+      ...encoded,
       weights,
       seed: deriveSeed(plan.plan.training.seed, 'batches', offer.round, parts.site),
+      round: offer.round,
+      onProgress: progressOf(parts, offer, () => trainer.description),
+      async onCheckpoint(checkpoint) {
+        try {
+          await checkpoints.write(offer.id, ground, checkpoint);
+        } catch (cause) {
+          // The round does not need it unless it is broken off.
+          log.warn({ task: offer.id, error: cause }, 'a checkpoint was not written; the round goes on');
+        }
+      },
+      ...(resume === null ? {} : { resume }),
     },
     signal,
   );
@@ -81,6 +133,7 @@ async function train(
   };
   // From here on this is the task's only result: what follows may be repeated, and sends these bits.
   tasks.finish(offer.id, update, parts.clock.now());
+  await checkpoints.prune();
   return update;
 }
 

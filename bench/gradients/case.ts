@@ -28,6 +28,8 @@ export interface GradientCase {
   readonly title: string;
   readonly inputs: readonly CaseInput[];
   readonly apply: (use: CaseUse) => Value | readonly Value[];
+  /** Why tensorflow.js does not differentiate this one, where it does not. */
+  readonly notInTfjs?: string;
 }
 
 /** Rows of a case whose first length is the name `N`. */

@@ -8,6 +8,9 @@ import { runOnnx } from './onnx-run.ts';
 
 type Tensors = Readonly<Record<string, Float64Tensor>>;
 
+/** Gradients of a graph's output `loss` by the named inputs, in float32. */
+export type OtherGradients = (graph: Graph, inputs: Tensors, names: readonly string[]) => readonly Float32Array[];
+
 /** How far the gradients of one case are from others. In float32 a distance is relative to the largest number of the tensor, or to 1 where all are smaller. */
 export interface GradientComparison {
   /** Derived gradients in float64 against central differences, relative to the largest number of the tensor. */
@@ -16,6 +19,8 @@ export interface GradientComparison {
   readonly onnxForward: number;
   /** onnxruntime's float32 gradients against the derived ones in float64. */
   readonly onnxGradient: number;
+  /** What tensorflow.js derives itself, in float32, against the derived gradients in float64; null where it was not asked. */
+  readonly tfjs: number | null;
 }
 
 function draw(shape: readonly Dimension[], stream: RandomStream, one: (stream: RandomStream) => number): Float64Tensor {
@@ -88,7 +93,12 @@ function centralDifferences(forward: Graph, inputs: Tensors, name: string): Floa
   return data.map((_, index) => (lossWith(index, step) - lossWith(index, -step)) / (2 * step));
 }
 
-export async function compareGradients(one: GradientCase, seed: number): Promise<GradientComparison> {
+/** @param tfjs differentiates a forward graph in another way, to compare with too */
+export async function compareGradients(
+  one: GradientCase,
+  seed: number,
+  tfjs?: OtherGradients,
+): Promise<GradientComparison> {
   const forward = caseGraph(one, 'double', false);
   const inputs = drawInputs(one, forward, seed);
   const exact = evaluateGraph(caseGraph(one, 'double', true), inputs);
@@ -118,5 +128,15 @@ export async function compareGradients(one: GradientCase, seed: number): Promise
         .map(from),
     ),
     onnxGradient: worst(names.map((index) => from(`gradient/${index}`))),
+    tfjs:
+      tfjs === undefined || one.notInTfjs !== undefined
+        ? null
+        : worst(
+            tfjs(
+              caseGraph(one, 'float', false),
+              inputs,
+              names.map((index) => `input/${index}`),
+            ).map((found, index) => relativeDifference(found, exact[`gradient/${index}`]?.data ?? [], 1)),
+          ),
   };
 }

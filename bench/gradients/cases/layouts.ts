@@ -110,6 +110,7 @@ export const layoutCases: readonly GradientCase[] = [
     title: 'with a learnt number',
     inputs: [normal(2, 3), normal()],
     apply: ({ b, x, y, whole }) => b.op('Pad', [x, whole(1, 0, 0, 2), y]),
+    notInTfjs: 'it pads with numbers that are no tensors',
   },
   one('Trilu', 'upper', normal(2, 3, 3), ({ b, x }) => b.op('Trilu', [x])),
   one('Trilu', 'lower, shifted', normal(3, 4), ({ b, x }) =>

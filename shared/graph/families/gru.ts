@@ -22,7 +22,7 @@ export function recurrentNetwork(plan: Plan, model: RecurrentSpec): Network {
   const layers = Array.from({ length: model.layers }, (_, index) =>
     recurrentLayer(`layer${index + 1}`, index === 0 ? channels : model.hidden, model.hidden),
   );
-  const between = dropout(model.dropout);
+  const between = dropout(model.dropout, [1, 0, 2]);
   const layer: Layer = {
     parameters: layers.flatMap(({ parameters }) => parameters),
     apply(use, payload) {

@@ -7,6 +7,7 @@ import { encodeInGraph } from '../../../shared/graph/preprocessing-graph.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import type { Preprocessing } from '../../../shared/plan/preprocessing.ts';
 import { randomStream } from '../../../shared/runtime/random.ts';
+import { imagePlan, seriesPlan } from '../../support/payload-plans.ts';
 import { heartPlan } from '../../support/plans.ts';
 import { preprocessingFor } from '../../support/preprocessing.ts';
 
@@ -111,6 +112,75 @@ describe('encoding', () => {
     const by = preprocessingFor(some);
     const values = Float32Array.from(some.data.columns, (_, index) => index % 2);
     expect(await encodeByOnnx(some, by, values, 1)).toEqual(encodeRows(values, 1, some, by));
+  });
+
+  describe('of columns a model embeds, and of those computed from a payload', () => {
+    const embedding = heartPlan({
+      data: {
+        columns: [
+          { name: 'pain', kind: 'categorical', levels: ['none', 'some', 'much'], missing: 'indicator' },
+          { name: 'age', kind: 'continuous', unit: 'years', range, edges, missing: 'impute' },
+          { name: 'sex', kind: 'categorical', levels: ['female', 'male'], missing: 'forbid' },
+          { name: 'ward', kind: 'categorical', levels: ['a', 'b'], missing: 'forbid' },
+        ],
+        subgroups: [],
+      },
+      model: {
+        family: 'mlp',
+        hidden: [2],
+        activation: 'relu',
+        embeddings: [
+          { column: 'sex', width: 2 },
+          { column: 'pain', width: 3 },
+        ],
+      },
+    });
+    const by = preprocessingFor(embedding, { age: [50, 10] });
+
+    it('gives codes in the place of levels', () => {
+      expect(encodedFeatures(embedding)).toEqual(['pain:code', 'age', 'sex:code', 'ward=b']);
+      // Missing is a code of its own, 3, where the column allows it; what is no level is no code.
+      const rows = [
+        [0, 60, 1, 1],
+        [2, missing, 0, 0],
+        [missing, 50, missing, 0],
+        [3, 50, 2, 1],
+        [0.5, 50, -1, 1],
+      ];
+      const codes = [
+        [0, 1, 1, 1],
+        [2, 0, 0, 0],
+        [3, 0, missing, 0],
+        [missing, 0, missing, 1],
+        [missing, 0, missing, 1],
+      ];
+      expect(Array.from(encodeRows(Float32Array.from(rows.flat()), rows.length, embedding, by))).toEqual(codes.flat());
+    });
+
+    it('is the same inside an ONNX file, bit for bit', async () => {
+      const stream = randomStream(12, 'codes');
+      const values = Float32Array.from({ length: 300 * 4 }, (_, index) => {
+        if (stream.uniform() < 0.2) return Number.NaN;
+        if (index % 4 === 1) return 50 * stream.normal();
+        // Some are none of the levels, some are no whole numbers.
+        return stream.uniform() < 0.1 ? stream.normal() : stream.integer(5) - 1;
+      });
+      const ours = encodeRows(values, 300, embedding, by);
+      expect(new Set(ours).size).toBeGreaterThan(5);
+      expect(await encodeByOnnx(embedding, by, values, 300)).toEqual(ours);
+    });
+
+    it('leaves out what is computed from the payload', async () => {
+      const series = seriesPlan();
+      expect(series.data.columns).toHaveLength(3);
+      expect(encodedFeatures(series)).toEqual(['age']);
+      const values = Float32Array.of(60, 1e9, missing, 40, missing, -5);
+      const scaled = preprocessingFor(series, { age: [50, 10] });
+      expect(Array.from(encodeRows(values, 2, series, scaled))).toEqual([1, -1]);
+      expect(Array.from(await encodeByOnnx(series, scaled, values, 2))).toEqual([1, -1]);
+      const images = imagePlan();
+      expect(encodeRows(Float32Array.of(12), 1, images, preprocessingFor(images))).toHaveLength(0);
+    });
   });
 
   it('refuses preprocessing of other columns, and scales that are none', () => {

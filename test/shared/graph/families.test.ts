@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { checkWeights, initialWeights, modelTensors, outputWidth } from '../../../shared/graph/families.ts';
+import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
+import { networkOf } from '../../../shared/graph/network.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import { multiclassPlan, regressionPlan } from '../../support/families.ts';
+import { modelKinds, modelPlan, smallModels, type TaskKind } from '../../support/model-plans.ts';
 import { heartPlan } from '../../support/plans.ts';
+import { runOnnx } from '../../support/run-onnx.ts';
 
 // The heart plan encodes to 18 features: 5 continuous, sex 1 + missing, chest pain 3 + missing, sugar 1 + missing,
 // ECG 2 + missing, angina 1 + missing.
@@ -93,6 +97,118 @@ describe('initial weights', () => {
       );
     expect(valuesOf(of(1), 'layer2.weight')).not.toEqual(valuesOf(of(2), 'layer2.weight'));
     expect(valuesOf(of(1), 'layer2.weight')).not.toEqual(valuesOf(of(1), 'layer3.weight'));
+  });
+});
+
+/** Largest and smallest of many draws lie close to the bounds, and inside. */
+function expectUniform(values: readonly number[], limit: number): void {
+  expect(Math.max(...values)).toBeLessThanOrEqual(limit);
+  expect(Math.max(...values)).toBeGreaterThan(0.95 * limit);
+  expect(Math.min(...values)).toBeGreaterThanOrEqual(-limit);
+  expect(Math.min(...values)).toBeLessThan(-0.95 * limit);
+}
+
+describe('initial weights of the other families', () => {
+  it.each(modelKinds)('are the same on every machine for one seed, others for another: %s', (kind) => {
+    const task = kind === 'cox' ? 'survival' : 'binary';
+    const of = (seed: number): NamedTensors => initialWeights(modelPlan(smallModels[kind], task, { seed }));
+    expect(of(1)).toEqual(of(1));
+    // What starts at zero does so whatever the seed.
+    if (kind !== 'logistic' && kind !== 'cox') expect(of(1)).not.toEqual(of(2));
+    expect([...of(1).values()].every(({ data }) => data.every(Number.isFinite))).toBe(true);
+  });
+
+  it('of convolutions follow He by the inputs behind one output', () => {
+    const weights = initialWeights(modelPlan({ family: 'resnet', channels: [16, 16], blocks: 1 }));
+    expectUniform(valuesOf(weights, 'stage1.block1.convolution2.weight'), Math.sqrt(6 / (16 * 9)));
+    expect(new Set(valuesOf(weights, 'stem.norm.scale'))).toEqual(new Set([1]));
+    expect(new Set(valuesOf(weights, 'stem.norm.shift'))).toEqual(new Set([0]));
+    const causal = initialWeights(modelPlan({ family: 'tcn', channels: [24, 24], kernel: 5, activation: 'tanh' }));
+    // Glorot before tanh: both sides have 24 channels of 5 taps.
+    expectUniform(valuesOf(causal, 'block2.convolution2.weight'), Math.sqrt(6 / (2 * 24 * 5)));
+  });
+
+  it('leave an unnormalised residual block the identity', () => {
+    const plan = modelPlan({ family: 'resnet', channels: [4], blocks: 8, normalisation: 'none' });
+    expect(new Set(valuesOf(initialWeights(plan), 'stage1.block8.convolution2.weight'))).toEqual(new Set([0]));
+  });
+
+  it('of a GRU lie within 1 / sqrt(hidden), biases too', () => {
+    const weights = initialWeights(modelPlan({ family: 'gru', hidden: 64 }));
+    for (const name of ['layer1.state.weight', 'layer1.state.bias', 'layer1.input.bias']) {
+      expectUniform(valuesOf(weights, name), 1 / 8);
+    }
+  });
+
+  it('of a transformer follow Glorot, and its positions are near zero', () => {
+    const weights = initialWeights(modelPlan({ family: 'transformer', width: 64, heads: 4, blocks: 1 }));
+    expectUniform(valuesOf(weights, 'block1.attention.query.weight'), Math.sqrt(6 / 128));
+    expectUniform(valuesOf(weights, 'block1.feedforward.in.weight'), Math.sqrt(6 / 320));
+    const positions = valuesOf(weights, 'position');
+    const deviation = Math.sqrt(positions.reduce((sum, value) => sum + value ** 2, 0) / positions.length);
+    // 448 normal draws: the standard deviation is right to 1 / sqrt(2 · 448) = 3.3 %, four times that.
+    expect(Math.abs(deviation / 0.02 - 1)).toBeLessThan(0.14);
+  });
+
+  it('of embedded levels are about as long as the columns they stand for, with a row for missing', () => {
+    const plan = modelPlan({ family: 'mlp', hidden: [4], embeddings: [{ column: 'chest_pain', width: 400 }] });
+    const table = initialWeights(plan).get('embedding.chest_pain');
+    expect(table?.shape).toEqual([5, 400]);
+    for (let level = 0; level < 5; level++) {
+      const vector = Array.from(table?.data.subarray(level * 400, (level + 1) * 400) ?? []);
+      expect(Math.abs(Math.hypot(...vector) - 1)).toBeLessThan(0.15);
+    }
+  });
+});
+
+describe('the last layer of a task', () => {
+  const last = (task: TaskKind) => networkOf(modelPlan(smallModels.gru, task)).lastLayer;
+
+  it('has a bias, thresholds in its place for grades, and neither for hazards', () => {
+    expect(last('binary')).toEqual(['last.bias', 'last.weight']);
+    expect(last('ordinal')).toEqual(['last.gap', 'last.threshold', 'last.weight']);
+    expect(last('survival')).toEqual(['last.weight']);
+  });
+
+  it('puts a score less rising thresholds out for grades, whatever the numbers in them', async () => {
+    const plan = modelPlan(smallModels.logistic, 'ordinal');
+    const network = networkOf(plan);
+    const outputs = async (threshold: number, gaps: readonly number[], weight: number): Promise<number[]> => {
+      const builder = new GraphBuilder('grades');
+      const features = builder.input('features', 'float', ['N', 18]);
+      const value = (name: string, shape: readonly number[], data: readonly number[]) =>
+        [name, builder.constant(name, shape, Float32Array.from(data))] as const;
+      const weights = new Map([
+        value('layer1.threshold', [1], [threshold]),
+        value('layer1.gap', [2], gaps),
+        value('layer1.weight', [18, 1], new Array<number>(18).fill(weight)),
+      ]);
+      const found = network.forward({ builder, inputs: new Map([['features', features]]), weights, random: null });
+      builder.output('outputs', found.outputs);
+      const results = await runOnnx(builder.finish(), {
+        features: { shape: [1, 18], data: new Float32Array(18).fill(1) },
+      });
+      return Array.from(results.outputs?.data ?? []);
+    };
+    // Score 18 · 0.5 = 9; thresholds 1, 1 + softplus(2) = 3.126928, and softplus(-3) = 0.0485874 more.
+    const found = await outputs(1, [2, -3], 0.5);
+    for (const [at, expected] of [8, 9 - 3.126928, 9 - 3.1755154].entries()) expect(found[at]).toBeCloseTo(expected, 5);
+    for (const gaps of [
+      [-20, -20],
+      [30, -10],
+      [0, 0],
+    ]) {
+      const [above0, above1, above2] = (await outputs(0, gaps, 0)) as [number, number, number];
+      expect(above0).toBeGreaterThanOrEqual(above1);
+      expect(above1).toBeGreaterThanOrEqual(above2);
+    }
+  });
+
+  it('starts grades around the middle', () => {
+    const weights = initialWeights(modelPlan(smallModels.logistic, 'ordinal'));
+    // Three boundaries ln 2 apart: -ln 2, 0, ln 2.
+    expect(valuesOf(weights, 'layer1.threshold')).toEqual([Math.fround(-Math.LN2)]);
+    expect(valuesOf(weights, 'layer1.gap')).toEqual([0, 0]);
   });
 });
 

@@ -3,6 +3,7 @@ import { exportErrors } from '../coordinator/releases/export-error.ts';
 import { storeErrors } from '../coordinator/store/store-error.ts';
 import { scalingErrors } from '../shared/algorithms/scaling-error.ts';
 import { graphErrors } from '../shared/graph/graph-error.ts';
+import { onnxErrors } from '../shared/graph/onnx-read/onnx-error.ts';
 import { packetErrors } from '../shared/packet/packet-error.ts';
 import { planErrors } from '../shared/plan/plan-error.ts';
 import { configErrors } from '../shared/runtime/config-error.ts';
@@ -76,6 +77,12 @@ export const errorCatalogues: readonly CatalogueEntry[] = [
     about: "Judging a release on the hospital's own patients.",
     file: 'site-agent/judging/judging-error.ts',
     catalogue: judgingErrors,
+  },
+  {
+    subsystem: 'onnx',
+    about: 'ONNX files that are brought as networks.',
+    file: 'shared/graph/onnx-read/onnx-error.ts',
+    catalogue: onnxErrors,
   },
   {
     subsystem: 'packet',

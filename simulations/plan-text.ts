@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { type LoadedPlan, loadPlan } from '../shared/plan/load-plan.ts';
+import { filesBeside } from '../shared/plan/model-file.ts';
 import { SimulationError } from './simulation-error.ts';
 
 /** A plan file with some values changed, its comments kept. */
@@ -26,5 +27,7 @@ export function planWith(file: string, changes: Readonly<Record<string, unknown>
     for (const [path, value] of Object.entries(changes)) document.setIn(path.split('.'), value);
   }
   const text = document.errors.length === 0 ? document.toString({ lineWidth: 120 }) : source;
-  return { text, loaded: loadPlan(text, file) };
+  const loaded = loadPlan(text, file, filesBeside(file));
+  // With the network of an ONNX file in it, the plan is what was made of the text.
+  return { text: loaded.baseWeights === undefined ? text : loaded.canonical, loaded };
 }

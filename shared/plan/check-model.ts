@@ -1,6 +1,7 @@
 import { encodedFeatures } from '../graph/encoding.ts';
 import { GraphError } from '../graph/graph-error.ts';
 import { networkOf } from '../graph/network.ts';
+import { OnnxError } from '../graph/onnx-read/onnx-error.ts';
 import { trainableProblems } from '../graph/trainable.ts';
 import type { Finding } from './finding.ts';
 import type { ModelSpec } from './model.ts';
@@ -30,7 +31,7 @@ export function modelFindings(plan: Plan): Finding[] {
   try {
     return [...sizeFindings(plan), ...trainableFindings(plan)];
   } catch (cause) {
-    if (cause instanceof GraphError) return [{ path: ['model'], message: cause.message }];
+    if (cause instanceof GraphError || cause instanceof OnnxError) return [{ path: ['model'], message: cause.message }];
     throw cause;
   }
 }

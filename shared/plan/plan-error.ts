@@ -1,7 +1,7 @@
 import { type ErrorCatalogue, type ErrorDetails, WardroundError } from '../runtime/errors.ts';
 import { type Problem, type ProblemCode, problemsText } from '../runtime/problem.ts';
 
-export type PlanErrorCode = ProblemCode | 'not_canonical' | 'digest_mismatch';
+export type PlanErrorCode = ProblemCode | 'model_refused' | 'not_canonical' | 'digest_mismatch';
 
 export const planErrors: ErrorCatalogue<PlanErrorCode> = {
   too_large: { meaning: 'The plan or policy is larger than the limit.', advice: 'fix' },
@@ -14,6 +14,7 @@ export const planErrors: ErrorCatalogue<PlanErrorCode> = {
   missing_key: { meaning: 'A key that has no default is missing.', advice: 'fix' },
   invalid_value: { meaning: 'A value has the wrong type or lies outside its range.', advice: 'fix' },
   inconsistent: { meaning: 'Values that must agree with each other do not.', advice: 'fix' },
+  model_refused: { meaning: 'The ONNX file the plan names is refused; the message has the reason.', advice: 'fix' },
   not_canonical: { meaning: 'A plan that came over the wire is not in its canonical form.', advice: 'reject' },
   digest_mismatch: { meaning: 'A plan does not have the digest it is named by.', advice: 'reject' },
 };

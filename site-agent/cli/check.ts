@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type LoadedPlan, loadPlan } from '../../shared/plan/load-plan.ts';
+import { filesBeside } from '../../shared/plan/model-file.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
@@ -19,7 +20,7 @@ interface CheckOptions extends SiteOptions {
 }
 
 async function findPlan(directory: string, plan: string): Promise<LoadedPlan> {
-  if (existsSync(plan)) return loadPlan(readFileSync(plan, 'utf8'), plan);
+  if (existsSync(plan)) return loadPlan(readFileSync(plan, 'utf8'), plan, filesBeside(plan));
   if (!/^[0-9a-fA-F]{8,64}$/.test(plan)) {
     throw new AgentError('unknown_plan', `--plan ${plan}: there is no such file, and it is no digest.`, { plan });
   }

@@ -12,6 +12,7 @@ export type TrainingErrorCode =
   | 'not_finite_weights'
   | 'proximal_invalid'
   | 'trainable_invalid'
+  | 'control_invalid'
   | 'not_finite_loss'
   | 'not_finite_delta'
   | 'batch_whole'
@@ -40,6 +41,10 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
   },
   trainable_invalid: {
     meaning: 'What is to be trained is not among the weights of the plan’s model.',
+    advice: 'abort',
+  },
+  control_invalid: {
+    meaning: 'The control variates of the strategy do not go with the weights of the plan’s model.',
     advice: 'abort',
   },
   not_finite_loss: {

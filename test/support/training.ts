@@ -1,24 +1,58 @@
-import { encodedFeatures } from '../../shared/graph/encoding.ts';
-import { initialWeights, modelTensors, outputWidth } from '../../shared/graph/families.ts';
+import { codesOf, encodedLayout } from '../../shared/graph/encoding.ts';
+import { initialWeights, modelTensors } from '../../shared/graph/families.ts';
+import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
-import { randomStream } from '../../shared/runtime/random.ts';
+import { type RandomStream, randomStream } from '../../shared/runtime/random.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
-import type { DesignMatrix, TrainingTask } from '../../site-agent/training/trainer.ts';
+import type { DesignMatrix, PayloadRows, TrainingTask } from '../../site-agent/training/trainer.ts';
 
-/** Standard normal features and labels of the plan's kind that depend on them. */
+/** Standard normal features, series or pixels, codes of embedded columns, and labels of the plan's kind that depend on the first of them. */
 export function drawnMatrix(plan: Plan, rows: number, seed = 1): DesignMatrix {
   const stream = randomStream(seed, 'matrix');
-  const features = encodedFeatures(plan).length;
-  const values = Float32Array.from({ length: rows * features }, () => stream.normal());
-  const classes = outputWidth(plan);
-  const labels = Float32Array.from({ length: rows }, (_, row) => {
-    const score = (values[row * features] as number) - 0.5 * (values[row * features + 1] as number) + stream.normal();
-    if (plan.task.kind === 'regression') return 3 * score + 1;
-    return plan.task.kind === 'binary'
-      ? Number(score > 0.3)
-      : Math.min(classes - 1, Math.max(0, Math.floor(score + 1.5)));
+  const layout = encodedLayout(plan);
+  const features = layout.length;
+  const values = Float32Array.from({ length: rows * features }, (_, at) => {
+    const { kind, column } = layout[at % features] as (typeof layout)[number];
+    const source = plan.data.columns[column];
+    return kind === 'code' && source?.kind === 'categorical' ? stream.integer(codesOf(source)) : stream.normal();
   });
-  return { rows, features, values, labels };
+  const payload = drawnPayload(plan, rows, stream);
+  const first = (row: number, place: number): number =>
+    payload === undefined
+      ? (values[row * features + place] as number)
+      : Number(payload.values[(row * payload.values.length) / rows + place]) / (payload.kind === 'images' ? 60 : 1);
+  const levels = 'levels' in plan.data.label ? plan.data.label.levels.length : 0;
+  const labels = Array.from({ length: rows }, (_, row) => {
+    const score = first(row, 0) - 0.5 * first(row, 1) + stream.normal();
+    if (plan.task.kind === 'survival') return [Math.ceil(40 * Math.exp(-0.5 * score)), Number(stream.uniform() < 0.7)];
+    if (plan.task.kind === 'regression') return [3 * score + 1];
+    return plan.task.kind === 'binary'
+      ? [Number(score > 0.3)]
+      : [Math.min(levels - 1, Math.max(0, Math.floor(score + 1.5)))];
+  });
+  return {
+    rows,
+    features,
+    values,
+    labels: Float32Array.from(labels.flat()),
+    ...(payload === undefined ? {} : { payload }),
+  };
+}
+
+function drawnPayload(plan: Plan, rows: number, stream: RandomStream): PayloadRows | undefined {
+  const spec = plan.data.payload;
+  if (spec === undefined) return undefined;
+  const shape = payloadShape(spec);
+  const length = rows * shape.reduce((product, size) => product * size, 1);
+  return spec.kind === 'series'
+    ? { kind: 'series', shape, values: Float32Array.from({ length }, () => stream.normal()) }
+    : {
+        kind: 'images',
+        shape,
+        values: Uint8Array.from({ length }, () => stream.integer(256)),
+        mean: spec.mean,
+        scale: spec.scale,
+      };
 }
 
 /** Weights that are not zero anywhere, so that biases and a generalised linear model are exercised too. */

@@ -1,3 +1,4 @@
+import { modelSize } from '../../shared/graph/model-size.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { NumberedRelease, RoundRecord, RunState } from '../rounds/state.ts';
 
@@ -24,6 +25,22 @@ function roundEntry(record: RoundRecord) {
   };
 }
 
+/** What the model is: family, size, what of it was trained, and for a network from a file where it came from. */
+function modelEntry(plan: Plan) {
+  const { parameters, trained, buffers, adapters } = modelSize(plan);
+  const { model, training } = plan;
+  return {
+    family: model.family,
+    parameters,
+    trained,
+    buffers,
+    adapters,
+    trainable: training.trainable ?? 'all',
+    payload: plan.data.payload?.kind ?? null,
+    ...(model.family === 'onnx' ? { file: model.network?.source ?? null, startingWeights: model.weights ?? null } : {}),
+  };
+}
+
 /**
  * The lineage of a release: plan, run, every round with the digests of its weights and updates, the sites in it and those left
  * out. Made of stored events alone, so that building it again gives the same bytes.
@@ -36,6 +53,7 @@ export function modelCard(state: RunState, release: NumberedRelease, plan: Plan)
     name: plan.name,
     purpose: plan.purpose,
     task: plan.task.kind,
+    model: modelEntry(plan),
     plan: state.plan,
     run: state.run,
     parent: state.from,

@@ -1,6 +1,6 @@
 import type { Plan } from '../plan/plan.ts';
 import type { NamedTensors } from '../tensors/tensor.ts';
-import { adapterNames, startingTensor, trainedParameters } from './adapters.ts';
+import { adapterNames, frozenParameters, startingTensor, trainedParameters } from './adapters.ts';
 import { drawParameter } from './draw-parameter.ts';
 import { GraphError } from './graph-error.ts';
 import { networkOf } from './network.ts';
@@ -37,17 +37,36 @@ export function initialWeights(plan: Plan, base?: NamedTensors): NamedTensors {
 }
 
 /**
- * Checks that the weights are those of the plan's model.
+ * Checks that the weights are the travelling tensors of the plan's model.
  * @throws GraphError `wrong_weights`, naming the tensor and both shapes
  */
 export function checkWeights(plan: Plan, weights: NamedTensors): void {
-  const expected = modelTensors(plan);
+  checkTensors(modelTensors(plan), weights, "of the plan's model");
+}
+
+/**
+ * Checks that the tensors are those of the plan's model that stay as they are.
+ * @throws GraphError `wrong_weights`, naming the tensor and both shapes
+ */
+export function checkFrozen(plan: Plan, frozen: NamedTensors): void {
+  checkTensors(frozenParameters(plan), frozen, "that the plan's model keeps as they are");
+}
+
+function checkTensors(
+  expected: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  found: NamedTensors,
+  which: string,
+): void {
   for (const { name, shape } of expected) {
-    const tensor = weights.get(name);
+    const tensor = found.get(name);
     if (tensor === undefined) {
-      throw new GraphError('wrong_weights', `tensor ${name} [${shape.join(', ')}] of the plan's model is not there`, {
-        tensor: name,
-      });
+      throw new GraphError(
+        'wrong_weights',
+        `tensor ${name} [${shape.join(', ')}], one of those ${which}, is not there`,
+        {
+          tensor: name,
+        },
+      );
     }
     const size = shape.reduce((product, length) => product * length, 1);
     if (
@@ -57,14 +76,14 @@ export function checkWeights(plan: Plan, weights: NamedTensors): void {
     ) {
       throw new GraphError(
         'wrong_weights',
-        `tensor ${name} has shape [${tensor.shape.join(', ')}] and ${tensor.data.length} values, the plan's model has [${shape.join(', ')}]`,
+        `tensor ${name} has shape [${tensor.shape.join(', ')}] and ${tensor.data.length} values; of those ${which} it is [${shape.join(', ')}]`,
         { tensor: name },
       );
     }
   }
-  if (weights.size !== expected.length) {
+  if (found.size !== expected.length) {
     const known = new Set(expected.map((tensor) => tensor.name));
-    const extra = [...weights.keys()].filter((name) => !known.has(name));
-    throw new GraphError('wrong_weights', `tensors the plan's model does not have: ${extra.join(', ')}`);
+    const extra = [...found.keys()].filter((name) => !known.has(name));
+    throw new GraphError('wrong_weights', `tensors that are none of those ${which}: ${extra.join(', ')}`);
   }
 }

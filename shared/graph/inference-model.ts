@@ -5,7 +5,7 @@ import { canonicalJson } from '../runtime/canonical.ts';
 import type { NamedTensors } from '../tensors/tensor.ts';
 import { frozenWeights, mergeAdapters } from './adapters.ts';
 import { columnScaling } from './encoding.ts';
-import { checkWeights } from './families.ts';
+import { checkFrozen, checkWeights } from './families.ts';
 import type { Value } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { networkOf } from './network.ts';
@@ -36,6 +36,7 @@ export function buildInferenceModel(
   frozen: NamedTensors = frozenWeights(plan),
 ): Uint8Array {
   checkWeights(plan, weights);
+  checkFrozen(plan, frozen);
   const network = networkOf(plan);
   const builder = new GraphBuilder(plan.name);
   const raw = builder.input('features', 'float', ['N', plan.data.columns.length]);

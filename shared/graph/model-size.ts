@@ -39,20 +39,23 @@ export function modelSize(plan: Plan): ModelSize {
   };
 }
 
-/** The size in a sentence, such as `5,025 parameters, of which 321 train (6.4 %); 1.3 KB each way a round and site`. */
+/** The size in words, such as `5,025 parameters, of which 321 train (6.4 %); 1.3 KB each way a round and site`. */
 export function modelSizeText(plan: Plan): string {
-  const { parameters, trained, buffers, adapters, bytesEachWay } = modelSize(plan);
+  return `${modelCountsText(plan)}; ${bytesText(modelSize(plan).bytesEachWay)} each way a round and site`;
+}
+
+/** How many parameters there are and train, such as `2,001 parameters; 337 train, with adapters of rank 2 on one matrix`. */
+export function modelCountsText(plan: Plan): string {
+  const { parameters, trained, buffers, adapters } = modelSize(plan);
   const number = (value: number): string => value.toLocaleString('en-GB');
-  const travels = `${bytesText(bytesEachWay)} each way a round and site`;
   const carried = buffers === 0 ? '' : `, and ${number(buffers)} running means that travel`;
   if (adapters !== null) {
     const matrices = adapters.matrices === 1 ? 'one matrix' : `${adapters.matrices} matrices`;
-    return `${number(parameters)} parameters; ${number(trained)} train, with adapters of rank ${adapters.rank} on ${matrices}${carried}; ${travels}`;
+    return `${number(parameters)} parameters; ${number(trained)} train, with adapters of rank ${adapters.rank} on ${matrices}${carried}`;
   }
-  if (trained === parameters - buffers)
-    return `${number(trained)} parameters, all of which train${carried}; ${travels}`;
+  if (trained === parameters - buffers) return `${number(trained)} parameters, all of which train${carried}`;
   const share = ((100 * trained) / parameters).toLocaleString('en-GB', { maximumSignificantDigits: 2 });
-  return `${number(parameters)} parameters, of which ${number(trained)} train (${share} %)${carried}; ${travels}`;
+  return `${number(parameters)} parameters, of which ${number(trained)} train (${share} %)${carried}`;
 }
 
 function bytesText(bytes: number): string {

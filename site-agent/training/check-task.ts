@@ -1,5 +1,5 @@
 import { codesOf, encodedFeatures, encodedLayout } from '../../shared/graph/encoding.ts';
-import { checkWeights } from '../../shared/graph/families.ts';
+import { checkFrozen, checkWeights } from '../../shared/graph/families.ts';
 import { labelWidth } from '../../shared/graph/training/losses.ts';
 import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
@@ -138,10 +138,11 @@ function checkControl({ weights, control }: TrainingTask): void {
  * @throws TrainingError; GraphError `wrong_weights`
  */
 export function checkTask(task: TrainingTask): void {
-  const { plan, data, weights, proximal, trainable, validation, mostRows } = task;
+  const { plan, data, weights, frozen, proximal, trainable, validation, mostRows } = task;
   checkTrainingData(plan, data);
   if (validation !== undefined) checkTrainingData(plan, validation);
   checkWeights(plan, weights);
+  if (frozen !== undefined) checkFrozen(plan, frozen);
   if (proximal !== undefined && !(Number.isFinite(proximal) && proximal >= 0)) {
     throw new TrainingError('proximal_invalid', `the pull towards the starting weights is ${proximal}`);
   }
@@ -155,7 +156,7 @@ export function checkTask(task: TrainingTask): void {
     throw new RangeError(`rows at once are a whole number of at least 1, found ${mostRows}`);
   }
   checkControl(task);
-  for (const [name, tensor] of weights) {
+  for (const [name, tensor] of [...weights, ...(frozen ?? [])]) {
     const index = firstNotFinite(tensor.data);
     if (index !== -1) {
       throw new TrainingError('not_finite_weights', `tensor ${name}, element ${index} is ${tensor.data[index]}`, {

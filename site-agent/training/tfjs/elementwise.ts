@@ -40,6 +40,12 @@ const binary = (compute: (tf: TfjsLibrary, a: Tensor, b: Tensor) => Tensor): Tra
 const several = (compute: (tf: TfjsLibrary, a: Tensor, b: Tensor) => Tensor): Translation =>
   elementwise((tf, inputs) => inputs.reduce((a, b) => compute(tf, a, b)));
 
+/** Both of the same shape: the gradients that the library's full package has of a minimum and a maximum forget to sum. */
+function repeated(tf: TfjsLibrary, a: Tensor, b: Tensor): [Tensor, Tensor] {
+  const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+  return [broadcastTo(tf, a, shape), broadcastTo(tf, b, shape)];
+}
+
 /** ONNX divides integers towards zero. */
 function quotient(tf: TfjsLibrary, a: Tensor, b: Tensor): Tensor {
   if (a.dtype !== 'int32') return tf.div(a, b);
@@ -103,8 +109,8 @@ export const elementwiseTranslations: Readonly<Record<string, Translation>> = {
   Mul: binary((tf, a, b) => tf.mul(a, b)),
   Div: binary(quotient),
   Pow: binary((tf, a, b) => tf.pow(a, tf.cast(b, a.dtype))),
-  Min: several((tf, a, b) => tf.minimum(a, b)),
-  Max: several((tf, a, b) => tf.maximum(a, b)),
+  Min: several((tf, a, b) => tf.minimum(...repeated(tf, a, b))),
+  Max: several((tf, a, b) => tf.maximum(...repeated(tf, a, b))),
   Sum: several((tf, a, b) => tf.add(a, b)),
   Mean: elementwise((tf, inputs) =>
     tf.div(

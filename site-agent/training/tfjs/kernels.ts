@@ -10,7 +10,6 @@ export const neededKernels = [
   'ClipByValue',
   'Concat',
   'Cos',
-  'Cumsum',
   'Equal',
   'Erf',
   'Exp',

@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Windows, windowsOf } from '../../../shared/graph/operators/windows.ts';
 import { intAttribute, intsAttribute } from '../../../shared/graph/operators.ts';
 import type { TfjsLibrary } from '../tfjs-library.ts';
-import { Held } from './held.ts';
+import { Held, toChannelsFirst } from './held.ts';
 import { broadcastTo } from './shapes.ts';
 import { required, type Translation, type Use } from './translation.ts';
 import { paddedForTaps, placesInside, tapOf, tapsOf } from './windows.ts';
@@ -43,7 +43,8 @@ function placesOf(
     });
     places = places.flatMap((outer) => along.map((inner) => outer * (inputs[axis] as number) + inner));
   }
-  return tf.tensor(places, [1, ...outputs, 1], 'int32');
+  // As floats, exact up to 2^24, which no image has pixels for: WebGPU chooses between and transposes floats only.
+  return tf.tensor(places, [1, ...outputs, 1], 'float32');
 }
 
 /** Where each maximum lies in the whole input laid flat in the graph's order; of equal ones the first. */
@@ -63,8 +64,9 @@ function placesOfMaxima(tf: TfjsLibrary, x: Tensor, windows: Windows): Tensor {
   const [rows, channels] = [x.shape[0] as number, x.shape.at(-1) as number];
   const area = windows.inputs.reduce((product, length) => product * length, 1);
   const offsets = Int32Array.from({ length: rows * channels }, (_, at) => at * area);
+  const inGraphOrder = tf.transpose(best?.place as Tensor, toChannelsFirst(x.rank));
   const ones = windows.outputs.map(() => 1);
-  return tf.add(best?.place as Tensor, tf.tensor(offsets, [rows, ...ones, channels], 'int32'));
+  return tf.add(tf.cast(inGraphOrder, 'int32'), tf.tensor(offsets, [rows, channels, ...ones], 'int32'));
 }
 
 function maxPool(use: Use): Held[] {
@@ -73,9 +75,8 @@ function maxPool(use: Use): Held[] {
   const windows = windowsFor(use, x);
   // Of equal values the first has the gradient, as in a scan of the window.
   const maxima = folded(tf, x, windows, lowest, (a, b) => tf.maximum(a, b));
-  return [maxima, ...(node.outputs.length > 1 ? [placesOfMaxima(tf, x, windows)] : [])].map((tensor) =>
-    Held.ofChannelsLast(tf, tensor),
-  );
+  const places = node.outputs.length > 1 ? [Held.of(tf, placesOfMaxima(tf, x, windows))] : [];
+  return [Held.ofChannelsLast(tf, maxima), ...places];
 }
 
 function averagePool(use: Use): Held[] {

@@ -59,12 +59,31 @@ function extreme(find: (tf: TfjsLibrary, x: Tensor, axis: number) => Tensor): Tr
   };
 }
 
+/** The tensor moved `by` places along `axis`, zeros coming in; backwards where `by` is negative. */
+function shifted(tf: TfjsLibrary, x: Tensor, axis: number, by: number): Tensor {
+  const length = x.shape[axis] as number;
+  const kept = length - Math.abs(by);
+  const begin = x.shape.map(() => 0).with(axis, Math.max(0, -by));
+  const amounts = x.shape.map((_, at): [number, number] =>
+    at === axis ? [Math.max(0, by), Math.max(0, -by)] : [0, 0],
+  );
+  return kept <= 0 ? tf.zerosLike(x) : tf.pad(tf.slice(x, begin, x.shape.with(axis, kept)), amounts);
+}
+
+/**
+ * By doubling: sums of 1, 2, 4, ... neighbours (Hillis and Steele 1986). The library's own kernel has a gradient that fails on any axis but
+ * the last (its full package), and backwards a wrong result (WebGPU).
+ */
 function cumulativeSum(use: Use): Held[] {
   const { tf, node } = use;
   const x = required(use, 0).tensor;
   const axis = axisOf(integersOf(use, 1)[0] as number, x.rank);
-  const flag = (name: string): boolean => intOf(node.attributes, name, 0) === 1;
-  return [Held.of(tf, tf.cumsum(x, axis, flag('exclusive'), flag('reverse')))];
+  const direction = intOf(node.attributes, 'reverse', 0) === 1 ? -1 : 1;
+  let sums = intOf(node.attributes, 'exclusive', 0) === 1 ? shifted(tf, x, axis, direction) : x;
+  for (let reach = 1; reach < (x.shape[axis] as number); reach *= 2) {
+    sums = tf.add(sums, shifted(tf, sums, axis, direction * reach));
+  }
+  return [Held.of(tf, sums)];
 }
 
 /** Moves `axis` to the end for an operation the library does along the last axis, and back. */

@@ -130,11 +130,6 @@ export const shapeGradients: KernelGradients = {
   },
   Max: ofExtreme,
   Min: ofExtreme,
-  Cumsum: {
-    of: (tf, dy, _, { axis, exclusive, reverse }) => ({
-      x: () => tf.cumsum(dy, axis as number, exclusive as boolean, reverse !== true),
-    }),
-  },
   Softmax: {
     output: true,
     of: (tf, dy, [y], { dim }) => ({

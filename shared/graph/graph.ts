@@ -27,7 +27,7 @@ export type Attribute =
   | { readonly string: string }
   /** A constant, such as the value of ConstantOfShape. */
   | { readonly tensor: Value }
-  /** A graph inside, such as the body of Scan. It sees no value of the graph around it. */
+  /** A graph inside, such as the body of Scan. It may read values of the graph around it by their names, which none of its own has. */
   | { readonly graph: Graph };
 
 export type Attributes = Readonly<Record<string, Attribute>>;

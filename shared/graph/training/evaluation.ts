@@ -1,5 +1,6 @@
 import type { Plan } from '../../plan/plan.ts';
 import type { Graph } from '../graph.ts';
+import { compactGraph } from './compact-graph.ts';
 import type { ForwardFeeds } from './feeds.ts';
 import { buildObjective, feedsOf } from './objective.ts';
 
@@ -18,5 +19,5 @@ export function buildEvaluation(plan: Plan, { rows }: { readonly rows: number })
   const { builder } = objective;
   builder.output('loss', builder.sum(objective.rowLosses));
   const { rowInputs, labels, frozen } = feedsOf(objective);
-  return { graph: builder.finish(), rowInputs, labels, frozen, weights: [...objective.trained.keys()] };
+  return { graph: compactGraph(builder.finish()), rowInputs, labels, frozen, weights: [...objective.trained.keys()] };
 }

@@ -2,7 +2,8 @@ import type { Plan } from '../../plan/plan.ts';
 import { trainedParameters } from '../adapters.ts';
 import type { Graph, Value } from '../graph.ts';
 import { GraphBuilder } from '../graph-builder.ts';
-import type { CarriedTensor, ForwardFeeds, NamedFeed, SlotTensor } from './feeds.ts';
+import { compactGraph } from './compact-graph.ts';
+import type { CarriedTensor, FedTensor, ForwardFeeds, NamedFeed, SlotTensor } from './feeds.ts';
 import { buildObjective, feedsOf, movingParameters, type ObjectiveOptions } from './objective.ts';
 import { objectiveGradients } from './objective-gradients.ts';
 import { addUpdate, carried } from './update.ts';
@@ -38,7 +39,13 @@ export function buildGradientPart(plan: Plan, options: ObjectiveOptions): Gradie
     builder.output(`next/${name}`, value);
     return carried(name, trained.get(name)?.parameter.shape ?? []);
   });
-  return { graph: builder.finish(), ...feedsOf(objective), weights: [...trained.keys()], sums, buffers: kept };
+  return {
+    graph: compactGraph(builder.finish()),
+    ...feedsOf(objective),
+    weights: [...trained.keys()],
+    sums,
+    buffers: kept,
+  };
 }
 
 /**
@@ -52,6 +59,8 @@ export interface UpdateGraph {
   readonly sums: readonly NamedFeed[];
   readonly slots: readonly SlotTensor[];
   readonly control: readonly NamedFeed[];
+  /** Those of `stepScalars`. */
+  readonly scalars: readonly FedTensor[];
 }
 
 export function buildUpdate(
@@ -64,12 +73,13 @@ export function buildUpdate(
     value: builder.input(parameter.name, 'float', parameter.shape),
     gradient: builder.input(`sum/${parameter.name}`, 'float', parameter.shape) as Value,
   }));
-  const { slots, control } = addUpdate(builder, plan.training, moving, options);
+  const { slots, control, scalars } = addUpdate(builder, plan.training, moving, options);
   return {
-    graph: builder.finish(),
+    graph: compactGraph(builder.finish()),
     weights: moving.map(({ parameter: { name, shape } }) => carried(name, shape)),
     sums: moving.map(({ parameter: { name, shape } }) => ({ name: `sum/${name}`, weight: name, shape })),
     slots,
     control,
+    scalars,
   };
 }

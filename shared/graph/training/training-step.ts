@@ -1,6 +1,7 @@
 import type { Plan } from '../../plan/plan.ts';
 import type { Graph } from '../graph.ts';
-import type { CarriedTensor, ForwardFeeds, NamedFeed, SlotTensor } from './feeds.ts';
+import { compactGraph } from './compact-graph.ts';
+import type { CarriedTensor, FedTensor, ForwardFeeds, NamedFeed, SlotTensor } from './feeds.ts';
 import { buildObjective, feedsOf, type Objective, type ObjectiveOptions } from './objective.ts';
 import { objectiveGradients } from './objective-gradients.ts';
 import { addUpdate, carried } from './update.ts';
@@ -27,6 +28,8 @@ export interface TrainingStep extends ForwardFeeds {
   readonly slots: readonly SlotTensor[];
   /** `control/NAME`. */
   readonly control: readonly NamedFeed[];
+  /** Those of `stepScalars`. */
+  readonly scalars: readonly FedTensor[];
 }
 
 /** Makes what does not move by gradient an output too: buffers with their next value, the others as they are. */
@@ -44,7 +47,7 @@ export function buildTrainingStep(plan: Plan, options: StepOptions): TrainingSte
   builder.output('loss', objective.loss);
   if (clipped !== null) builder.output('clipped', clipped);
   outputUnmoved(objective);
-  const { slots, control } = addUpdate(builder, plan.training, moving, options);
+  const { slots, control, scalars } = addUpdate(builder, plan.training, moving, options);
   const weights = [...objective.trained.values()].map(({ parameter: { name, shape } }) => carried(name, shape));
-  return { graph: builder.finish(), ...feedsOf(objective), weights, slots, control };
+  return { graph: compactGraph(builder.finish()), ...feedsOf(objective), weights, slots, control, scalars };
 }

@@ -3,7 +3,7 @@ import type { Value } from '../graph.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { Parameter } from '../network.ts';
 import { clippedByGlobalNorm } from './clipping.ts';
-import type { CarriedTensor, NamedFeed, SlotTensor } from './feeds.ts';
+import type { CarriedTensor, FedTensor, NamedFeed, SlotTensor } from './feeds.ts';
 import { optimiserSlots, optimiserUpdate, stepScalars } from './optimiser-update.ts';
 
 /** A tensor that moves, with its gradient. */
@@ -18,6 +18,8 @@ export interface UpdateTensors {
   readonly slots: readonly SlotTensor[];
   /** `control/NAME`; empty without control variates. */
   readonly control: readonly NamedFeed[];
+  /** Those of `stepScalars`. */
+  readonly scalars: readonly FedTensor[];
 }
 
 export const carried = (name: string, shape: readonly number[]): CarriedTensor => ({
@@ -69,5 +71,5 @@ export function addUpdate(
     b.output(`next/${name}`, next.weight);
     for (const slot of kept) b.output(`next/${slot.name}/${name}`, next.slots[slot.name] as Value);
   }
-  return { slots, control };
+  return { slots, control, scalars: Object.keys(scalars).map((name) => ({ name, shape: [] })) };
 }

@@ -31,7 +31,7 @@ export function coxLosses(b: GraphBuilder, scores: Value, labels: Value, ties: T
     : coxComparedLosses(b, scores, time, event, ties);
 }
 
-function coxComparedLosses(b: GraphBuilder, scores: Value, time: Value, event: Value, ties: Ties): Value {
+export function coxComparedLosses(b: GraphBuilder, scores: Value, time: Value, event: Value, ties: Ties): Value {
   const rows = time.shape[0] as number;
   const across = b.unsqueeze(time, 0);
   const down = b.unsqueeze(time, 1);

@@ -32,6 +32,22 @@ export function randomFeeds(inputs: readonly FedTensor[], step: EngineStep): Fee
   );
 }
 
+/** What changes from step to step, of all steps one after the other: inputs have an axis of steps in front. */
+export function stackedFeeds(
+  inputs: readonly FedTensor[],
+  of: (step: EngineStep, name: string) => Float32Array | undefined,
+  steps: readonly EngineStep[],
+): Feeds {
+  return Object.fromEntries(
+    inputs.map(({ name, shape }) => {
+      const values = new Float32Array(sizeOf(shape));
+      const width = values.length / steps.length;
+      for (const [index, step] of steps.entries()) values.set(of(step, name) ?? [], index * width);
+      return [name, floats(values, shape)];
+    }),
+  );
+}
+
 /** Of a record, the entries named. */
 export function chosen(from: ReadonlyMap<string, Tensor>, names: Iterable<string>): Feeds {
   const found: Record<string, Tensor> = {};

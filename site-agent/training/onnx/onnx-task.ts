@@ -1,6 +1,7 @@
 import type { Tensor } from 'onnxruntime-node';
 import type { Graph } from '../../../shared/graph/graph.ts';
 import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
+import { buildEpoch } from '../../../shared/graph/training/epoch.ts';
 import { buildEvaluation } from '../../../shared/graph/training/evaluation.ts';
 import { buildGradientPart, buildUpdate } from '../../../shared/graph/training/gradient-part.ts';
 import { buildTrainingStep, type StepOptions } from '../../../shared/graph/training/training-step.ts';
@@ -8,7 +9,7 @@ import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import type { EngineStep, EngineTask, OpenedTask } from '../engine.ts';
 import { partOfValues, partSizes } from '../parts.ts';
 import { TrainingError } from '../training-error.ts';
-import { chosen, type Feeds, floats, randomFeeds, rowFeeds, scalars, sizeOf } from './feeds.ts';
+import { chosen, type Feeds, floats, randomFeeds, rowFeeds, scalars, sizeOf, stackedFeeds } from './feeds.ts';
 import { runtimeError } from './runtime-errors.ts';
 import type { Compiled, Session } from './sessions.ts';
 
@@ -53,6 +54,8 @@ export class OnnxTask implements OpenedTask {
   }
 
   async run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
+    const [first] = steps;
+    if (first !== undefined && steps.length > 1 && partRows >= first.rows.length) return this.#together(steps, signal);
     const losses: number[] = [];
     for (const step of steps) {
       losses.push(
@@ -122,6 +125,31 @@ export class OnnxTask implements OpenedTask {
     const results = await call(session, feeds, ['loss', ...carried.map(({ next }) => next)], signal);
     this.#replace(new Map(carried.map(({ name, next }) => [name, results[next] as Tensor])));
     return numberOf(results.loss);
+  }
+
+  /** Steps in one call of the runtime, which hands the state from one to the next itself. */
+  async #together(steps: readonly EngineStep[], signal: AbortSignal): Promise<readonly number[]> {
+    const { plan, data } = this.#task;
+    const rows = steps[0]?.rows.length ?? 0;
+    const { built, session } = await this.#needs.take(`${steps.length} steps ${rows}`, () =>
+      buildEpoch(plan, { ...this.#options, rows, steps: steps.length }),
+    );
+    const carried = [...built.weights, ...built.slots];
+    const places = new Uint32Array(steps.length * rows);
+    for (const [index, step] of steps.entries()) places.set(step.rows, index * rows);
+    const feeds = {
+      ...this.#given([...built.frozen, ...this.#pull(built.anchors), ...built.control]),
+      ...chosen(
+        this.#state,
+        carried.map(({ name }) => name),
+      ),
+      ...rowFeeds(data, [...built.rowInputs, built.labels], places),
+      ...stackedFeeds(built.random, (step, name) => step.random.get(name), steps),
+      ...stackedFeeds(built.scalars, (step, name) => Float32Array.of(step.scalars[name] ?? Number.NaN), steps),
+    };
+    const results = await call(session, feeds, ['loss', ...carried.map(({ next }) => next)], signal);
+    this.#replace(new Map(carried.map(({ name, next }) => [name, results[next] as Tensor])));
+    return Array.from((results.loss as Tensor).data as Float32Array);
   }
 
   async #inParts(step: EngineStep, partRows: number, signal: AbortSignal): Promise<number> {

@@ -2,6 +2,7 @@ import { silentLogger } from '../shared/runtime/logger.ts';
 import { openTfjsBackend } from '../site-agent/training/tfjs-backends.ts';
 import { gradientCases } from './gradients/cases.ts';
 import { compareGradients, type GradientComparison, type OtherGradients } from './gradients/comparison.ts';
+import { randomCases, randomOperators } from './gradients/random-cases.ts';
 import { tfjsGradients } from './gradients/tfjs-run.ts';
 import type { BenchOptions, BenchRow } from './support/bench.ts';
 
@@ -56,7 +57,7 @@ function rowOf(
 }
 
 /**
- * Every case of every operator with a derivative, its numbers drawn from seeds 1, 2 and 3: the derived gradient in float64 against
+ * Every case of every operator with a derivative, of chosen and of random shapes, its numbers drawn from seeds 1, 2 and 3: the derived gradient in float64 against
  * central differences, the same graph in onnxruntime, and the gradient tensorflow.js derives from the forward graph alone.
  */
 export async function run(options: BenchOptions): Promise<readonly BenchRow[]> {
@@ -68,7 +69,8 @@ export async function run(options: BenchOptions): Promise<readonly BenchRow[]> {
   const rows: GradientRow[] = [];
   for (const operator of operators) {
     options.progress(operator);
-    const cases = gradientCases.filter((one) => one.operator === operator);
+    const random = randomOperators.includes(operator) ? randomCases(operator, options.quick ? 3 : 10, 1) : [];
+    const cases = [...gradientCases.filter((one) => one.operator === operator), ...random];
     const found: GradientComparison[] = [];
     for (const one of cases) {
       for (const seed of seeds) found.push(await compareGradients(one, seed, byTfjs));

@@ -84,7 +84,10 @@ export function evaluateGraph(
     const results =
       operation === undefined ? scan(node, given) : operation(given, node.attributes, node.outputs.length);
     for (const [index, output] of node.outputs.entries()) {
-      const result = results[index] as Float64Tensor;
+      const exact = results[index] as Float64Tensor;
+      const isQuotient = node.operator === 'Div' && (output.type === 'int64' || output.type === 'int32');
+      // Quotients of whole numbers leave the fraction off.
+      const result = isQuotient ? tensor(exact.shape, exact.data.map(Math.trunc)) : exact;
       if (
         output.shape.length !== result.shape.length ||
         output.shape.some((length, axis) => typeof length === 'number' && length !== result.shape[axis])

@@ -62,7 +62,7 @@ function sliced(inputs: readonly Float64Tensor[]): Float64Tensor {
     const end = bound(ends[index] as number);
     const start = bound(starts[index] as number);
     for (
-      let place = step > 0 ? Math.max(start, 0) : Math.min(start, length - 1);
+      let place = step > 0 ? Math.max(start, 0) : Math.max(Math.min(start, length - 1), 0);
       step > 0 ? place < Math.min(end, length) : place > Math.max(end, -1);
       place += step
     )

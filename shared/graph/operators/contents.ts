@@ -64,6 +64,12 @@ const numbersOnly =
   (a: Dimension, b: Dimension): Dimension | null =>
     typeof a === 'number' && typeof b === 'number' ? combine(a, b) : null;
 
+/** Quotients of whole numbers leave the fraction off; those of names must come out even. */
+function wholeQuotient(a: Dimension, b: Dimension): Dimension | null {
+  if (typeof a === 'number' && typeof b === 'number') return b === 0 ? null : Math.trunc(a / b);
+  return quotientOf([a], [b]);
+}
+
 /**
  * What an operator's integer output of at most one axis holds, when it is made from the lengths of other values, as the chains
  * Shape, Gather, Concat that exporters write are. Undefined when it is known only at run time.
@@ -107,7 +113,7 @@ export function followedContents(
     case 'Mul':
       return b === undefined ? undefined : paired(a, b, (x, y) => productOf([x, y]));
     case 'Div':
-      return b === undefined ? undefined : paired(a, b, (x, y) => quotientOf([x], [y]));
+      return b === undefined ? undefined : paired(a, b, wholeQuotient);
     case 'Add':
       return b === undefined
         ? undefined

@@ -68,7 +68,8 @@ export function windowSettings(
 
 /**
  * Windows of Conv, MaxPool and AveragePool.
- * A window of `ceil_mode` that would begin behind the data and its front padding is left out.
+ * A pool whose `ceil_mode` adds a window that begins behind the data is refused: onnxruntime counts it when it checks the graph and
+ * leaves it out when it runs.
  */
 export function windowsOf(spatial: readonly Dimension[], kernel: readonly number[], attributes: Attributes): Windows {
   const settings = windowSettings(spatial, kernel, attributes);
@@ -91,7 +92,12 @@ export function windowsOf(spatial: readonly Dimension[], kernel: readonly number
     const steps = (padded - covered) / stride;
     if (!up) return Math.floor(steps) + 1;
     const count = Math.ceil(steps) + 1;
-    return (count - 1) * stride >= length + (begins[axis] as number) ? count - 1 : count;
+    if ((count - 1) * stride >= length + (begins[axis] as number)) {
+      throw misfit(
+        `ceil_mode lays the last window of an axis of ${length} wholly into padding, where runtimes differ; with ceil_mode 0 it is left out`,
+      );
+    }
+    return count;
   });
   return { kernel, strides, dilations, begins, ends, inputs: settings.spatial, outputs };
 }

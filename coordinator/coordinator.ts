@@ -102,6 +102,7 @@ export function createCoordinator(needs: CoordinatorNeeds & { readonly config?: 
   const runs = createRuns(
     {
       db,
+      objects,
       plans,
       releases,
       clock,

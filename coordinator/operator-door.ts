@@ -1,7 +1,7 @@
 import { loadPlan } from '../shared/plan/load-plan.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Digest, RunId, SiteName } from '../shared/runtime/ids.ts';
-import type { OperatorIdentity } from '../shared/wire/messages.ts';
+import type { ObjectRef, OperatorIdentity } from '../shared/wire/messages.ts';
 import type { OperatorPort, ReleaseView, RunView, SiteView } from '../shared/wire/operator-port.ts';
 import { WireError } from '../shared/wire/wire-error.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -141,7 +141,38 @@ export function operatorDoor(needs: OperatorNeeds, identity: OperatorIdentity): 
     }
   }
 
+  const writeObject: OperatorPort['writeObject'] = async (object, chunks, signal) => {
+    if ((await objects.size(object.digest)) === object.bytes) {
+      for await (const _ of chunks) signal?.throwIfAborted();
+      return;
+    }
+    const writer = await objects.create();
+    let stored: ObjectRef;
+    try {
+      let bytes = 0;
+      for await (const chunk of chunks) {
+        signal?.throwIfAborted();
+        bytes += chunk.byteLength;
+        if (bytes > object.bytes)
+          throw new WireError('invalid_argument', 'The object has more bytes than it was said to have.');
+        await writer.write(chunk);
+      }
+      stored = await writer.finish();
+    } catch (cause) {
+      await writer.discard();
+      throw cause;
+    }
+    // What was stored under its own name is harmless: nobody is given it, and it is swept away.
+    if (stored.digest !== object.digest) {
+      throw new WireError('digest_mismatch', `The bytes sent as ${object.digest} have the digest ${stored.digest}.`, {
+        digest: object.digest,
+        found: stored.digest,
+      });
+    }
+  };
+
   return {
+    writeObject: (object, chunks, signal) => atTheDoor(() => writeObject(object, chunks, signal)),
     startRun: (planText, options) =>
       atTheDoor(async () => {
         const plan = loadPlan(planText, options.fileName ?? 'plan');

@@ -77,6 +77,7 @@ export function memoryFederation(coordinator: CoordinatorPorts, identity: SiteId
 export function memoryOperator(coordinator: CoordinatorPorts, identity: OperatorIdentity): OperatorPort {
   const port = coordinator.operator(identity);
   return {
+    writeObject: (object, chunks, signal) => port.writeObject(carried(object), copied(chunks), signal),
     startRun: async (planText, options) => carried(await port.startRun(planText, carried(options))),
     listRuns: async () => carried(await port.listRuns()),
     showRun: async (run) => carried(await port.showRun(run)),

@@ -1,12 +1,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { baseWeightsFile, baseWeightsObject, readBaseWeights } from '../shared/graph/onnx-read/base-weights.ts';
 import { preprocessingSchema } from '../shared/plan/preprocessing-schema.ts';
 import type { Clock } from '../shared/runtime/clock.ts';
 import type { Digest } from '../shared/runtime/ids.ts';
 import type { Logger } from '../shared/runtime/logger.ts';
 import { randomStream } from '../shared/runtime/random.ts';
 import type { OperatorPort, RunView } from '../shared/wire/operator-port.ts';
+import { startLoadedPlan } from '../shared/wire/start-run.ts';
 import { createSiteAgent, type SiteAgent } from '../site-agent/agent/agent.ts';
 import { certificateSigner } from '../site-agent/agent/signer.ts';
 import { readSiteConfig } from '../site-agent/config.ts';
@@ -159,7 +161,12 @@ async function baselinesOf(
   const sites = [];
   for (const { site } of cohort.sites) sites.push(await readBaselineSite(site, join(directory, site), plan, signal));
   const release = { model: await fileOf(modelFile), preprocessing };
-  return runBaselines({ plan, kinds, engine: simulatedEngine, nowMs: simulatedNowMs, sites, release }, log, signal);
+  const base = baseWeightsObject(plan) === null ? undefined : readBaseWeights(plan, await fileOf(baseWeightsFile));
+  return runBaselines(
+    { plan, kinds, engine: simulatedEngine, base, nowMs: simulatedNowMs, sites, release },
+    log,
+    signal,
+  );
 }
 
 /** Carries one run out: the production coordinator, an agent a hospital and their gates, in this process. */
@@ -199,7 +206,7 @@ export async function simulateCohort(
       );
     }
     for (const agent of agents) await agent.start();
-    const started = await consortium.operator.startRun(what.plan.text, {});
+    const started = await startLoadedPlan(consortium.operator, what.plan.text, what.plan.loaded, {});
     const view = await watchToEnd(consortium, started, seed, time, needs);
     const releases = view.release === null ? [] : [await consortium.operator.showRelease(view.release)];
     const run = { title, seed, plan, view, releases, updates: inOrder(updates) };

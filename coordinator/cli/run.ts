@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { loadPlan } from '../../shared/plan/load-plan.ts';
+import { filesBeside } from '../../shared/plan/model-file.ts';
 import { commandGroup } from '../../shared/runtime/command-group.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import type { ReleaseVersion, RunId } from '../../shared/runtime/ids.ts';
 import type { OperatorPort, RunView } from '../../shared/wire/operator-port.ts';
+import { startLoadedPlan } from '../../shared/wire/start-run.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import { consortiumOption, withOperator } from './operator-directory.ts';
 import { progressLine, roundText, runLine, runText } from './run-text.ts';
@@ -87,9 +89,9 @@ export function register(program: Command): void {
     .action(async (file: string, options: CommonOptions & { readonly from?: string; readonly watch?: boolean }) => {
       const text = await readPlanFile(file);
       // Errors of the plan are told here, with lines of the file, before anything is sent.
-      loadPlan(text, file);
+      const loaded = loadPlan(text, file, filesBeside(file));
       await withOperator(options.consortium, async (port) => {
-        const view = await port.startRun(text, {
+        const view = await startLoadedPlan(port, text, loaded, {
           fileName: basename(file),
           ...(options.from === undefined ? {} : { from: options.from as ReleaseVersion }),
         });

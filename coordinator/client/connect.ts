@@ -19,6 +19,7 @@ import {
   runViewDecoder,
 } from '../../shared/wire/operator-codec.ts';
 import type { OperatorPort, RunView } from '../../shared/wire/operator-port.ts';
+import { uploadRequests } from '../../shared/wire/upload-requests.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 
 // The library writes to standard error, words from the network among them; what matters arrives as the error of a call.
@@ -104,6 +105,9 @@ export function connectOperator(options: ConnectOperatorOptions): OperatorConnec
   }
 
   return {
+    async writeObject(object, chunks, signal) {
+      await calls.clientStream(methods.WriteObject, uploadRequests(object, 0, chunks), { ...streamed, signal });
+    },
     startRun: (planText, { from, fileName }) =>
       only(
         views(

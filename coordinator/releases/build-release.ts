@@ -1,10 +1,13 @@
 import { signRelease } from '../../certs/signing.ts';
+import { frozenWeights } from '../../shared/graph/adapters.ts';
 import { buildInferenceModel } from '../../shared/graph/inference-model.ts';
+import { baseWeightsFile, baseWeightsObject } from '../../shared/graph/onnx-read/base-weights.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { decodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import type { ObjectRef, ReleaseManifest } from '../../shared/wire/messages.ts';
+import { baseWeightsOf } from '../rounds/base-weights.ts';
 import type { NumberedRelease, RunState } from '../rounds/state.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { modelCard } from './model-card.ts';
@@ -45,8 +48,12 @@ export async function buildRelease(
     plan.plan,
     JSON.parse(new TextDecoder().decode(preprocessing)) as Preprocessing,
     decodeSafetensors(weights),
+    frozenWeights(plan.plan, await baseWeightsOf(objects, plan.plan)),
   );
+  const base = baseWeightsObject(plan.plan);
   const contents: readonly (readonly [string, Uint8Array])[] = [
+    // What stayed, and what a site's own training starts from: without it the travelling tensors say nothing.
+    ...(base === null ? [] : [[baseWeightsFile, await objects.read(base.digest)] as const]),
     ['card.json', encoder.encode(canonicalJson(modelCard(state, release, plan.plan)))],
     ['model.onnx', model],
     ['model.safetensors', weights],

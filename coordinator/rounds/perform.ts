@@ -11,6 +11,7 @@ import type { ReleaseShelf } from '../releases/release-shelf.ts';
 import type { Database } from '../store/database.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { Attendance } from './attendance.ts';
+import { baseWeightsOf } from './base-weights.ts';
 import { chooseSites } from './choose-sites.ts';
 import type { Effect } from './effects.ts';
 import type { AlsoWrite } from './event-store.ts';
@@ -53,7 +54,8 @@ export function createPerform(needs: Performing): PerformEffect {
     let weights: ObjectRef;
     let parentPreprocessing: ObjectRef | null = null;
     if (from === null) {
-      weights = await objects.put(encodeSafetensors(initialWeights((await plans.get(plan)).plan)));
+      const { plan: whole } = await plans.get(plan);
+      weights = await objects.put(encodeSafetensors(initialWeights(whole, await baseWeightsOf(objects, whole))));
     } else {
       const parent = await releases.find(from);
       const file = (name: string): ObjectRef => {

@@ -1,12 +1,16 @@
 import type { Kysely } from 'kysely';
 import { modelTensors } from '../../shared/graph/families.ts';
+import { baseWeightsObject, readBaseWeights } from '../../shared/graph/onnx-read/base-weights.ts';
+import { OnnxError } from '../../shared/graph/onnx-read/onnx-error.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import type { ReleaseVersion, RunId } from '../../shared/runtime/ids.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
+import type { ObjectRef } from '../../shared/wire/messages.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import type { ReleaseShelf } from '../releases/release-shelf.ts';
 import type { Database } from '../store/database.ts';
+import type { ObjectStore } from '../store/object-store.ts';
 import { createEventStore, type EventStore } from './event-store.ts';
 import type { RunEvent } from './events.ts';
 import type { PlanShelf } from './plan-shelf.ts';
@@ -30,6 +34,7 @@ export interface Runs {
 export function createRuns(
   needs: {
     readonly db: Kysely<Database>;
+    readonly objects: Pick<ObjectStore, 'size' | 'read'>;
     readonly plans: PlanShelf;
     readonly releases: ReleaseShelf;
     readonly perform: PerformEffect;
@@ -39,7 +44,7 @@ export function createRuns(
   },
   pace: { readonly settleMs: number; readonly retryDelayMs: number },
 ): Runs {
-  const { db, plans, releases, clock } = needs;
+  const { db, objects, plans, releases, clock } = needs;
   const events = createEventStore(db);
   const runners = new Map<RunId, Runner>();
   let started = false;
@@ -71,8 +76,29 @@ export function createRuns(
     }
   };
 
+  /** The weights of the plan's ONNX file must be here, and be what the plan says, before a run can start from them. */
+  const checkBaseWeights = async (plan: LoadedPlan): Promise<ObjectRef | null> => {
+    const object = baseWeightsObject(plan.plan);
+    if (object === null) return null;
+    if ((await objects.size(object.digest)) !== object.bytes) {
+      throw new WireError(
+        'not_found',
+        `The weights ${object.digest} of the plan's ONNX file are not here; start the run from the plan file with the ONNX file beside it: wardround run start PLAN`,
+        { field: 'model.weights', object: object.digest },
+      );
+    }
+    try {
+      readBaseWeights(plan.plan, await objects.read(object.digest));
+    } catch (cause) {
+      if (!(cause instanceof OnnxError)) throw cause;
+      throw new WireError('invalid_argument', cause.message, { field: 'model.weights', onnx: cause.code }, cause);
+    }
+    return object;
+  };
+
   const create = async (plan: LoadedPlan, from: ReleaseVersion | null, by: string): Promise<Runner> => {
     if (from !== null) await checkParent(plan, from);
+    const base = await checkBaseWeights(plan);
     const { name } = plan.plan;
     const rows = await db.selectFrom('runs').select('run').where('plan_name', '=', name).execute();
     const run = `${name}-${rows.length + 1}` as RunId;
@@ -96,6 +122,12 @@ export function createRuns(
       await transaction
         .insertInto('runs')
         .values({ run, plan: plan.digest, plan_name: name, created_ms: timeMs })
+        .execute();
+      if (base === null) return;
+      await transaction
+        .insertInto('published_objects')
+        .values({ digest: base.digest, run, bytes: base.bytes })
+        .onConflict((conflict) => conflict.doNothing())
         .execute();
     });
     const [state] = transition(null, event);

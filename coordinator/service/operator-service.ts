@@ -1,6 +1,7 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { countField, digestField, malformed, runField, textField, versionField } from '../../shared/wire/fields.ts';
 import type * as Wire from '../../shared/wire/generated/operator.ts';
+import type { ServiceLimits } from '../../shared/wire/limits.ts';
 import {
   encodeAudit,
   encodeFile,
@@ -12,8 +13,9 @@ import type { OperatorPort, RunView } from '../../shared/wire/operator-port.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import { outgoingChunks } from './federation-service.ts';
 import type { CallContext } from './guard.ts';
-import { type HandlerTools, serverStream, unary } from './handlers.ts';
+import { clientStream, type HandlerTools, serverStream, unary } from './handlers.ts';
 import type { CoordinatorPorts } from './ports.ts';
+import { incomingObject } from './uploads.ts';
 
 const largestPlanBytes = 1024 * 1024;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -32,6 +34,7 @@ function planText(bytes: Uint8Array): string {
 /** What an operator may ask. Views go out in parts, so no message grows with rounds or sites. */
 export function operatorService(
   ports: CoordinatorPorts,
+  limits: Pick<ServiceLimits, 'objectBytes'>,
   /** To be called when the coordinator stops: watchers, who would stay for as long as their run, are sent away. */
   drains: Set<() => void>,
   tools: HandlerTools,
@@ -49,6 +52,13 @@ export function operatorService(
       parts(ask(portOf(context), runField(run, 'run'), context).then((view) => [view])),
     );
   return {
+    WriteObject: clientStream<Wire.WriteObjectRequest, Wire.WriteObjectResponse>(tools, async (requests, context) => {
+      const port = portOf(context);
+      const { object, offset, chunks } = await incomingObject(requests, limits.objectBytes);
+      if (offset !== 0) throw new WireError('offset_invalid', 'An upload of an operator begins at 0.', { offset });
+      await port.writeObject(object, chunks, context.signal);
+      return {};
+    }),
     StartRun: serverStream<Wire.StartRunRequest, Wire.RunPart>(tools, ({ plan, from, fileName }, context) =>
       parts(
         portOf(context)

@@ -88,7 +88,7 @@ export async function serveCoordinator(options: ServeOptions): Promise<Coordinat
   const definitionOf = (service: unknown): ServiceDefinition => service as ServiceDefinition;
   server.addService(definitionOf(definitions.enrolment), enrolmentService(options.enrolment, tools));
   server.addService(definitionOf(definitions.federation), federationService({ ports, limits, clock, drains }, tools));
-  server.addService(definitionOf(definitions.operator), operatorService(ports, drains, tools));
+  server.addService(definitionOf(definitions.operator), operatorService(ports, limits, drains, tools));
   const health = new HealthImplementation({ '': 'SERVING' });
   for (const name of Object.values(serviceNames)) health.setStatus(name, 'SERVING');
   health.addToServer(server as unknown as Parameters<typeof health.addToServer>[0]);

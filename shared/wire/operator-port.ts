@@ -104,6 +104,8 @@ export interface AuditEntry {
 
 /** Everything an operator may ask. Errors are `WireError`, such as `not_found` or `invalid_state`. */
 export interface OperatorPort {
+  /** Stores starting weights that a plan names by digest, before the run is started. */
+  writeObject(object: ObjectRef, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** YAML or JSON text of a plan, and optionally the release whose weights it starts from. */
   startRun(planText: string, options: { readonly from?: ReleaseVersion; readonly fileName?: string }): Promise<RunView>;
   listRuns(): Promise<readonly RunView[]>;

@@ -1,3 +1,4 @@
+import { frozenWeights } from '../../shared/graph/adapters.ts';
 import { buildInferenceModel } from '../../shared/graph/inference-model.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
@@ -6,6 +7,7 @@ import type { Digest } from '../../shared/runtime/ids.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
 import { undefinedEstimate } from '../../shared/statistics/estimate.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
+import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 import { designMatrix } from '../../site-agent/training/design-matrix.ts';
 import { openTrainer } from '../../site-agent/training/open-trainer.ts';
 import type { DesignMatrix, EngineName, Trainer } from '../../site-agent/training/trainer.ts';
@@ -21,6 +23,8 @@ export interface BaselineInput {
   readonly nowMs: number;
   readonly kinds: readonly BaselineKind[];
   readonly engine: EngineName;
+  /** Weights of the plan's ONNX file; absent for plans without one. */
+  readonly base?: NamedTensors | undefined;
   readonly sites: readonly BaselineSite[];
   /** `model.onnx` and the preprocessing of the release. */
   readonly release: { readonly model: Uint8Array; readonly preprocessing: Preprocessing };
@@ -44,8 +48,8 @@ async function trained(
   if (matrices.length === 0) return { rows: 0, model: null, reason: 'no_rows' };
   const data = stacked(matrices);
   try {
-    const weights = await trainInOnePlace({ plan, data, name }, trainer, signal);
-    const onnx = buildInferenceModel(plan, release.preprocessing, weights);
+    const weights = await trainInOnePlace({ plan, data, name, base: input.base }, trainer, signal);
+    const onnx = buildInferenceModel(plan, release.preprocessing, weights, frozenWeights(plan, input.base));
     return { rows: data.rows, model: { onnx, weights: digestOf(encodeSafetensors(weights)) }, reason: null };
   } catch (error) {
     // A baseline that diverges is a finding, and no reason to lose the run it is compared with.

@@ -1,9 +1,10 @@
 import * as fedavg from '../../shared/algorithms/fedavg.ts';
+import { frozenWeights } from '../../shared/graph/adapters.ts';
 import { initialWeights } from '../../shared/graph/families.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { deriveSeed } from '../../shared/runtime/random.ts';
 import type { NamedTensors, Tensor } from '../../shared/tensors/tensor.ts';
-import type { DesignMatrix, Trainer } from '../../site-agent/training/trainer.ts';
+import type { DesignMatrix, PayloadRows, Trainer } from '../../site-agent/training/trainer.ts';
 
 function added(weights: NamedTensors, delta: NamedTensors): NamedTensors {
   const sum = ([name, { shape, data }]: [string, Tensor]): [string, Tensor] => {
@@ -21,15 +22,22 @@ function added(weights: NamedTensors, delta: NamedTensors): NamedTensors {
  * @throws TrainingError, such as `no_rows` or `not_finite_delta`; the signal's reason when aborted
  */
 export async function trainInOnePlace(
-  input: { readonly plan: Plan; readonly data: DesignMatrix; readonly name: string },
+  input: {
+    readonly plan: Plan;
+    readonly data: DesignMatrix;
+    readonly name: string;
+    /** Weights of the plan's ONNX file; absent for plans without one. */
+    readonly base?: NamedTensors | undefined;
+  },
   trainer: Trainer,
   signal: AbortSignal,
 ): Promise<NamedTensors> {
-  const { plan, data, name } = input;
-  let weights = initialWeights(plan);
+  const { plan, data, name, base } = input;
+  let weights = initialWeights(plan, base);
+  const frozen = frozenWeights(plan, base);
   for (let round = 1; round <= plan.federation.rounds; round++) {
     const seed = deriveSeed(plan.training.seed, 'batches', round, name);
-    const { delta } = await trainer.train({ plan, data, weights, seed }, signal);
+    const { delta } = await trainer.train({ plan, data, weights, frozen, seed }, signal);
     weights = added(weights, delta);
   }
   return weights;
@@ -40,13 +48,37 @@ export function stacked(matrices: readonly DesignMatrix[]): DesignMatrix {
   const [first] = matrices;
   if (first === undefined) throw new RangeError('stacked: no rows of any hospital');
   const rows = matrices.reduce((sum, matrix) => sum + matrix.rows, 0);
-  const values = new Float32Array(rows * first.features);
-  const labels = new Float32Array(rows);
-  let at = 0;
-  for (const matrix of matrices) {
-    values.set(matrix.values, at * first.features);
-    labels.set(matrix.labels, at);
-    at += matrix.rows;
-  }
-  return { rows, features: first.features, values, labels };
+  const under = <Values extends Float32Array | Uint8Array>(
+    into: Values,
+    of: (matrix: DesignMatrix) => Values,
+  ): Values => {
+    let at = 0;
+    for (const matrix of matrices) {
+      into.set(of(matrix), at);
+      at += of(matrix).length;
+    }
+    return into;
+  };
+  const lengthOf = (of: (matrix: DesignMatrix) => { readonly length: number }): number =>
+    matrices.reduce((sum, matrix) => sum + of(matrix).length, 0);
+  const payloadOf = (matrix: DesignMatrix) => (matrix.payload as PayloadRows).values;
+  const payload =
+    first.payload === undefined
+      ? {}
+      : {
+          payload: {
+            ...first.payload,
+            values:
+              first.payload.values instanceof Uint8Array
+                ? under(new Uint8Array(lengthOf(payloadOf)), (matrix) => payloadOf(matrix) as Uint8Array)
+                : under(new Float32Array(lengthOf(payloadOf)), (matrix) => payloadOf(matrix) as Float32Array),
+          },
+        };
+  return {
+    rows,
+    features: first.features,
+    values: under(new Float32Array(rows * first.features), ({ values }) => values),
+    labels: under(new Float32Array(lengthOf(({ labels }) => labels)), ({ labels }) => labels),
+    ...payload,
+  };
 }

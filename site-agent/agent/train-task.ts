@@ -1,7 +1,11 @@
+import { frozenParameters, frozenWeights } from '../../shared/graph/adapters.ts';
+import { baseWeightsObject, readBaseWeights } from '../../shared/graph/onnx-read/base-weights.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
 import { canonicalDigest } from '../../shared/runtime/canonical.ts';
 import { deriveSeed } from '../../shared/runtime/random.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
+import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 import type { Receipt, SummaryOffer, TrainOffer, UpdateHeader } from '../../shared/wire/messages.ts';
 import { DataError } from '../data/data-error.ts';
 import { summarise } from '../data/site-summary.ts';
@@ -74,6 +78,17 @@ function progressOf(parts: TaskParts, offer: TrainOffer, runsOn: () => string): 
   };
 }
 
+/**
+ * What stays of a network that came with weights of its own. They are fetched once by the digest in the plan, only where something
+ * stays; null for other plans, whose frozen tensors follow from the seed.
+ */
+async function frozenTensors(parts: TaskParts, plan: Plan, signal: AbortSignal): Promise<NamedTensors | null> {
+  const object = baseWeightsObject(plan);
+  if (object === null) return null;
+  if (frozenParameters(plan).length === 0) return new Map();
+  return frozenWeights(plan, readBaseWeights(plan, await parts.downloads.bytes(object, signal)));
+}
+
 async function train(
   parts: TaskParts,
   offer: TrainOffer,
@@ -84,6 +99,7 @@ async function train(
   const rows = await trainableRows(parts, offer.run, plan, signal);
   const preprocessing = await downloads.preprocessing(offer.preprocessing, plan.digest, signal);
   const weights = await downloads.weights(offer.base, signal);
+  const frozen = await frozenTensors(parts, plan.plan, signal);
   const encoded = trainingRows(rows.table, plan.plan, preprocessing, rows.trainingRows, parts.site);
   if (plan.plan.training.earlyStopping !== undefined && encoded.validation === undefined)
     log.warn({ task: offer.id }, 'there are too few patients to set some aside: training does not stop early');
@@ -103,6 +119,7 @@ async function train(
       plan: plan.plan,
       ...encoded,
       weights,
+      ...(frozen === null ? {} : { frozen }),
       seed: deriveSeed(plan.plan.training.seed, 'batches', offer.round, parts.site),
       round: offer.round,
       onProgress: progressOf(parts, offer, () => trainer.description),

@@ -18,8 +18,7 @@ import {
 } from '../../shared/wire/federation-codec.ts';
 import type { FederationPort } from '../../shared/wire/federation-port.ts';
 import { countField } from '../../shared/wire/fields.ts';
-import type * as Wire from '../../shared/wire/generated/federation.ts';
-import { chunkBytes, type ObjectRef } from '../../shared/wire/messages.ts';
+import { uploadRequests } from '../../shared/wire/upload-requests.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import { attendStream } from './attend.ts';
 import { openChannel } from './channel.ts';
@@ -59,22 +58,6 @@ interface Channel {
   readonly client: Client;
   calls: number;
   retired: boolean;
-}
-
-async function* chunkRequests(
-  object: ObjectRef,
-  offset: number,
-  chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Wire.WriteObjectRequest, void, void> {
-  yield { header: { object, offset } };
-  let position = offset;
-  for await (const chunk of chunks) {
-    for (let begin = 0; begin < chunk.byteLength; begin += chunkBytes) {
-      const data = chunk.subarray(begin, begin + chunkBytes);
-      yield { chunk: { offset: position, data } };
-      position += data.byteLength;
-    }
-  }
 }
 
 /**
@@ -169,7 +152,7 @@ export function connectSite(options: ConnectSiteOptions): SiteConnection {
       return countField(offset, 'offset');
     },
     async writeObject(object, offset, chunks, signal) {
-      await calls.clientStream(methods.WriteObject, chunkRequests(object, offset, chunks), streamed(signal));
+      await calls.clientStream(methods.WriteObject, uploadRequests(object, offset, chunks), streamed(signal));
     },
     async submitSummary(task, summary, signal) {
       const request = { task, site, summary: encodeSummary(summary) };

@@ -256,6 +256,13 @@ export function createFakeCoordinator(issueChain: readonly string[] = ['chain'],
     return next;
   };
   const operator: OperatorPort = {
+    async writeObject(object, chunks) {
+      const parts: Uint8Array[] = [];
+      for await (const chunk of chunks) parts.push(chunk);
+      const bytes = Buffer.concat(parts);
+      if (digestOf(bytes) !== object.digest) throw new WireError('digest_mismatch');
+      fake.objects.set(object.digest, bytes);
+    },
     async startRun(planText, { from, fileName }) {
       if (!planText.includes('wardround')) throw new WireError('invalid_argument', `${fileName ?? 'plan'}: not a plan`);
       const view: RunView = {

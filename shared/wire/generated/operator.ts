@@ -143,6 +143,23 @@ export interface ObjectChunk {
   readonly data: Uint8Array;
 }
 
+export interface ObjectRef {
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+export interface WriteObjectRequest {
+  readonly header?: WriteObjectHeader;
+  readonly chunk?: ObjectChunk;
+}
+
+export interface WriteObjectHeader {
+  readonly object: ObjectRef | null;
+  readonly offset: number;
+}
+
+export type WriteObjectResponse = Readonly<Record<never, never>>;
+
 export interface ReleaseObjects {
   readonly files: readonly ReleaseFile[];
 }
@@ -162,6 +179,13 @@ export interface AuditEntry {
 
 /** Methods of `wardround.operator.v1.Operator`: what goes in and out, and the path on the wire. */
 export interface OperatorMethods {
+  readonly WriteObject: {
+    readonly path: '/wardround.operator.v1.Operator/WriteObject';
+    readonly request: WriteObjectRequest;
+    readonly response: WriteObjectResponse;
+    readonly requestStream: true;
+    readonly responseStream: false;
+  };
   readonly StartRun: {
     readonly path: '/wardround.operator.v1.Operator/StartRun';
     readonly request: StartRunRequest;

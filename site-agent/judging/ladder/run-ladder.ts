@@ -1,3 +1,4 @@
+import { baseWeightsFile } from '../../../shared/graph/onnx-read/base-weights.ts';
 import { recalibratedModel } from '../../../shared/graph/recalibrated-model.ts';
 import type {
   Estimate,
@@ -21,6 +22,7 @@ import { logLoss } from '../../../shared/statistics/log-loss.ts';
 import { applyRecalibration } from '../../../shared/statistics/recalibration.ts';
 import type { Recalibration } from '../../../shared/statistics/recalibration-kinds.ts';
 import { encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
+import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import type { SiteTable } from '../../data/site-table.ts';
 import { buildVariant, type LocalVariant } from '../../models/local-variant.ts';
 import type { Trainer } from '../../training/trainer.ts';
@@ -36,6 +38,7 @@ import { stepCalibration, undefinedCalibration } from './step-calibration.ts';
 import {
   labelsOf,
   localReference,
+  releaseBase,
   releaseWeights,
   scoreModel,
   type TrainedWeights,
@@ -146,15 +149,25 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
   const { preprocessing } = input;
   const trainer = preprocessing === null ? 'no_reference' : await openEngine(input.means);
   try {
-    if (typeof trainer !== 'string' && preprocessing !== null) {
-      const ground: TrainingGround = { plan, preprocessing, table, trainer, seed, signal };
+    const base = releaseBase(input.release, plan);
+    const noBase = base !== undefined && 'reason' in base ? (base.reason as string) : null;
+    if (typeof trainer !== 'string' && preprocessing !== null && noBase === null) {
+      const ground: TrainingGround = {
+        plan,
+        preprocessing,
+        base: base as NamedTensors | undefined,
+        table,
+        trainer,
+        seed,
+        signal,
+      };
       for (const step of ['last_layer', 'full'] as const) {
         fitted.set(step, await trained(step, input, ground, updateRows, laterRows));
       }
       const own = await localReference(ground, Uint32Array.from([...input.training, ...updateRows]));
       if (!('reason' in own) && laterRows.length > 0) reference = await scoreModel(own, table, laterRows, signal);
     } else {
-      const reason = typeof trainer === 'string' ? trainer : 'no_reference';
+      const reason = typeof trainer === 'string' ? trainer : (noBase ?? 'no_reference');
       for (const step of ['last_layer', 'full'] as const) fitted.set(step, { kind: 'none', reason });
     }
   } finally {
@@ -224,7 +237,7 @@ async function trained(
   if (!input.policy.update.allowed.includes(step)) return { kind: 'none', reason: 'not_allowed' };
   const trainable = trainableOf(ground.plan, step);
   if (trainable === null) return { kind: 'none', reason: 'single_layer' };
-  const start = releaseWeights(input.release, ground.plan, ground.preprocessing);
+  const start = releaseWeights(input.release, ground.plan, ground.preprocessing, ground.base);
   if ('reason' in start) return { kind: 'none', reason: start.reason as string };
   const result = await trainStep(ground, updateRows, start, trainable);
   if ('reason' in result) return { kind: 'none', reason: result.reason };
@@ -337,7 +350,8 @@ async function variantOf(
     return { reason: 'variant_differs' };
   }
   const files = new Map<string, Uint8Array>([[modelFile, model]]);
-  for (const name of [planFile, preprocessingFile]) {
+  const carried = fitted.kind === 'trained' ? [baseWeightsFile] : [];
+  for (const name of [planFile, preprocessingFile, ...carried]) {
     const bytes = release.files.get(name);
     if (bytes !== undefined) files.set(name, bytes);
   }

@@ -1,5 +1,8 @@
+import { frozenWeights } from '../../../shared/graph/adapters.ts';
 import { initialWeights, layerNames } from '../../../shared/graph/families.ts';
 import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
+import { baseWeightsFile, baseWeightsObject, readBaseWeights } from '../../../shared/graph/onnx-read/base-weights.ts';
+import { OnnxError } from '../../../shared/graph/onnx-read/onnx-error.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import type { Preprocessing } from '../../../shared/plan/preprocessing.ts';
 import { WardroundError } from '../../../shared/runtime/errors.ts';
@@ -35,6 +38,8 @@ const mostRowsSeen = 4_000_000;
 export interface TrainingGround {
   readonly plan: Plan;
   readonly preprocessing: Preprocessing;
+  /** Weights of the plan's ONNX file; absent for plans without one. */
+  readonly base?: NamedTensors | undefined;
   readonly table: SiteTable;
   readonly trainer: Trainer;
   readonly seed: number;
@@ -57,6 +62,25 @@ export interface TrainedWeights {
 }
 
 /**
+ * The weights of the plan's ONNX file, from the release's package; undefined for plans without one.
+ * @returns a reason where they are not there (`no_weights`), or are not those the plan names (`weights_differ`)
+ */
+export function releaseBase(
+  release: Pick<ReleasePackage, 'files'>,
+  plan: Plan,
+): NamedTensors | undefined | { readonly reason: string } {
+  if (baseWeightsObject(plan) === null) return undefined;
+  const bytes = release.files.get(baseWeightsFile);
+  if (bytes === undefined) return { reason: 'no_weights' };
+  try {
+    return readBaseWeights(plan, bytes);
+  } catch (error) {
+    if (!(error instanceof OnnxError)) throw error;
+    return { reason: 'weights_differ' };
+  }
+}
+
+/**
  * The release's weights, from its package.
  * @returns a reason where they are not there (`no_weights`), or are not those its model is made of (`weights_differ`)
  */
@@ -64,13 +88,14 @@ export function releaseWeights(
   release: ReleasePackage,
   plan: Plan,
   preprocessing: Preprocessing,
+  base?: NamedTensors,
 ): NamedTensors | { readonly reason: string } {
   const bytes = release.files.get(weightsFile);
   const model = release.files.get(modelFile);
   if (bytes === undefined || model === undefined) return { reason: 'no_weights' };
   try {
     const weights = decodeSafetensors(bytes);
-    if (Buffer.compare(buildInferenceModel(plan, preprocessing, weights), model) === 0) return weights;
+    if (Buffer.compare(modelOf({ plan, preprocessing, base }, weights), model) === 0) return weights;
   } catch (error) {
     if (!(error instanceof WardroundError)) throw error;
   }
@@ -97,7 +122,7 @@ export async function trainStep(
   start: NamedTensors,
   trainable: readonly string[],
 ): Promise<TrainedWeights | { readonly reason: string }> {
-  const { plan, table, preprocessing } = ground;
+  const { table } = ground;
   if (!hasEnough(table, rows)) return { reason: 'too_few_rows' };
   const drawn = drawRows(rows, ground.seed);
   const validates = (row: number): boolean => hashShare(table.patientKeys[row] as string) < validationShare;
@@ -108,7 +133,7 @@ export async function trainStep(
     for (const proximal of pulls) {
       const tried = await train(ground, fitting, start, trainable, proximal);
       const labels = labelsOf(table, validation);
-      const risks = await scoreModel(modelOf(plan, preprocessing, tried.weights), table, validation, ground.signal);
+      const risks = await scoreModel(modelOf(ground, tried.weights), table, validation, ground.signal);
       const loss = exactSum(rowLosses(risks, labels)) / validation.length;
       if (Number.isFinite(loss) && (best === null || loss < best.loss)) best = { proximal, loss };
     }
@@ -116,7 +141,7 @@ export async function trainStep(
     const { weights, steps } = await train(ground, drawn, start, trainable, best.proximal);
     return {
       weights,
-      model: modelOf(plan, preprocessing, weights),
+      model: modelOf(ground, weights),
       parameters: {
         trainable,
         proximal: best.proximal,
@@ -143,8 +168,14 @@ export async function localReference(
 ): Promise<Uint8Array | { readonly reason: string }> {
   if (!hasEnough(ground.table, rows)) return { reason: 'too_few_rows' };
   try {
-    const { weights } = await train(ground, drawRows(rows, ground.seed), initialWeights(ground.plan), null, 0);
-    return modelOf(ground.plan, ground.preprocessing, weights);
+    const { weights } = await train(
+      ground,
+      drawRows(rows, ground.seed),
+      initialWeights(ground.plan, ground.base),
+      null,
+      0,
+    );
+    return modelOf(ground, weights);
   } catch (error) {
     ground.signal.throwIfAborted();
     if (error instanceof TrainingError) return { reason: error.code };
@@ -171,8 +202,10 @@ export function labelsOf(table: SiteTable, rows: Uint32Array): Float64Array {
   return Float64Array.from(rows, (row) => table.labels[row] as number);
 }
 
-const modelOf = (plan: Plan, preprocessing: Preprocessing, weights: NamedTensors): Uint8Array =>
-  buildInferenceModel(plan, preprocessing, weights);
+const modelOf = (
+  { plan, preprocessing, base }: Pick<TrainingGround, 'plan' | 'preprocessing' | 'base'>,
+  weights: NamedTensors,
+): Uint8Array => buildInferenceModel(plan, preprocessing, weights, frozenWeights(plan, base));
 
 function hasEnough(table: SiteTable, rows: Uint32Array): boolean {
   const events = rows.reduce((sum, row) => sum + (table.labels[row] as number), 0);
@@ -195,7 +228,7 @@ function stepsOf(plan: Plan, rows: number): number {
 }
 
 async function train(
-  { plan, preprocessing, table, trainer, seed, signal }: TrainingGround,
+  { plan, preprocessing, base, table, trainer, seed, signal }: TrainingGround,
   rows: Uint32Array,
   start: NamedTensors,
   trainable: readonly string[] | null,
@@ -207,6 +240,7 @@ async function train(
     plan: { ...plan, training: { ...plan.training, work: { steps } } },
     data,
     weights: start,
+    frozen: frozenWeights(plan, base),
     seed: deriveSeed(seed, 'ladder batches'),
     ...(trainable === null ? {} : { trainable }),
     ...(proximal === 0 ? {} : { proximal }),

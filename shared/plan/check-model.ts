@@ -10,6 +10,9 @@ import type { Plan } from './plan.ts';
 /** Most values of a network: in float32 they fill the 2 GiB that one ONNX file may have. */
 const mostValues = 2 ** 29 - 2 ** 20;
 
+/** Most steps, over all layers, of a recurrent network. */
+const mostRecurrentSteps = 512;
+
 /** What a family reads of a row beside its columns. `any`: whatever the file asks for. */
 const reads: Readonly<Record<ModelSpec['family'], 'columns' | 'series' | 'images' | 'any'>> = {
   logistic: 'columns',
@@ -95,6 +98,8 @@ function shapeFindings(plan: Plan): Finding[] {
               message: `the width ${model.width} must be a multiple of the ${model.heads} heads; the nearest below is ${Math.floor(model.width / model.heads) * model.heads || model.heads}`,
             },
           ];
+    case 'gru':
+      return lengthFindings(plan, model);
     case 'cnn':
       return halvingFindings(plan, model.channels.length, 'each block halves it', false);
     case 'resnet':
@@ -102,6 +107,18 @@ function shapeFindings(plan: Plan): Finding[] {
     default:
       return [];
   }
+}
+
+/** A recurrent network is laid out step by step: a graph of hundreds of steps takes runtimes minutes to prepare. */
+function lengthFindings({ data: { payload } }: Plan, { layers }: Extract<ModelSpec, { family: 'gru' }>): Finding[] {
+  if (payload?.kind !== 'series' || payload.steps * layers <= mostRecurrentSteps) return [];
+  const most = Math.floor(mostRecurrentSteps / layers);
+  return [
+    {
+      path: ['data', 'payload', 'steps'],
+      message: `${payload.steps} steps are too many for a gru of ${layers === 1 ? 'one layer' : `${layers} layers`}, which takes at most ${most}; make the steps longer, or choose tcn or transformer`,
+    },
+  ];
 }
 
 /** An image that is halved away leaves nothing to read. */

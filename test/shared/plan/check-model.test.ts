@@ -90,6 +90,15 @@ const refused: readonly (readonly [string, Plan, string, RegExp])[] = [
     /already number 1/,
   ],
   [
+    'a GRU of too many steps',
+    changed(modelPlan(smallModels.tcn), {
+      model: { family: 'gru', hidden: 4, layers: 2 },
+      data: { payload: { ...modelPlan(smallModels.tcn).data.payload, steps: 257 } },
+    }),
+    'data.payload.steps',
+    /257 steps are too many for a gru of 2 layers, which takes at most 256/,
+  ],
+  [
     'an image halved away',
     changed(images, { model: { family: 'cnn', channels: [2, 2, 2, 2] } }),
     'model.channels',

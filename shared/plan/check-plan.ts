@@ -3,6 +3,7 @@ import { modelFindings } from './check-model.ts';
 import { payloadFindings } from './check-payload.ts';
 import { policyFindings } from './check-policy.ts';
 import { subgroupFindings } from './check-subgroups.ts';
+import { trainingFindings } from './check-training.ts';
 import type { Finding } from './finding.ts';
 import type { Plan } from './plan.ts';
 
@@ -49,6 +50,7 @@ export function planFindings(plan: Plan): Finding[] {
     ...payloadFindings(plan.data),
     ...subgroupFindings(plan.data),
     ...modelFindings(plan),
+    ...trainingFindings(plan),
     ...federationFindings(plan),
     ...policyFindings(plan.gate, ['gate']),
     ...protectedFindings(plan),

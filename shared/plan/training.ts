@@ -50,7 +50,7 @@ const optimiser = z
       })
       .describe('RMSprop (Tieleman and Hinton 2012).'),
   ])
-  .describe('How weights follow the gradient. Its state starts at zero each round.');
+  .describe('How weights follow the gradient. Its state starts anew each round.');
 
 const per = z
   .enum(['step', 'round'])
@@ -77,7 +77,7 @@ const schedule = z
       .strictObject({
         kind: z.literal('cosine'),
         per,
-        over: z.int().min(1).describe('Counts until the lowest rate is reached.'),
+        over: z.int().min(1).describe('Counts until the lowest rate is reached, those of the warmup among them.'),
         lowest: z.number().min(0).max(1).default(0).describe('Lowest rate, as a share of the rate.'),
         warmup: z.int().min(0).default(0).describe('Counts at the start over which the rate rises linearly.'),
       })
@@ -86,7 +86,7 @@ const schedule = z
       .strictObject({
         kind: z.literal('linear'),
         per,
-        over: z.int().min(1).describe('Counts until the lowest rate is reached.'),
+        over: z.int().min(1).describe('Counts until the lowest rate is reached, those of the warmup among them.'),
         lowest: z.number().min(0).max(1).default(0).describe('Lowest rate, as a share of the rate.'),
         warmup: z.int().min(0).default(0).describe('Counts at the start over which the rate rises linearly.'),
       })
@@ -135,7 +135,10 @@ const loss = z
     z
       .strictObject({
         kind: z.literal('cox'),
-        ties: z.enum(['breslow', 'efron']).default('efron').describe('How events at the same time are treated.'),
+        ties: z
+          .enum(['breslow', 'efron'])
+          .default('efron')
+          .describe('How events at the same time are treated: after Breslow (1974) or Efron (1977).'),
       })
       .describe('Negative log partial likelihood of Cox, over the rows of the batch, divided by their number.'),
     z
@@ -183,7 +186,7 @@ const trainable = z
   ])
   .describe('Which tensors are trained. Only those travel; the others stay as they are at the start. all when absent.');
 
-/** Local training of one round. Optimiser state starts at zero each round: sites are stateless between rounds. */
+/** Local training of one round. Optimiser state starts anew each round: sites are stateless between rounds. */
 export const trainingSchema = z
   .strictObject({
     loss: loss.optional(),

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Graph } from '../../../shared/graph/graph.ts';
+import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { type Logger, silentLogger } from '../../../shared/runtime/logger.ts';
 import type { Engine, EngineTask, OpenedTask } from '../engine.ts';
 import { graphCost } from '../graph-cost.ts';
+import { expandBatchNormalisation } from './expand-batch-norm.ts';
 import { OnnxTask } from './onnx-task.ts';
 import { openWatched } from './placement.ts';
 import { cpuProvider, onnxruntimeVersion, type Provider, sessionOptions } from './provider.ts';
@@ -71,8 +73,7 @@ export class OnnxEngine implements Engine {
       take: <Built extends { readonly graph: Graph }>(kind: string, build: () => Built) => {
         const key = `${shared} ${kind}`;
         const known =
-          taken.get(key) ??
-          this.#sessions.take(key, build, (built, model) => this.#open(built.graph, model, kind, shared));
+          taken.get(key) ?? this.#sessions.take(key, build, (built) => this.#open(built.graph, kind, shared));
         taken.set(key, known);
         known.catch(() => taken.delete(key));
         return known as ReturnType<SessionCache['take']> & Promise<never>;
@@ -85,9 +86,11 @@ export class OnnxEngine implements Engine {
     await this.#sessions.dispose();
   }
 
-  #open(graph: Graph, model: Uint8Array, kind: string, plan: string): Promise<Session> {
+  #open(graph: Graph, kind: string, plan: string): Promise<Session> {
     const provider = this.#provider;
-    const options = sessionOptions(provider, threadsFor(graphCost(graph).work, this.#cores));
+    const computed = provider.name === 'cpu' ? graph : expandBatchNormalisation(graph);
+    const model = encodeOnnx(computed);
+    const options = sessionOptions(provider, computed, threadsFor(graphCost(graph).work, this.#cores));
     const kept = graph.outputs.filter(({ name }) => name.startsWith('next/'));
     const placed = {
       ...options,

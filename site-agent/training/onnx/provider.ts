@@ -2,6 +2,7 @@
 import '../../../shared/runtime/no-telemetry.ts';
 
 import { env, type InferenceSession } from 'onnxruntime-node';
+import type { Graph } from '../../../shared/graph/graph.ts';
 
 /** What onnxruntime computes on. */
 export type ProviderName = 'cpu' | 'webgpu' | 'cuda';
@@ -48,9 +49,18 @@ export const cudaProvider = (float16: boolean): Provider => ({
 
 export const onnxruntimeVersion = (): string => env.versions.node ?? env.versions.common;
 
-export function sessionOptions(provider: Provider, threads: number): InferenceSession.SessionOptions {
+/** Names of nodes that webgpu takes and then refuses when it runs them, as `encodeOnnx` names them: a maximum asked where it was found. */
+function refusedOnWebgpu(graph: Graph): string[] {
+  return graph.nodes.flatMap(({ operator, outputs }, index) =>
+    operator === 'MaxPool' && outputs.length > 1 ? [`${index}.${operator}`] : [],
+  );
+}
+
+export function sessionOptions(provider: Provider, graph: Graph, threads: number): InferenceSession.SessionOptions {
+  const refused = provider.name === 'webgpu' ? refusedOnWebgpu(graph) : [];
   return {
-    executionProviders: [provider.name],
+    // The binding takes no empty list.
+    executionProviders: [refused.length === 0 ? provider.name : { name: provider.name, forceCpuNodeNames: refused }],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',

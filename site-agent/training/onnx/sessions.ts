@@ -1,6 +1,5 @@
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import type { Graph } from '../../../shared/graph/graph.ts';
-import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { runtimeError } from './runtime-errors.ts';
 
 /** The part of a session of onnxruntime that training uses. */
@@ -48,7 +47,7 @@ export class SessionCache {
   async take<Built extends { readonly graph: Graph }>(
     key: string,
     build: () => Built,
-    open: (built: Built, model: Uint8Array) => Promise<Session>,
+    open: (built: Built) => Promise<Session>,
   ): Promise<Compiled<Built>> {
     const known = this.#entries.get(key);
     const entry = known ?? { compiled: compile(build, open), uses: 0 };
@@ -87,11 +86,11 @@ export class SessionCache {
 
 async function compile<Built extends { readonly graph: Graph }>(
   build: () => Built,
-  open: (built: Built, model: Uint8Array) => Promise<Session>,
+  open: (built: Built) => Promise<Session>,
 ): Promise<Compiled<Built>> {
   const built = build();
   try {
-    return { built, session: await open(built, encodeOnnx(built.graph)) };
+    return { built, session: await open(built) };
   } catch (cause) {
     throw runtimeError(cause, 'refused a graph of training');
   }

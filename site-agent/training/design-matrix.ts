@@ -50,7 +50,7 @@ function labelsOf(table: SiteTable, plan: Plan, rows?: Uint32Array): Float32Arra
   return labels;
 }
 
-/** The rows' series or images; the table's own array where all its rows are taken in their order. */
+/** The rows' series or images: a part of the table's own array where the rows stand together in it, as they do in an export sorted by date. */
 function payloadOf(table: SiteTable, { data }: Plan, rows?: Uint32Array): Pick<DesignMatrix, 'payload'> {
   const spec = data.payload;
   if (spec === undefined) return {};
@@ -63,13 +63,18 @@ function payloadOf(table: SiteTable, { data }: Plan, rows?: Uint32Array): Pick<D
     );
   }
   const size = shape.reduce((product, length) => product * length, 1);
-  const whole = rows === undefined || (rows.length === table.rows && rows.every((row, index) => row === index));
   let { values } = payload;
-  if (!whole) {
-    const kind = values instanceof Uint8Array ? Uint8Array : Float32Array;
-    const picked = new kind(rows.length * size);
-    for (const [place, row] of rows.entries()) picked.set(values.subarray(row * size, (row + 1) * size), place * size);
-    values = picked;
+  if (rows !== undefined) {
+    const first = rows[0] ?? 0;
+    if (rows.every((row, index) => row === first + index)) {
+      values = values.subarray(first * size, (first + rows.length) * size);
+    } else {
+      const kind = values instanceof Uint8Array ? Uint8Array : Float32Array;
+      const picked = new kind(rows.length * size);
+      for (const [place, row] of rows.entries())
+        picked.set(values.subarray(row * size, (row + 1) * size), place * size);
+      values = picked;
+    }
   }
   const scaling = spec.kind === 'images' ? { mean: spec.mean, scale: spec.scale } : {};
   return { payload: { kind: spec.kind, shape, values, ...scaling } };

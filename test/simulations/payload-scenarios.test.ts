@@ -17,7 +17,7 @@ const dates = { from: '2024-01-01', until: '2026-01-01' };
 const rows = 240;
 
 /** The ready plan on a smaller cohort. */
-function scenario(kind: string, plan: string): Promise<Simulation> {
+function scenario(kind: string, plan: string, more = ''): Promise<Simulation> {
   const file = join(folder, `${kind}.yaml`);
   const planFile = fileURLToPath(new URL(`../../simulations/scenarios/${plan}.plan.yaml`, import.meta.url));
   writeFileSync(
@@ -28,7 +28,7 @@ description: The ready scenario with fewer rows.
 plan: ${planFile}
 seeds: [3]
 cohort: { kind: ${kind}, rows: ${rows}, from: ${dates.from}, until: ${dates.until} }
-`,
+${more}`,
   );
   return runSimulation(loadScenario(file), { signal: AbortSignal.timeout(170_000), log: silentLogger });
 }
@@ -78,9 +78,14 @@ describe('the ready scenarios of series and images', () => {
   it('shape-images: a convolutional network finds most of what the number of discs says', async () => {
     const cohort = generateImageCohort({ rows, ...dates }, 3);
     const truth = truthOf(cohort, (place) => cohort[place]?.shapes ?? [], 1, 3);
-    for (const [site, model, oracle] of against(await scenario('shape-images', 'shape-images'), truth)) {
+    const simulation = await scenario('shape-images', 'shape-images', 'baselines: [pooled]');
+    for (const [site, model, oracle] of against(simulation, truth)) {
       expect(model, site).toBeGreaterThan(0.7);
       expect(model, site).toBeGreaterThan(oracle - 0.15);
     }
+    // All images in one place train a model of the same kind.
+    const pooled = simulation.runs[0]?.baselines ?? [];
+    expect(pooled).toHaveLength(4);
+    expect(pooled.reduce((sum, { auroc }) => sum + (auroc.value ?? 0), 0) / 4).toBeGreaterThan(0.7);
   }, 180_000);
 });

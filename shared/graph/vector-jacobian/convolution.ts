@@ -5,15 +5,40 @@ import { knownShape } from '../operators/dimensions.ts';
 import { transposedWindowsOf, type Windows, windowsOf } from '../operators/windows.ts';
 import { byFirstOutput, inputAt, type VectorJacobians } from './product.ts';
 import { reshape, sliceAxis, transpose } from './shapes.ts';
+import { weightGradient } from './weight-gradient.ts';
 
-/** Axes of [N, C, ...spatial] but the channels. */
-function allButChannels(rank: number): number[] {
-  return Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1);
+/** Sum of [N, C, ...spatial] over all but the channels: first over the spatial axes, which lie together in memory. */
+function sumToChannels(b: GraphBuilder, value: Value): Value {
+  const spatial = value.shape.slice(2).map((_, axis) => axis + 2);
+  return b.sum(b.sum(value, spatial), [0]);
+}
+
+/** The weight of a convolution turned for the way back: each tap mirrored, inputs and outputs exchanged within their group. */
+function mirrored(b: GraphBuilder, weight: Value, groups: number): Value {
+  const [outputs = 1, inputs = 1, ...kernel] = knownShape(weight.shape);
+  const axes = kernel.map((_, axis) => axis + 2);
+  const grouped = reshape(b, weight, [groups, outputs / groups, inputs, ...kernel]);
+  const exchanged = transpose(b, grouped, [0, 2, 1, ...axes.map((axis) => axis + 1)]);
+  const turned = reshape(b, exchanged, [groups * inputs, outputs / groups, ...kernel]);
+  const long = axes.filter((axis) => kernel[axis - 2] !== 1);
+  if (long.length === 0) return turned;
+  const all = (hint: string, number: number): Value =>
+    b.integers(
+      hint,
+      long.map(() => number),
+    );
+  return b.op('Slice', [
+    turned,
+    all('starts', -1),
+    all('ends', -(2 ** 31)),
+    b.integers('axes', long),
+    all('steps', -1),
+  ]);
 }
 
 /**
- * What a convolution with these windows, which leads from `large` to `small`, makes of a gradient by the small side:
- * the transposed convolution with the same weight.
+ * What a convolution with these windows, which leads from `large` to `small`, makes of a gradient by the small side: the transposed
+ * convolution with the same weight. With a stride of 1 that is a convolution with the weight mirrored, which runtimes compute faster.
  *
  * @param g [N, M, ...small]
  * @param weight [M, C / groups, ...kernel]
@@ -36,6 +61,17 @@ function towardsLarge(
     const reach = covered + (dilations[axis] as number) * ((kernel[axis] as number) - 1) + 1;
     return reach - (begins[axis] as number) - length;
   });
+  const reach = kernel.map((taps, axis) => (dilations[axis] as number) * (taps - 1));
+  const before = reach.map((length, axis) => length - (begins[axis] as number));
+  const behind = reach.map((length, axis) => length - (excess[axis] as number));
+  if (strides.every((stride) => stride === 1) && [...before, ...behind].every((count) => count >= 0)) {
+    return b.op('Conv', [g, mirrored(b, weight, groups)], {
+      kernel_shape: { ints: kernel },
+      dilations: { ints: dilations },
+      group: { int: groups },
+      pads: { ints: [...before, ...behind] },
+    });
+  }
   return b.op('ConvTranspose', [g, weight], {
     kernel_shape: { ints: kernel },
     strides: { ints: strides },
@@ -44,42 +80,6 @@ function towardsLarge(
     pads: { ints: [...begins, ...excess.map((count) => Math.max(count, 0))] },
     output_padding: { ints: excess.map((count) => Math.max(-count, 0)) },
   });
-}
-
-/**
- * Gradient by the weight of a convolution with these windows: the large side, its rows taken as channels, convolved with the small
- * side's gradient, strides and dilations changing places.
- *
- * @param large [N, C, ...large]
- * @param small [N, M, ...small]
- * @returns [M, C / groups, ...kernel]
- */
-function byWeight(b: GraphBuilder, large: Value, small: Value, windows: Windows, groups: number): Value {
-  const [rows = 1, channels = 1, ...spatial] = knownShape(large.shape);
-  const { kernel, strides, dilations, begins } = windows;
-  const each = channels / groups;
-  const axes = spatial.map((_, axis) => axis + 2);
-  // [N, G, C / G, ...] to [C / G, G N, ...].
-  const grouped = reshape(b, large, [rows, groups, each, ...spatial]);
-  const turned = transpose(b, grouped, [2, 1, 0, ...axes.map((axis) => axis + 1)]);
-  const data = reshape(b, turned, [each, groups * rows, ...spatial]);
-  const filter = transpose(b, small, [1, 0, ...axes]);
-  const ends = spatial.map((length, axis) => {
-    const reach =
-      (strides[axis] as number) * ((small.shape[axis + 2] as number) - 1) +
-      (dilations[axis] as number) * ((kernel[axis] as number) - 1) +
-      1;
-    return Math.max(reach - (begins[axis] as number) - length, 0);
-  });
-  let result = b.op('Conv', [data, filter], {
-    kernel_shape: { ints: knownShape(small.shape).slice(2) },
-    strides: { ints: dilations },
-    dilations: { ints: strides },
-    group: { int: groups },
-    pads: { ints: [...begins, ...ends] },
-  });
-  for (const axis of axes) result = sliceAxis(b, result, axis, 0, kernel[axis - 2] as number);
-  return transpose(b, result, [1, 0, ...axes]);
 }
 
 function kernelOf(weight: Value): number[] {
@@ -93,8 +93,8 @@ export const convolution: VectorJacobians = {
     const windows = windowsOf(x.shape.slice(2), kernelOf(weight), attributes);
     return [
       needed[0] === true ? towardsLarge(b, g, weight, windows, windows.inputs, windows.outputs, groups) : null,
-      needed[1] === true ? byWeight(b, x, g, windows, groups) : null,
-      needed[2] === true ? b.sum(g, allButChannels(g.shape.length)) : null,
+      needed[1] === true ? weightGradient(b, x, g, windows, groups) : null,
+      needed[2] === true ? sumToChannels(b, g) : null,
     ];
   }),
 
@@ -117,8 +117,8 @@ export const convolution: VectorJacobians = {
     };
     return [
       needed[0] === true ? back() : null,
-      needed[1] === true ? byWeight(b, g, x, windows, groups) : null,
-      needed[2] === true ? b.sum(g, allButChannels(g.shape.length)) : null,
+      needed[1] === true ? weightGradient(b, g, x, windows, groups) : null,
+      needed[2] === true ? sumToChannels(b, g) : null,
     ];
   }),
 };

@@ -1,107 +1,212 @@
-import { describe, expect, it } from 'vitest';
-import type { LogFields, Logger } from '../../../shared/runtime/logger.ts';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
+import { storedChoices } from '../../../site-agent/training/choice-store.ts';
+import type { DeviceChoice } from '../../../site-agent/training/engine-choice.ts';
 import { MeasuredTrainer } from '../../../site-agent/training/measured-trainer.ts';
 import { openTrainer } from '../../../site-agent/training/open-trainer.ts';
 import type { EngineName, Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
 import { heartPlan } from '../../support/plans.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
 import { trainingTask } from '../../support/training.ts';
 
 const never = new AbortController().signal;
 const task = trainingTask(heartPlan(), 40);
+const folder = mkdtempSync(join(tmpdir(), 'wardround-engines-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function recordingLogger(): { readonly log: Logger; readonly lines: { fields: LogFields; message: string }[] } {
-  const lines: { fields: LogFields; message: string }[] = [];
-  const write = (fields: LogFields, message: string): void => void lines.push({ fields, message });
-  const log: Logger = { debug: write, info: write, warn: write, error: write, child: () => log };
-  return { log, lines };
-}
+const chosen = (lines: ReturnType<typeof recordingLogger>['lines']) =>
+  lines.find(({ message }) => message === 'training engine chosen')?.fields as {
+    engine: DeviceChoice;
+    because: string;
+    measured: { engine: DeviceChoice; stepMs: number | null; reason?: string }[];
+  };
 
 describe('opening a trainer', () => {
-  it.each(['onnx', 'tfjs'] as const)('opens %s by name and says in the log what it runs on', async (engine) => {
+  it.each([
+    ['onnx', 'onnx', 'cpu'],
+    ['onnx-cpu', 'onnx', 'cpu'],
+    ['tfjs', 'tfjs', ''],
+    ['tfjs-wasm', 'tfjs', 'wasm'],
+    ['tfjs-cpu', 'tfjs', 'cpu'],
+  ] as const)('opens %s by name and says what it runs on', async (name, engine, device) => {
     const { log, lines } = recordingLogger();
-    const trainer = await openTrainer(engine, log);
+    const trainer = await openTrainer(name, log);
     expect(trainer.engine).toBe(engine);
+    expect(trainer.description).toContain(device);
     expect((await trainer.train(task, never)).examples).toBe(40);
-    expect(lines.some(({ fields }) => fields.engine === engine)).toBe(true);
+    expect(lines.some(({ fields }) => fields.runsOn === trainer.description)).toBe(true);
     await trainer.dispose();
   });
 
-  it('measures what is installed when it may choose, and says why', async () => {
-    const { log, lines } = recordingLogger();
-    const trainer = await openTrainer('auto', log);
+  it('says what is missing when a device is named that is not there', async () => {
+    // CUDA's libraries are not part of the package.
+    const failure = await openTrainer('onnx-cuda', silentLogger).catch((cause: unknown) => cause);
+    expect(failure).toMatchObject({ code: 'engine_missing', details: { engine: 'onnx-cuda' } });
+    expect(String(failure)).toMatch(/docs\/engines\.md/);
+  });
+
+  it('measures what is installed when it may choose, says why, and keeps the choice over a restart', async () => {
+    const choicesFile = join(folder, 'state', 'auto.json');
+    const first = recordingLogger();
+    const trainer = await openTrainer('auto', first.log, { choicesFile });
     const result = await trainer.train(task, never);
-    const choice = lines.find(({ message }) => message.includes('chosen'))?.fields as {
-      engine: EngineName;
-      measured: { engine: EngineName; stepMs: number }[];
-    };
-    expect(choice.engine).toBe(trainer.engine);
-    expect(choice.measured.map(({ engine }) => engine).sort()).toEqual(['onnx', 'tfjs']);
+    const choice = chosen(first.lines);
+    expect(choice.measured.map(({ engine }) => engine)).toEqual(expect.arrayContaining(['onnx-cpu', 'tfjs-wasm']));
     expect(choice.measured[0]?.engine).toBe(choice.engine);
+    expect(trainer.description).toContain('auto: ');
     const named = await openTrainer(choice.engine, silentLogger);
     expect(result).toEqual(await named.train(task, never));
     await named.dispose();
+    await trainer.dispose();
+    const kept = JSON.parse(readFileSync(choicesFile, 'utf8'));
+    expect(Object.values(kept.choices)).toMatchObject([{ engine: choice.engine, because: choice.because }]);
+
+    const second = recordingLogger();
+    const again = await openTrainer('auto', second.log, { choicesFile });
+    expect(await again.train(task, never)).toEqual(result);
+    expect(chosen(second.lines)).toBeUndefined();
+    expect(second.lines.find(({ message }) => message === 'training engine as chosen before')?.fields.engine).toBe(
+      choice.engine,
+    );
+    await again.dispose();
+  });
+
+  it('stops when it is aborted', async () => {
+    const reason = new Error('stop');
+    const trainer = await openTrainer('auto', silentLogger);
+    await expect(trainer.train(task, AbortSignal.abort(reason))).rejects.toBe(reason);
     await trainer.dispose();
   });
 });
 
 /** A trainer that takes a given time a step on a clock of its own, and counts what it is asked. */
-function timed(engine: EngineName, stepMs: number, clock: { nowMs: number }, fails = false) {
+function timed(
+  name: DeviceChoice,
+  stepMs: number,
+  clock: { nowMs: number },
+  behaviour: 'sound' | 'fails' | 'hangs' = 'sound',
+) {
   const asked: TrainingTask[] = [];
   const trainer: Trainer = {
-    engine,
-    description: engine,
-    async train(given) {
+    engine: name.split('-')[0] as EngineName,
+    description: `${name} for tests`,
+    async train(given, signal) {
       asked.push(given);
+      if (behaviour === 'fails') throw new TrainingError('engine_failed', 'broken');
+      if (behaviour === 'hangs') {
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+      }
       const { work } = given.plan.training;
-      if (fails) throw new TrainingError('engine_failed', 'broken');
       const steps = 'steps' in work ? work.steps : 1;
       clock.nowMs += steps * stepMs;
       return { delta: new Map(), examples: given.data.rows, steps, metrics: { lossFirst: 1, lossLast: 1 } };
     },
     async dispose() {},
   };
-  return { trainer, asked };
+  return { candidate: { name, trainer }, asked };
 }
 
 describe('choosing by measuring', () => {
-  it('takes the faster one, once for a network, and gives it the task unchanged', async () => {
+  it('takes the fastest, once for a network, and gives it the task unchanged', async () => {
     const clock = { nowMs: 0 };
-    const slow = timed('onnx', 5, clock);
-    const fast = timed('tfjs', 2, clock);
+    const slow = timed('onnx-cpu', 5, clock);
+    const fast = timed('tfjs-wasm', 2, clock);
     const { log, lines } = recordingLogger();
-    const trainer = new MeasuredTrainer([slow.trainer, fast.trainer], log, () => clock.nowMs);
-    await trainer.train(task, never);
-    await trainer.train(task, never);
+    const trainer = new MeasuredTrainer([slow.candidate, fast.candidate], { log, nowMs: () => clock.nowMs });
+    const whole: TrainingTask = { ...task, onCheckpoint: async () => {}, onProgress: () => {} };
+    await trainer.train(whole, never);
+    await trainer.train({ ...whole, seed: 5, round: 2 }, never);
     expect(trainer.engine).toBe('tfjs');
     expect(slow.asked).toHaveLength(2);
     expect(fast.asked).toHaveLength(4);
-    expect(fast.asked.slice(2)).toEqual([task, task]);
-    expect(lines.at(-1)?.fields.measured).toEqual([
-      { engine: 'tfjs', stepMs: 2 },
-      { engine: 'onnx', stepMs: 5 },
-    ]);
-    await trainer.train(
-      trainingTask(heartPlan({ model: { family: 'mlp', hidden: [4], activation: 'relu' } }), 10),
-      never,
-    );
+    expect(fast.asked[2]).toBe(whole);
+    // What is measured tells nobody how far it is.
+    expect(fast.asked[0]?.onProgress ?? fast.asked[0]?.onCheckpoint).toBeUndefined();
+    expect(chosen(lines)).toMatchObject({
+      engine: 'tfjs-wasm',
+      because: 'the fastest on 8 steps of the task',
+      measured: [
+        { engine: 'tfjs-wasm', stepMs: 2 },
+        { engine: 'onnx-cpu', stepMs: 5 },
+      ],
+    });
+    // Another network, or other rows a step, are measured for themselves.
+    const wide = heartPlan({ model: { family: 'mlp', hidden: [4], activation: 'relu' } });
+    await trainer.train(trainingTask(wide, 40), never);
     expect(slow.asked).toHaveLength(4);
   });
 
-  it('passes over one that fails', async () => {
+  it('passes over one that fails, and one that does not come to an end', async () => {
     const clock = { nowMs: 0 };
-    const broken = timed('onnx', 1, clock, true);
-    const sound = timed('tfjs', 9, clock);
-    const trainer = new MeasuredTrainer([broken.trainer, sound.trainer], silentLogger, () => clock.nowMs);
+    const sound = timed('tfjs-wasm', 9, clock);
+    const { log, lines } = recordingLogger();
+    const trainer = new MeasuredTrainer(
+      [
+        sound.candidate,
+        timed('onnx-cpu', 1, clock, 'fails').candidate,
+        timed('onnx-webgpu', 1, clock, 'hangs').candidate,
+      ],
+      { log, nowMs: () => clock.nowMs },
+    );
     expect((await trainer.train(task, never)).examples).toBe(40);
-    expect(trainer.engine).toBe('tfjs');
+    expect(chosen(lines)).toMatchObject({
+      engine: 'tfjs-wasm',
+      because: 'the only engine that did the measured steps',
+      measured: [
+        { engine: 'tfjs-wasm', stepMs: 9 },
+        { engine: 'onnx-cpu', stepMs: null, reason: 'training.engine_failed' },
+        { engine: 'onnx-webgpu', stepMs: null, reason: 'slower by far than another' },
+      ],
+    });
   });
 
-  it('stops when it is aborted while measuring', async () => {
-    const trainer = await openTrainer('auto', silentLogger);
-    const reason = new Error('stop');
-    await expect(trainer.train(task, AbortSignal.abort(reason))).rejects.toBe(reason);
-    await trainer.dispose();
+  it('lets the first say why when none can, and does not remember that', async () => {
+    const clock = { nowMs: 0 };
+    const path = join(folder, 'none.json');
+    const broken = timed('onnx-cpu', 1, clock, 'fails');
+    const choices = storedChoices(path, 'here', silentLogger);
+    const trainer = new MeasuredTrainer([broken.candidate], { log: silentLogger, choices });
+    await expect(trainer.train(task, never)).rejects.toMatchObject({ code: 'engine_failed' });
+    expect(await choices.read('anything')).toBeNull();
+    await expect(trainer.train(task, never)).rejects.toMatchObject({ code: 'engine_failed' });
+    expect(broken.asked).toHaveLength(4);
+  });
+});
+
+describe('the record of choices', () => {
+  const choice = {
+    engine: 'onnx-cpu',
+    runsOn: 'a machine',
+    because: 'the only engine that did the measured steps',
+    measured: [{ engine: 'onnx-cpu', runsOn: 'a machine', stepMs: 1.5 }],
+    at: '2026-01-02T03:04:05.000Z',
+  } as const;
+
+  it('holds for its environment alone', async () => {
+    const path = join(folder, 'environment.json');
+    await storedChoices(path, 'one machine', silentLogger).write('task', choice);
+    expect(await storedChoices(path, 'one machine', silentLogger).read('task')).toEqual(choice);
+    expect(await storedChoices(path, 'one machine', silentLogger).read('another')).toBeNull();
+    const { log, lines } = recordingLogger();
+    expect(await storedChoices(path, 'another machine', log).read('task')).toBeNull();
+    expect(lines[0]?.message).toContain('measured anew');
+  });
+
+  it('is begun anew when it cannot be read, and costs no round when it cannot be written', async () => {
+    const path = join(folder, 'damaged.json');
+    writeFileSync(path, '{"wardround": "engine-choices/1", "environment"');
+    const { log, lines } = recordingLogger();
+    const choices = storedChoices(path, 'here', log);
+    expect(await choices.read('task')).toBeNull();
+    await choices.write('task', choice);
+    expect(await choices.read('task')).toEqual(choice);
+    // A file where the directory should be.
+    await storedChoices(join(path, 'below.json'), 'here', log).write('task', choice);
+    expect(lines.map(({ level }) => level)).toContain('warn');
+    expect(lines.at(-1)?.message).toContain('cannot be written');
   });
 });

@@ -2,7 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
-import { OnnxTrainer, threadsFor } from '../../../site-agent/training/onnx-trainer.ts';
+import { threadsFor } from '../../../site-agent/training/onnx/onnx-engine.ts';
+import { OnnxTrainer } from '../../../site-agent/training/onnx-trainer.ts';
+import { stepPlan } from '../../../site-agent/training/step-plan.ts';
 import { openTfjsBackend, type TfjsBackend } from '../../../site-agent/training/tfjs-backends.ts';
 import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
@@ -195,9 +197,10 @@ describe('tfjs', () => {
     });
     // Three parts, the last of them small: parts must count by their rows, and the penalty once.
     const mostRows = 4096;
-    const task = { ...trainingTask(plan, 2 * mostRows + 100), mostRows };
+    const uncut = trainingTask(plan, 2 * mostRows + 100);
+    const task = { ...uncut, mostRows };
     const before = backend.library.memory().numTensors;
-    const whole = await (trainers.get('onnx') as Trainer).train(task, never);
+    const whole = await (trainers.get('onnx') as Trainer).train(uncut, never);
     let turns = 0;
     let done = false;
     const turning = (async () => {
@@ -240,11 +243,12 @@ describe('tfjs', () => {
 
 describe('onnx threads', () => {
   it('follow the size of a step, and never exceed the cores', () => {
-    const small = trainingTask(heartPlan({ model: mlp }), 64);
-    const large = trainingTask(
-      withTraining(heartPlan({ model: { family: 'mlp', hidden: [512, 512], activation: 'relu' } }), { batch: 512 }),
-      512,
-    );
+    const work = (hidden: number[], batch: number): number => {
+      const plan = withTraining(heartPlan({ model: { family: 'mlp', hidden, activation: 'relu' } }), { batch });
+      return stepPlan({ plan }, batch).work;
+    };
+    const small = work([16, 8], 64);
+    const large = work([512, 512], 512);
     expect(threadsFor(small, 8)).toBe(1);
     expect(threadsFor(large, 8)).toBe(4);
     expect(threadsFor(large, 2)).toBe(2);

@@ -26,14 +26,14 @@ export function broughtNetwork(plan: Plan): Network {
       'model.network is not there: the ONNX file is read when the plan is loaded from its own file',
     );
   }
-  const { mixesRows } = checkNetwork(spec, plan);
+  const { mixesRows, dropoutBefore } = checkNetwork(spec, plan);
   return {
     inputs: spec.inputs,
     parameters: spec.parameters.map((parameter) => ({ ...parameter, initial: { kind: 'zeros' } })),
     outputs: spec.outputs,
     lastLayer: spec.lastLayer,
     mixesRows,
-    forward: (use) => forward(spec, use),
+    forward: (use) => forward(spec, use, dropoutBefore),
   };
 }
 
@@ -65,10 +65,24 @@ function constantValue(
   return parts.length === 1 ? (parts[0] as Value) : builder.op('Concat', parts, { axis: { int: 0 } });
 }
 
+/**
+ * Uniforms for a dropout, drawn with the rows as their first axis, so that a part of a batch takes its rows of them, and laid out as
+ * the value is.
+ */
+function uniformsFor(use: ForwardUse, shape: readonly number[], rows: number, before: number): Value {
+  const { builder } = use;
+  const random = use.random as NonNullable<ForwardUse['random']>;
+  const rest = shape.reduce((product, length) => product * length, 1) / (rows * before);
+  const drawn = before === 1 ? random([rows, rest]) : random([rows, before, rest]);
+  const turned = before === 1 ? drawn : builder.op('Transpose', [drawn], { perm: { ints: [1, 0, 2] } });
+  return builder.op('Reshape', [turned, builder.integers('shape', shape)]);
+}
+
 function nodeOutputs(
   use: ForwardUse,
   node: NetworkNode,
   inputs: readonly Value[],
+  place: { readonly rows: number | string; readonly before: number },
   buffers: Map<string, Value>,
 ): Value[] {
   const { builder, random } = use;
@@ -78,7 +92,10 @@ function nodeOutputs(
     const { ratio } = attributes;
     const share = ratio !== undefined && 'float' in ratio ? ratio.float : 0.5;
     const [value] = inputs;
-    return value === undefined ? [] : [dropout(share).apply({ builder, weights: use.weights, random, buffers }, value)];
+    const { rows, before } = place;
+    if (value === undefined || random === null || typeof rows !== 'number') return value === undefined ? [] : [value];
+    const laidOut = (shape: readonly number[]): Value => uniformsFor(use, shape, rows, before);
+    return [dropout(share).apply({ builder, weights: use.weights, random: laidOut, buffers }, value)];
   }
   if (node.operator === 'BatchNormalization') {
     const { training_mode: _, ...others } = attributes;
@@ -92,7 +109,11 @@ function nodeOutputs(
   return builder.ops(node.operator, inputs, attributes, node.outputs.length);
 }
 
-function forward(spec: NetworkSpec, use: ForwardUse): { outputs: Value; buffers: ReadonlyMap<string, Value> } {
+function forward(
+  spec: NetworkSpec,
+  use: ForwardUse,
+  dropoutBefore: ReadonlyMap<string, number>,
+): { outputs: Value; buffers: ReadonlyMap<string, Value> } {
   const { builder } = use;
   const values = new Map<string, Value>();
   const rows = rowsOf(use, spec);
@@ -106,7 +127,8 @@ function forward(spec: NetworkSpec, use: ForwardUse): { outputs: Value; buffers:
   const buffers = new Map<string, Value>();
   for (const node of spec.nodes) {
     const inputs = node.inputs.map((name) => values.get(name) as Value);
-    const outputs = nodeOutputs(use, node, inputs, buffers);
+    const before = dropoutBefore.get(node.outputs[0] ?? '') ?? 1;
+    const outputs = nodeOutputs(use, node, inputs, { rows: rows.rows, before }, buffers);
     for (const [index, name] of node.outputs.entries()) {
       const value = outputs[index];
       if (value !== undefined) values.set(name, value);

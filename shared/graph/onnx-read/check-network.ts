@@ -26,6 +26,8 @@ interface Seen {
 export interface CheckedNetwork {
   /** Operator through which a row's output depends on other rows in training; null when there is none. */
   readonly mixesRows: string | null;
+  /** By name of each dropout's output: values before one row in row-major order, 1 where rows are the first axis. */
+  readonly dropoutBefore: ReadonlyMap<string, number>;
 }
 
 function fail(code: ConstructorParameters<typeof OnnxError>[0], message: string): never {
@@ -84,6 +86,7 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
     });
   }
   let mixesRows: string | null = null;
+  const dropoutBefore = new Map<string, number>();
   let work = 0;
   for (const [index, node] of network.nodes.entries()) {
     const where = `node ${index} (${node.operator})`;
@@ -140,6 +143,10 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
       }
       const shape = shapes[at] as { readonly a: readonly number[]; readonly b: readonly number[] };
       claim(name, { type: first[at]?.type ?? 'float', ...shape, rows: place });
+      if (node.operator === 'Dropout') {
+        if (place === null) fail('unsupported_form', `${where} is applied to values that no row has`);
+        dropoutBefore.set(name, place.before);
+      }
     }
     const trains = attributes.training_mode;
     if (node.operator === 'BatchNormalization' && trains !== undefined && 'int' in trains && trains.int === 1) {
@@ -158,5 +165,5 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
   const names = new Set(network.parameters.map(({ name }) => name));
   const stranger = network.lastLayer.find((name) => !names.has(name));
   if (stranger !== undefined) fail('undefined_value', `${shown(stranger)} of the last layer is no parameter`);
-  return { mixesRows };
+  return { mixesRows, dropoutBefore };
 }

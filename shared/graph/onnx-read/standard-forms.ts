@@ -190,6 +190,22 @@ const constantOfShape: Form = (use) => {
   return [draft.op('Expand', [filled, givenInput(use, 0)])];
 };
 
+/**
+ * Group normalisation is exported as that of instances between two reshapes, its scale of ones and shift of zeros being the exporter's
+ * own and no parameters: the trained ones are multiplied and added after it.
+ */
+const instanceNormalization: Form = (use) => {
+  const { draft, node } = use;
+  const [x, scale, bias] = given(use);
+  const holds = (value: Traced | undefined, number: number): boolean =>
+    value?.origin.kind === 'stored' && value.origin.data.every((one) => one === number);
+  const grouped = x?.origin.kind === 'made' && x.origin.node.operator === 'Reshape';
+  if (!grouped || x === undefined || !holds(scale, 1) || !holds(bias, 0)) return same(use);
+  const length = scale?.sides[0].shape[0] ?? 1;
+  const constant = (number: number): Traced => draft.known('float', [length], new Float32Array(length).fill(number));
+  return [draft.op('InstanceNormalization', [x, constant(1), constant(0)], plainAttributes(node))];
+};
+
 const firstOutputOnly: Form = (use) => {
   const { draft, node } = use;
   for (let index = 1; index < node.outputs.length; index++) {
@@ -236,6 +252,7 @@ const forms: Readonly<Record<string, Form>> = {
   GRU: recurrentForm,
   HardSigmoid: hardSigmoid,
   Identity: identity,
+  InstanceNormalization: instanceNormalization,
   LSTM: recurrentForm,
   LayerNormalization: firstOutputOnly,
   MaxPool: firstOutputOnly,

@@ -2,7 +2,7 @@ import type { Value } from '../graph.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import { floatAttribute, intAttribute } from '../operators/attributes.ts';
 import { constantIntegers } from '../operators/contents.ts';
-import { axisOf } from '../operators/dimensions.ts';
+import { axisOf, knownShape, sizeOf } from '../operators/dimensions.ts';
 import { scalarLike } from './numbers.ts';
 import { byFirstInput, byFirstOutput, inputAt, refusal, type VectorJacobians } from './product.ts';
 import { reshape, sumToShape } from './shapes.ts';
@@ -18,11 +18,25 @@ interface Standardised {
   readonly inverse: Value;
 }
 
-function standardised(b: GraphBuilder, x: Value, axes: readonly number[], epsilon: number): Standardised {
+/** @param known the standardised values, where the graph has them already */
+function standardised(
+  b: GraphBuilder,
+  x: Value,
+  axes: readonly number[],
+  epsilon: number,
+  known: Value | null = null,
+): Standardised {
   const centred = b.sub(x, meanOver(b, x, axes));
-  const variance = meanOver(b, b.mul(centred, centred), axes);
+  const count = sizeOf(knownShape(axes.map((axis) => x.shape[axis] as number)));
+  const squares = b.op('ReduceSumSquare', [centred], { axes: { ints: axes }, keepdims: { int: 1 } });
+  const variance = b.mul(squares, scalarLike(b, x, 1 / count));
   const inverse = b.op('Reciprocal', [b.op('Sqrt', [b.add(variance, scalarLike(b, x, epsilon))])]);
-  return { value: b.mul(centred, inverse), inverse };
+  return { value: known ?? b.mul(centred, inverse), inverse };
+}
+
+/** Whether the contents of a value are known and all this number. */
+function isAll(value: Value | undefined, number: number): boolean {
+  return value?.constant !== undefined && value.type !== 'float16' && value.constant.every((one) => one === number);
 }
 
 /**
@@ -84,14 +98,18 @@ export const normalisations: VectorJacobians = {
     ];
   }),
 
-  InstanceNormalization: byFirstOutput(({ b, inputs, attributes, x, g, needed }) => {
+  InstanceNormalization: byFirstOutput(({ b, inputs, attributes, x, y, g, needed }) => {
     const scale = inputAt(inputs, 1);
     const rank = x.shape.length;
     const axes = range(2, rank);
-    const standard = standardised(b, x, axes, floatAttribute(attributes, 'epsilon', 1e-5));
+    // As part of a group normalisation it has no scale and shift of its own.
+    const unscaled = isAll(scale, 1);
+    const known = unscaled && isAll(inputs[2], 0) ? y : null;
+    const standard = standardised(b, x, axes, floatAttribute(attributes, 'epsilon', 1e-5), known);
     const others = [0, ...axes];
+    const towards = (): Value => (unscaled ? g : b.mul(g, perChannel(b, scale, rank)));
     return [
-      needed[0] === true ? throughStandardising(b, b.mul(g, perChannel(b, scale, rank)), standard, axes) : null,
+      needed[0] === true ? throughStandardising(b, towards(), standard, axes) : null,
       needed[1] === true ? b.sum(b.mul(g, standard.value), others) : null,
       needed[2] === true ? b.sum(g, others) : null,
     ];

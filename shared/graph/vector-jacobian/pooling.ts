@@ -4,8 +4,8 @@ import { intAttribute, intsAttribute } from '../operators/attributes.ts';
 import { knownShape, sizeOf } from '../operators/dimensions.ts';
 import { span, type Windows, windowsOf } from '../operators/windows.ts';
 import { floatsLike, scalarLike } from './numbers.ts';
-import { byFirstInput, byFirstOutput, type FirstOutputUse, refusal, type VectorJacobians } from './product.ts';
-import { asNumbers, repeatLike, reshape, zeros } from './shapes.ts';
+import { byFirstInput, type FirstOutputUse, refusal, type VectorJacobians } from './product.ts';
+import { asNumbers, repeatLike, reshape } from './shapes.ts';
 
 function poolWindows({ x, attributes }: FirstOutputUse): Windows {
   return windowsOf(x.shape.slice(2), intsAttribute(attributes, 'kernel_shape') ?? [], attributes);
@@ -30,31 +30,25 @@ function windowCounts(windows: Windows, withPadding: boolean): number[] {
   return perAxis.reduce((counts, axis) => counts.flatMap((count) => axis.map((own) => count * own)), [1]);
 }
 
-/** Whether the windows lie side by side and cover the axes exactly. */
-function tiles({ kernel, strides, dilations, begins, inputs, outputs }: Windows): boolean {
-  return kernel.every(
+/** How far the last window reaches beyond each axis; negative where elements behind it are in no window. */
+function excessOf({ kernel, strides, dilations, begins, inputs, outputs }: Windows): number[] {
+  return inputs.map(
     (length, axis) =>
-      strides[axis] === length &&
-      (dilations[axis] === 1 || length === 1) &&
-      begins[axis] === 0 &&
-      (outputs[axis] as number) * length === inputs[axis],
+      (strides[axis] as number) * ((outputs[axis] as number) - 1) +
+      span(kernel[axis] as number, dilations[axis] as number) -
+      (begins[axis] as number) -
+      length,
   );
 }
 
 /** Adds each element of `share` to all places of its window: a transposed convolution of each channel with ones. */
-function spread(b: GraphBuilder, share: Value, x: Value, windows: Windows): Value {
-  const [rows = 1, channels = 1, ...spatial] = knownShape(x.shape);
-  const { kernel, strides, dilations, begins, outputs } = windows;
-  if (tiles(windows)) {
-    const apart = outputs.flatMap((count) => [count, 1]);
-    const whole = outputs.flatMap((count, axis) => [count, kernel[axis] as number]);
-    const repeated = b.op('Expand', [
-      reshape(b, share, [rows, channels, ...apart]),
-      b.integers('shape', [rows, channels, ...whole]),
-    ]);
-    return reshape(b, repeated, [rows, channels, ...spatial]);
-  }
-  const excess = spatial.map(
+function spread(
+  b: GraphBuilder,
+  share: Value,
+  { kernel, strides, dilations, begins, inputs, outputs }: Windows,
+): Value {
+  const [rows = 1, channels = 1] = knownShape(share.shape.slice(0, 2));
+  const excess = inputs.map(
     (length, axis) =>
       (strides[axis] as number) * ((outputs[axis] as number) - 1) +
       span(kernel[axis] as number, dilations[axis] as number) -
@@ -69,28 +63,78 @@ function spread(b: GraphBuilder, share: Value, x: Value, windows: Windows): Valu
     pads: { ints: [...begins, ...excess.map((count) => Math.max(count, 0))] },
     output_padding: { ints: excess.map((count) => Math.max(-count, 0)) },
   });
-  return reshape(b, spreadOut, [rows, channels, ...spatial]);
+  return reshape(b, spreadOut, [rows, channels, ...inputs]);
+}
+
+/**
+ * Each place of a window, for every window: its precedence, which falls from place to place, or 0 where it lies in the padding.
+ * @returns [places, ...outputs], row by row
+ */
+function placePrecedence({ kernel, strides, dilations, begins, inputs, outputs }: Windows): number[] {
+  let inside = [[true]];
+  for (const [axis, count] of outputs.entries()) {
+    const own = Array.from({ length: kernel[axis] as number }, (_, step) =>
+      Array.from({ length: count }, (_, window) => {
+        const place =
+          window * (strides[axis] as number) + step * (dilations[axis] as number) - (begins[axis] as number);
+        return place >= 0 && place < (inputs[axis] as number);
+      }),
+    );
+    inside = inside.flatMap((before) =>
+      own.map((places) => before.flatMap((known) => places.map((place) => known && place))),
+    );
+  }
+  return inside.flatMap((windows, place) => windows.map((data) => (data ? inside.length - place : 0)));
+}
+
+/**
+ * MaxPool's gradient without MaxPool's indices, which the WebGPU provider does not give and the CPU provider is slow to give: a convolution with one filter a
+ * place lays the elements of each window side by side, those equal to the largest are marked by their precedence, the first of them is
+ * given the gradient, and the transposed convolution adds it where it belongs.
+ */
+function toFirstLargest({ b, x, y, g }: FirstOutputUse, windows: Windows): Value {
+  const [rows = 1, channels = 1] = knownShape(x.shape);
+  const { kernel, strides, dilations, begins, inputs, outputs } = windows;
+  const places = sizeOf(kernel);
+  const excess = excessOf(windows);
+  const one = floatsLike(
+    b,
+    'places',
+    x,
+    [places, 1, ...kernel],
+    Array.from({ length: places * places }, (_, index) => (index % (places + 1) === 0 ? 1 : 0)),
+  );
+  const moved = {
+    kernel_shape: { ints: kernel },
+    strides: { ints: strides },
+    dilations: { ints: dilations },
+    pads: { ints: [...begins, ...excess.map((count) => Math.max(count, 0))] },
+  };
+  const images = rows * channels;
+  const apart = (value: Value): Value => reshape(b, value, [images, 1, ...outputs]);
+  const elements = b.op('Conv', [reshape(b, x, [images, 1, ...inputs]), one], moved);
+  const order = floatsLike(b, 'precedence', x, [1, places, ...outputs], placePrecedence(windows));
+  const marked = b.mul(asNumbers(b, b.op('Equal', [elements, apart(y)]), g), order);
+  const best = b.op('ReduceMax', [marked], { axes: { ints: [1] }, keepdims: { int: 1 } });
+  const given = b.mul(asNumbers(b, b.op('Equal', [marked, best]), g), apart(g));
+  const gradient = b.op('ConvTranspose', [given, one], {
+    ...moved,
+    output_padding: { ints: excess.map((count) => Math.max(-count, 0)) },
+  });
+  return reshape(b, gradient, x.shape);
 }
 
 export const pooling: VectorJacobians = {
   // To the first of the largest elements of each window, as PyTorch and TensorFlow have it.
-  MaxPool: byFirstOutput((use) => {
-    const { b, node, x, g, attributes } = use;
+  MaxPool: byFirstInput((use) => {
+    const { attributes } = use;
     if (intAttribute(attributes, 'storage_order', 0) !== 0) throw refusal('MaxPool', 'with storage_order');
-    const shape = knownShape(x.shape);
-    const indices = node.outputs[1] ?? b.ops('MaxPool', [x], attributes, 2)[1];
-    if (indices === undefined) throw refusal('MaxPool', 'without indices');
-    const count = sizeOf(knownShape(g.shape));
-    const flat = b.op(
-      'ScatterElements',
-      [zeros(b, g, [sizeOf(shape)]), reshape(b, indices, [count]), reshape(b, g, [count])],
-      { axis: { int: 0 }, reduction: { string: 'add' } },
-    );
-    return [reshape(b, flat, shape)];
+    const windows = poolWindows(use);
+    return toFirstLargest(use, windows);
   }),
 
   AveragePool: byFirstInput((use) => {
-    const { b, x, g, attributes } = use;
+    const { b, g, attributes } = use;
     const windows = poolWindows(use);
     const counts = windowCounts(windows, intAttribute(attributes, 'count_include_pad', 0) === 1);
     const [first = 1] = counts;
@@ -106,7 +150,7 @@ export const pooling: VectorJacobians = {
             counts.map((count) => 1 / count),
           ),
         );
-    return spread(b, share, x, windows);
+    return spread(b, share, windows);
   }),
 
   GlobalAveragePool: byFirstInput(({ b, x, g }) => {

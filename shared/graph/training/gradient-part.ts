@@ -4,6 +4,7 @@ import type { Graph, Value } from '../graph.ts';
 import { GraphBuilder } from '../graph-builder.ts';
 import { compactGraph } from './compact-graph.ts';
 import type { CarriedTensor, FedTensor, ForwardFeeds, NamedFeed, SlotTensor } from './feeds.ts';
+import { scaleName } from './loss-scaling.ts';
 import { buildObjective, feedsOf, movingParameters, type ObjectiveOptions } from './objective.ts';
 import { objectiveGradients } from './objective-gradients.ts';
 import { addUpdate, carried } from './update.ts';
@@ -16,7 +17,7 @@ import { addUpdate, carried } from './update.ts';
  */
 export interface GradientPart extends ForwardFeeds {
   readonly graph: Graph;
-  /** Every travelling tensor, read only. */
+  /** The carried tensors it reads: every travelling tensor, and in mixed precision `scaling/scale`. */
   readonly weights: readonly string[];
   readonly sums: readonly (CarriedTensor & { readonly weight: string })[];
   /** Buffers, read and written. */
@@ -27,7 +28,7 @@ export interface GradientPart extends ForwardFeeds {
 export function buildGradientPart(plan: Plan, options: ObjectiveOptions): GradientPart {
   const objective = buildObjective(plan, options);
   const { builder, trained, buffers } = objective;
-  const { moving, clipped } = objectiveGradients(plan, objective);
+  const { moving, clipped, scale } = objectiveGradients(plan, objective);
   builder.output('loss', objective.loss);
   if (clipped !== null) builder.output('clipped', clipped);
   const sums = moving.map(({ parameter: { name, shape }, gradient }) => {
@@ -42,7 +43,7 @@ export function buildGradientPart(plan: Plan, options: ObjectiveOptions): Gradie
   return {
     graph: compactGraph(builder.finish()),
     ...feedsOf(objective),
-    weights: [...trained.keys()],
+    weights: [...trained.keys(), ...(scale === null ? [] : [scale.name])],
     sums,
     buffers: kept,
   };
@@ -65,7 +66,7 @@ export interface UpdateGraph {
 
 export function buildUpdate(
   plan: Plan,
-  options: Pick<ObjectiveOptions, 'trainable'> & { readonly control?: boolean },
+  options: Pick<ObjectiveOptions, 'trainable' | 'precision'> & { readonly control?: boolean },
 ): UpdateGraph {
   const builder = new GraphBuilder('update');
   const moving = movingParameters(trainedParameters(plan), options.trainable).map((parameter) => ({
@@ -73,7 +74,8 @@ export function buildUpdate(
     value: builder.input(parameter.name, 'float', parameter.shape),
     gradient: builder.input(`sum/${parameter.name}`, 'float', parameter.shape) as Value,
   }));
-  const { slots, control, scalars } = addUpdate(builder, plan.training, moving, options);
+  const scale = options.precision === 'mixed' ? builder.input(scaleName, 'float', []) : null;
+  const { slots, control, scalars } = addUpdate(builder, plan.training, moving, { control: options.control, scale });
   return {
     graph: compactGraph(builder.finish()),
     weights: moving.map(({ parameter: { name, shape } }) => carried(name, shape)),

@@ -1,6 +1,9 @@
 import type { Plan } from '../../plan/plan.ts';
 import type { Value } from '../graph.ts';
+import { GraphError } from '../graph-error.ts';
 import { gradients } from '../reverse-mode.ts';
+import { scaleName } from './loss-scaling.ts';
+import { MixedBuilder } from './mixed-builder.ts';
 import { type Objective, refuseMixedRows } from './objective.ts';
 import { clippedRowSum } from './row-clipping.ts';
 import type { MovingTensor } from './update.ts';
@@ -10,6 +13,22 @@ export interface ObjectiveGradients {
   readonly moving: readonly MovingTensor[];
   /** Scalar: rows whose own gradient was scaled down, by the rows of the batch; null where rows are not clipped one by one. */
   readonly clipped: Value | null;
+  /** The scalar the loss was multiplied by in float16, the input `scaling/scale`; null in float32. The gradients are divided by it already. */
+  readonly scale: Value | null;
+}
+
+/** Gradients of the loss times a scale, divided by it again: what float16 holds of them does not vanish. */
+function scaledGradients(
+  b: MixedBuilder,
+  loss: Value,
+  variables: readonly Value[],
+): { readonly found: Value[]; readonly scale: Value } {
+  const scale = b.input(scaleName, 'float', []);
+  const scaled = b.mul(loss, scale);
+  b.half = true;
+  const found = gradients(b, scaled, variables);
+  b.half = false;
+  return { scale, found: found.map((gradient) => b.div(gradient, scale)) };
 }
 
 /**
@@ -24,8 +43,15 @@ export function objectiveGradients(plan: Plan, objective: Objective): ObjectiveG
   const withGradients = (found: readonly Value[]) =>
     tensors.map((tensor, index) => ({ ...tensor, gradient: found[index] as Value }));
   const { perExampleClip } = plan.training;
+  if (b instanceof MixedBuilder) {
+    if (perExampleClip !== undefined) {
+      throw new GraphError('wrong_loss', 'training.perExampleClip keeps its bound in float32 only: build it with that');
+    }
+    const { found, scale } = scaledGradients(b, objective.loss, variables);
+    return { moving: withGradients(found), clipped: null, scale };
+  }
   if (perExampleClip === undefined) {
-    return { moving: withGradients(gradients(b, objective.loss, variables)), clipped: null };
+    return { moving: withGradients(gradients(b, objective.loss, variables)), clipped: null, scale: null };
   }
   refuseMixedRows(plan, 'its rows cannot be clipped one by one: remove training.perExampleClip');
   const share = b.scalar(1 / objective.of);
@@ -44,5 +70,6 @@ export function objectiveGradients(plan: Plan, objective: Objective): ObjectiveG
   return {
     moving: withGradients(means.map((mean, index) => (further === null ? mean : b.add(mean, further[index] as Value)))),
     clipped: b.mul(clipped, share),
+    scale: null,
   };
 }

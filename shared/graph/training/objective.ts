@@ -6,6 +6,7 @@ import { GraphError } from '../graph-error.ts';
 import { networkOf, type Parameter } from '../network.ts';
 import type { FedTensor, ForwardFeeds } from './feeds.ts';
 import { labelWidth, lossDecomposes, lossOf, pullPenalty, rowLosses, squaredPenalty } from './losses.ts';
+import { MixedBuilder } from './mixed-builder.ts';
 
 export type { FedTensor } from './feeds.ts';
 
@@ -21,6 +22,8 @@ export interface ObjectiveOptions {
   readonly pull?: boolean;
   /** Random values, as in training; false for a validation loss. True when absent. */
   readonly random?: boolean;
+  /** mixed: the network in float16 where that is safe, loss and what is carried in float32. float32 when absent. */
+  readonly precision?: 'float32' | 'mixed';
 }
 
 /** Forward pass and loss on a fixed number of rows, not yet differentiated. */
@@ -73,6 +76,10 @@ export function movingParameters(
   return trained.filter(({ name, role }) => role !== 'buffer' && (trainable?.includes(name) ?? true));
 }
 
+function asFloats(builder: GraphBuilder, value: Value): Value {
+  return value.type === 'float' ? value : builder.cast(value, 'float');
+}
+
 /** What the objective's graph is fed beside the trained tensors. */
 export function feedsOf({ rowInputs, labels, frozen, random, anchors }: ForwardFeeds): ForwardFeeds {
   return { rowInputs, labels, frozen, random, anchors };
@@ -91,7 +98,8 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
       `a batch of ${of} cannot be computed ${rows} rows at a time: choose a smaller training.batch`,
     );
   }
-  const builder = new GraphBuilder('training');
+  const mixed = options.precision === 'mixed' ? new MixedBuilder('training') : null;
+  const builder = mixed ?? new GraphBuilder('training');
   const network = networkOf(plan);
   const inputs = new Map(
     network.inputs.map(({ name, shape }) => [name, builder.input(name, 'float', [rows, ...shape])] as const),
@@ -111,10 +119,13 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
   const moving = movingParameters(trainedParameters(plan), options.trainable).map(({ name }) => name);
   const random: FedTensor[] = [];
   const values = new Map([...trained].map(([name, { value }]) => [name, value] as const));
+  if (mixed !== null) mixed.half = false;
+  const weights = effectiveWeights(builder, plan, values, frozenValues);
+  if (mixed !== null) mixed.half = true;
   const { outputs, buffers } = network.forward({
     builder,
     inputs,
-    weights: effectiveWeights(builder, plan, values, frozenValues),
+    weights,
     random:
       options.random === false
         ? null
@@ -124,7 +135,8 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
             return builder.input(fed.name, 'float', shape);
           },
   });
-  const losses = rowLosses(builder, plan, outputs, labels);
+  if (mixed !== null) mixed.half = false;
+  const losses = rowLosses(builder, plan, asFloats(builder, outputs), labels);
   const dataLoss = builder.mul(builder.sum(losses), builder.scalar(1 / of));
   const penalised = new Map(
     moving.flatMap((name) =>

@@ -24,7 +24,7 @@ export interface TrainingStep extends ForwardFeeds {
   readonly graph: Graph;
   /** The tensors that travel, names as in `modelTensors(plan)`. */
   readonly weights: readonly CarriedTensor[];
-  /** The optimiser's state. */
+  /** The optimiser's state, and that of loss scaling in mixed precision. */
   readonly slots: readonly SlotTensor[];
   /** `control/NAME`. */
   readonly control: readonly NamedFeed[];
@@ -43,11 +43,14 @@ function outputUnmoved({ builder, trained, moving, buffers }: Objective): void {
 export function buildTrainingStep(plan: Plan, options: StepOptions): TrainingStep {
   const objective = buildObjective(plan, options);
   const { builder } = objective;
-  const { moving, clipped } = objectiveGradients(plan, objective);
+  const { moving, clipped, scale } = objectiveGradients(plan, objective);
   builder.output('loss', objective.loss);
   if (clipped !== null) builder.output('clipped', clipped);
   outputUnmoved(objective);
-  const { slots, control, scalars } = addUpdate(builder, plan.training, moving, options);
+  const { slots, control, scalars } = addUpdate(builder, plan.training, moving, {
+    control: options.control,
+    scale,
+  });
   const weights = [...objective.trained.values()].map(({ parameter: { name, shape } }) => carried(name, shape));
   return { graph: compactGraph(builder.finish()), ...feedsOf(objective), weights, slots, control, scalars };
 }

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import type { Graph } from '../../../../shared/graph/graph.ts';
+import { buildEpoch } from '../../../../shared/graph/training/epoch.ts';
+import { buildGradientPart, buildUpdate } from '../../../../shared/graph/training/gradient-part.ts';
+import { stepScalars } from '../../../../shared/graph/training/optimiser-update.ts';
+import { buildTrainingStep } from '../../../../shared/graph/training/training-step.ts';
+import { modelPlan, smallModels } from '../../../support/model-plans.ts';
+import type { FloatTensor } from '../../../support/run-onnx.ts';
+import { feedsOfRows } from './row-feeds.ts';
+import {
+  apart,
+  batchFeeds,
+  filled,
+  firstSlots,
+  nextOf,
+  numbers,
+  openGraph,
+  scalar,
+  type Tensors,
+} from './train-steps.ts';
+
+const rows = 8;
+const optimiser = { kind: 'sgd', rate: 0.1, momentum: 0.9 };
+const mixed = 'mixed' as const;
+
+async function once(graph: Graph, feeds: Readonly<Tensors>): Promise<Tensors> {
+  const session = await openGraph(graph);
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.close();
+  }
+}
+
+/** How far two sets of weights are apart, relative to how far the second moved. */
+function share(found: Readonly<Tensors>, expected: Readonly<Tensors>, begin: Readonly<Tensors>): number {
+  let difference = 0;
+  let moved = 0;
+  for (const [name, { data }] of Object.entries(expected)) {
+    for (const [index, value] of data.entries()) {
+      difference += ((found[name]?.data[index] as number) - value) ** 2;
+      moved += (value - (begin[name]?.data[index] as number)) ** 2;
+    }
+  }
+  return Math.sqrt(difference / moved);
+}
+
+const typesOf = (graph: Graph, operator: string): Set<string> =>
+  new Set(graph.nodes.filter((node) => node.operator === operator).map(({ inputs }) => inputs[0]?.type as string));
+
+describe('mixed precision', () => {
+  const models = {
+    ...smallModels,
+    'mlp, dropout': { ...smallModels.mlp, dropout: 0.3 },
+    'cnn, group': { ...smallModels.cnn, normalisation: 'group' },
+    'transformer, dropout': { ...smallModels.transformer, dropout: 0.3 },
+  };
+
+  it.each(Object.entries(models))('%s moves as in float32, to a hundredth', async (kind, model) => {
+    const plan = modelPlan(model, kind === 'cox' ? 'survival' : 'binary', { optimiser, l2: 0.05, clipNorm: 2 });
+    const feeds = batchFeeds(plan, rows);
+    const scalars = numbers(stepScalars(plan.training, { step: 1, round: 0 }));
+    const step = buildTrainingStep(plan, { rows });
+    const half = buildTrainingStep(plan, { rows, precision: mixed });
+    const expected = await once(step.graph, { ...feeds, ...scalars, ...firstSlots(step.slots) });
+    const found = await once(half.graph, { ...feeds, ...scalars, ...firstSlots(half.slots) });
+    const next = nextOf(found);
+    expect(next['scaling/skipped']?.data[0]).toBe(0);
+    expect((found.loss?.data[0] as number) / (expected.loss?.data[0] as number)).toBeCloseTo(1, 2);
+    expect(share(next, nextOf(expected), { ...feeds, ...firstSlots(step.slots) })).toBeLessThan(0.01);
+    for (const operator of ['MatMul', 'Gemm', 'Conv', 'ConvTranspose']) {
+      for (const type of typesOf(half.graph, operator)) expect(`${operator} ${type}`).toBe(`${operator} float16`);
+    }
+    for (const operator of [
+      'ReduceSum',
+      'Softmax',
+      'LogSoftmax',
+      'LayerNormalization',
+      'InstanceNormalization',
+      'Softplus',
+    ]) {
+      for (const type of typesOf(half.graph, operator)) expect(`${operator} ${type}`).toBe(`${operator} float`);
+    }
+    expect(half.graph.nodes.some(({ outputs }) => outputs[0]?.type === 'float16')).toBe(true);
+    // What is carried and given is float32.
+    for (const { type, name } of [...half.graph.inputs, ...half.graph.outputs]) expect(type, name).toBe('float');
+  });
+
+  const plan = modelPlan(smallModels.mlp, 'binary', { optimiser });
+  const step = buildTrainingStep(plan, { rows, precision: mixed });
+  const feeds = batchFeeds(plan, rows);
+  const scalars = numbers(stepScalars(plan.training, { step: 1, round: 0 }));
+
+  it('the loss scale keeps gradients that float16 alone would lose', async () => {
+    // 2^-20 of the usual loss: its gradients lie below the smallest number of float16 unless they are scaled.
+    const faint = modelPlan(smallModels.mlp, 'binary', {
+      optimiser: { kind: 'sgd', rate: 1 },
+      loss: { kind: 'cross-entropy', classWeights: [2 ** -20, 2 ** -20] },
+    });
+    const exact = buildTrainingStep(faint, { rows });
+    const half = buildTrainingStep(faint, { rows, precision: mixed });
+    const begin = { ...feeds, ...scalars };
+    // Steps of 1e-7 do not show on weights of 1: they start at zero, but for those of the first layer.
+    for (const { name, shape } of half.weights)
+      begin[name] = filled({ shape }, name.includes('layer1') ? 2 ** -6 : 2 ** -9);
+    const moved = (results: Tensors): Tensors =>
+      Object.fromEntries(
+        Object.entries(nextOf(results)).flatMap(([name, { shape, data }]): [string, FloatTensor][] =>
+          name === 'layer3.bias' ? [[name, { shape, data: data.map((value) => (value - 2 ** -9) * 2 ** 20) }]] : [],
+        ),
+      );
+    const slots = firstSlots(half.slots);
+    const expected = moved(await once(exact.graph, begin));
+    const found = moved(await once(half.graph, { ...begin, ...slots }));
+    const unscaled = moved(await once(half.graph, { ...begin, ...slots, 'scaling/scale': scalar(2 ** -5) }));
+    expect(Math.abs(expected['layer3.bias']?.data[0] as number)).toBeGreaterThan(0.01);
+    expect(apart(found, expected)).toBeLessThan(0.01);
+    expect(unscaled['layer3.bias']?.data[0]).toBe(0);
+  });
+
+  it('a step that overflows changes nothing but the scale, and is counted', async () => {
+    const begin: Tensors = {
+      ...feeds,
+      ...scalars,
+      ...firstSlots(step.slots),
+      'scaling/scale': scalar(2 ** 24),
+      'scaling/streak': scalar(7),
+    };
+    // Inputs near the largest number of float16: the gradient of the first layer's weights goes beyond it.
+    begin.features = {
+      ...(feeds.features as FloatTensor),
+      data: (feeds.features as FloatTensor).data.map((value) => 3e4 * Math.sign(value)),
+    };
+    const next = nextOf(await once(step.graph, begin));
+    for (const { name } of [...step.weights, ...step.slots]) {
+      if (!name.startsWith('scaling/')) expect(next[name]?.data, name).toEqual((begin as Tensors)[name]?.data);
+    }
+    expect(next['scaling/scale']?.data[0]).toBe(2 ** 23);
+    expect(next['scaling/streak']?.data[0]).toBe(0);
+    expect(next['scaling/skipped']?.data[0]).toBe(1);
+  });
+
+  it('the scale grows after a long streak, up to its bound', async () => {
+    const after = async (scale: number): Promise<Tensors> =>
+      nextOf(
+        await once(step.graph, {
+          ...feeds,
+          ...scalars,
+          ...firstSlots(step.slots),
+          'scaling/scale': scalar(scale),
+          'scaling/streak': scalar(199),
+        }),
+      );
+    const grown = await after(256);
+    expect([grown['scaling/scale']?.data[0], grown['scaling/streak']?.data[0]]).toEqual([512, 0]);
+    const small = { ...feeds, features: filled(feeds.features as FloatTensor, 1e-3) };
+    const bound = nextOf(
+      await once(step.graph, {
+        ...small,
+        ...scalars,
+        ...firstSlots(step.slots),
+        'scaling/scale': scalar(1),
+        'scaling/streak': scalar(3),
+      }),
+    );
+    expect([bound['scaling/scale']?.data[0], bound['scaling/streak']?.data[0]]).toEqual([1, 4]);
+  });
+
+  it('in parts, the same step', async () => {
+    const sizes = [5, 3];
+    const begin = { ...feeds, ...scalars, ...firstSlots(step.slots) };
+    const expected = nextOf(await once(step.graph, begin));
+    let sums: Tensors = {};
+    let from = 0;
+    for (const size of sizes) {
+      const part = buildGradientPart(plan, { rows: size, of: rows, precision: mixed });
+      expect(part.weights).toContain('scaling/scale');
+      if (from === 0) sums = Object.fromEntries(part.sums.map((sum) => [sum.name, filled(sum, 0)]));
+      const cut = feedsOfRows(plan, feeds, rows, from, size);
+      sums = { ...sums, ...nextOf(await once(part.graph, { ...begin, ...cut, ...sums })) };
+      from += size;
+    }
+    const update = buildUpdate(plan, { precision: mixed });
+    const found = nextOf(await once(update.graph, { ...begin, ...sums }));
+    expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
+    expect(share(found, expected, begin)).toBeLessThan(2e-3);
+  });
+
+  it('in one call, the same steps to the bit', async () => {
+    const epoch = buildEpoch(plan, { rows, steps: 2, precision: mixed });
+    const begin = { ...feeds, ...firstSlots(step.slots) };
+    let state: Tensors = { ...begin };
+    for (let index = 0; index < 2; index++) {
+      const fed = { ...state, ...numbers(stepScalars(plan.training, { step: index + 1, round: 0 })) };
+      state = { ...state, ...nextOf(await once(step.graph, fed)) };
+    }
+    const twice = ({ shape, data }: FloatTensor): FloatTensor => ({
+      shape: [2, ...shape],
+      data: Float32Array.of(...data, ...data),
+    });
+    const found = nextOf(
+      await once(epoch.graph, {
+        ...begin,
+        features: twice(feeds.features as FloatTensor),
+        labels: twice(feeds.labels as FloatTensor),
+        rate: { shape: [2], data: Float32Array.of(0.1, 0.1) },
+      }),
+    );
+    for (const [name, { data }] of Object.entries(found)) expect(data, name).toEqual(state[name]?.data);
+  });
+});

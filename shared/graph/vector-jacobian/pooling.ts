@@ -42,19 +42,10 @@ function excessOf({ kernel, strides, dilations, begins, inputs, outputs }: Windo
 }
 
 /** Adds each element of `share` to all places of its window: a transposed convolution of each channel with ones. */
-function spread(
-  b: GraphBuilder,
-  share: Value,
-  { kernel, strides, dilations, begins, inputs, outputs }: Windows,
-): Value {
+function spread(b: GraphBuilder, share: Value, windows: Windows): Value {
   const [rows = 1, channels = 1] = knownShape(share.shape.slice(0, 2));
-  const excess = inputs.map(
-    (length, axis) =>
-      (strides[axis] as number) * ((outputs[axis] as number) - 1) +
-      span(kernel[axis] as number, dilations[axis] as number) -
-      (begins[axis] as number) -
-      length,
-  );
+  const { kernel, strides, dilations, begins, inputs, outputs } = windows;
+  const excess = excessOf(windows);
   const ones = floatsLike(b, 'ones', share, [1, 1, ...kernel], new Array(sizeOf(kernel)).fill(1));
   const spreadOut = b.op('ConvTranspose', [reshape(b, share, [rows * channels, 1, ...outputs]), ones], {
     kernel_shape: { ints: kernel },
@@ -88,22 +79,18 @@ function placePrecedence({ kernel, strides, dilations, begins, inputs, outputs }
 }
 
 /**
- * MaxPool's gradient without MaxPool's indices, which the WebGPU provider does not give and the CPU provider is slow to give: a convolution with one filter a
- * place lays the elements of each window side by side, those equal to the largest are marked by their precedence, the first of them is
- * given the gradient, and the transposed convolution adds it where it belongs.
+ * MaxPool's gradient without MaxPool's indices, which the WebGPU provider does not give and the CPU provider is slow to give.
+ * A convolution with one filter a place lays the elements of each window side by side. Those equal to the largest are marked by their
+ * precedence, the first of them is given the gradient, and the transposed convolution adds it where it belongs. The largest is taken
+ * from the elements side by side, not from MaxPool's result, for a provider may round what it convolves.
  */
-function toFirstLargest({ b, x, y, g }: FirstOutputUse, windows: Windows): Value {
+function toFirstLargest({ b, x, g }: FirstOutputUse, windows: Windows): Value {
   const [rows = 1, channels = 1] = knownShape(x.shape);
   const { kernel, strides, dilations, begins, inputs, outputs } = windows;
   const places = sizeOf(kernel);
   const excess = excessOf(windows);
-  const one = floatsLike(
-    b,
-    'places',
-    x,
-    [places, 1, ...kernel],
-    Array.from({ length: places * places }, (_, index) => (index % (places + 1) === 0 ? 1 : 0)),
-  );
+  const filters = Array.from({ length: places * places }, (_, index) => (index % (places + 1) === 0 ? 1 : 0));
+  const one = floatsLike(b, 'places', x, [places, 1, ...kernel], filters);
   const moved = {
     kernel_shape: { ints: kernel },
     strides: { ints: strides },
@@ -111,13 +98,27 @@ function toFirstLargest({ b, x, y, g }: FirstOutputUse, windows: Windows): Value
     pads: { ints: [...begins, ...excess.map((count) => Math.max(count, 0))] },
   };
   const images = rows * channels;
-  const apart = (value: Value): Value => reshape(b, value, [images, 1, ...outputs]);
+  const largestOf = (value: Value): Value => b.op('ReduceMax', [value], { axes: { ints: [1] }, keepdims: { int: 1 } });
+  const perPlace = (hint: string, numbers: readonly number[]): Value =>
+    floatsLike(b, hint, x, [1, places, ...outputs], numbers);
+
+  const precedence = placePrecedence(windows);
   const elements = b.op('Conv', [reshape(b, x, [images, 1, ...inputs]), one], moved);
-  const order = floatsLike(b, 'precedence', x, [1, places, ...outputs], placePrecedence(windows));
-  const marked = b.mul(asNumbers(b, b.op('Equal', [elements, apart(y)]), g), order);
-  const best = b.op('ReduceMax', [marked], { axes: { ints: [1] }, keepdims: { int: 1 } });
-  const given = b.mul(asNumbers(b, b.op('Equal', [marked, best]), g), apart(g));
-  const gradient = b.op('ConvTranspose', [given, one], {
+  // What lies in the padding is smaller than all data.
+  const least = x.type === 'float16' ? -65504 : -3e38;
+  const data = precedence.every((order) => order > 0)
+    ? elements
+    : b.add(
+        elements,
+        perPlace(
+          'padding',
+          precedence.map((order) => (order > 0 ? 0 : least)),
+        ),
+      );
+  const holds = asNumbers(b, b.op('Equal', [data, largestOf(data)]), g);
+  const marked = b.mul(holds, perPlace('precedence', precedence));
+  const first = asNumbers(b, b.op('Equal', [marked, largestOf(marked)]), g);
+  const gradient = b.op('ConvTranspose', [b.mul(first, reshape(b, g, [images, 1, ...outputs])), one], {
     ...moved,
     output_padding: { ints: excess.map((count) => Math.max(-count, 0)) },
   });
@@ -129,8 +130,7 @@ export const pooling: VectorJacobians = {
   MaxPool: byFirstInput((use) => {
     const { attributes } = use;
     if (intAttribute(attributes, 'storage_order', 0) !== 0) throw refusal('MaxPool', 'with storage_order');
-    const windows = poolWindows(use);
-    return toFirstLargest(use, windows);
+    return toFirstLargest(use, poolWindows(use));
   }),
 
   AveragePool: byFirstInput((use) => {

@@ -1,3 +1,4 @@
+import { receptiveSteps } from '../graph/families/tcn.ts';
 import { modelCountsText } from '../graph/model-size.ts';
 import type { Estimate } from '../plan/judgement.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -79,7 +80,7 @@ const linearNames: Readonly<Record<Plan['task']['kind'], string>> = {
 const inList = (widths: readonly number[]): string => widths.join(', ');
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
-function familyText({ model, task }: Plan): string {
+function familyText({ model, task, data }: Plan): string {
   switch (model.family) {
     case 'logistic':
     case 'cox':
@@ -88,8 +89,11 @@ function familyText({ model, task }: Plan): string {
       const vectors = model.embeddings?.map(({ column, width }) => `${column} ${width}`).join(', ');
       return `fully connected network, hidden layers of ${inList(model.hidden)}, ${model.activation}${vectors === undefined ? '' : `, trained vectors a level: ${vectors}`}`;
     }
-    case 'tcn':
-      return `temporal convolutional network, ${model.channels.length === 1 ? 'one block' : `${model.channels.length} blocks`} of ${inList(model.channels)} channels, kernel ${model.kernel}, ${model.activation}`;
+    case 'tcn': {
+      const steps = data.payload?.kind === 'series' ? data.payload.steps : 0;
+      const seen = Math.min(steps, receptiveSteps(model));
+      return `temporal convolutional network, ${model.channels.length === 1 ? 'one block' : `${model.channels.length} blocks`} of ${inList(model.channels)} channels, kernel ${model.kernel}, ${model.activation}, which sees ${seen === steps ? 'every step' : `the last ${seen} steps`}`;
+    }
     case 'gru':
       return `gated recurrent network, width ${model.hidden}, ${counted(model.layers, 'layer')}`;
     case 'cnn':

@@ -1,4 +1,6 @@
 import type { Plan } from '../../plan/plan.ts';
+import type { Value } from '../graph.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
 import type { Network } from '../network-types.ts';
 import { activate, activation } from './activation.ts';
 import { convolution, fanIn } from './convolution.ts';
@@ -28,18 +30,20 @@ export function temporalNetwork(plan: Plan, model: TemporalSpec): Network {
   const blocks = model.channels.map((outputs, index) =>
     block(model, `block${index + 1}`, model.channels[index - 1] ?? measured, outputs, 2 ** index),
   );
-  const lastStep = plain(({ builder }, value) =>
-    builder.squeeze(
-      builder.op('Slice', [
-        value,
-        builder.integers('from', [steps - 1]),
-        builder.integers('to', [steps]),
-        builder.integers('axes', [2]),
-      ]),
-      2,
-    ),
+  // What lies further back than the last step can see need not be computed.
+  const seen = Math.min(steps, receptiveSteps(model));
+  const part = (builder: GraphBuilder, value: Value, from: number, to: number, axis: number): Value =>
+    builder.op('Slice', [
+      value,
+      builder.integers('from', [from]),
+      builder.integers('to', [to]),
+      builder.integers('axes', [axis]),
+    ]);
+  const channelsFirst = plain(({ builder }, value) =>
+    transpose(builder, seen === steps ? value : part(builder, value, steps - seen, steps, 1), [0, 2, 1]),
   );
-  const layer = inSequence([plain(({ builder }, value) => transpose(builder, value, [0, 2, 1])), ...blocks, lastStep]);
+  const lastStep = plain(({ builder }, value) => builder.squeeze(part(builder, value, seen - 1, seen, 2), 2));
+  const layer = inSequence([channelsFirst, ...blocks, lastStep]);
   return payloadNetwork(plan, 'series', { layer, width: model.channels.at(-1) as number });
 }
 

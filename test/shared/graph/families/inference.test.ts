@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodedFeatures, encodeRows } from '../../../../shared/graph/encoding.ts';
+import { receptiveSteps } from '../../../../shared/graph/families/tcn.ts';
 import { outputWidth } from '../../../../shared/graph/families.ts';
 import { GraphBuilder } from '../../../../shared/graph/graph-builder.ts';
 import { buildInferenceModel } from '../../../../shared/graph/inference-model.ts';
@@ -211,4 +212,22 @@ it('a level that is none gives NaN through an embedding, not the vector of anoth
     const { probability } = await runOnnx(file, { features: { shape: [1, 10], data } });
     expect(Number.isFinite(probability?.data[0]), `level ${level}`).toBe(known);
   }
+});
+
+it('a temporal convolution reads as far back as it says, and no further', async () => {
+  const plan = modelPlan({ ...smallModels.tcn, channels: [4] });
+  expect(receptiveSteps({ family: 'tcn', channels: [4], kernel: 2, activation: 'elu' })).toBe(3);
+  const file = buildInferenceModel(plan, preprocessingFor(plan, scaling), drawnTensors(plan));
+  const raw = rawInputs(plan, 1);
+  const { shape, data } = raw.payload as FloatTensor;
+  const logitWith = async (step: number): Promise<number> => {
+    const changed = data.slice();
+    changed[2 * step] = (changed[2 * step] as number) + 1;
+    const { logit } = await runOnnx(file, { ...raw, payload: { shape, data: changed } });
+    return logit?.data[0] as number;
+  };
+  const before = (await runOnnx(file, raw)).logit?.data[0] as number;
+  for (const step of [0, 1, 2, 3]) expect(await logitWith(step), `step ${step}`).toBe(before);
+  for (const step of [4, 5, 6])
+    expect(Math.abs((await logitWith(step)) - before), `step ${step}`).toBeGreaterThan(1e-4);
 });

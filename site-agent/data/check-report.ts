@@ -3,7 +3,7 @@ import type { SeriesPayload } from '../../shared/plan/payload.ts';
 import type { SiteDataConfig } from '../config.ts';
 import { DataError } from './data-error.ts';
 import { readSiteData, refusalOf, type SiteData } from './load-site-data.ts';
-import type { PayloadReport } from './payload/payload-source.ts';
+import type { ChannelFigures, PayloadReport } from './payload/payload-source.ts';
 import type { Problem, ProblemCount } from './problems.ts';
 import { conversionSql, conversionsInto } from './units.ts';
 
@@ -27,6 +27,14 @@ export interface DataCheck {
   readonly patients: number;
   readonly ignoredColumns: readonly string[];
   readonly columns: readonly ColumnCheck[];
+  /** The series or images of the sound rows; null where the plan has none. */
+  readonly payload: {
+    readonly kind: 'series' | 'images';
+    /** Of one row: [steps, channels] or [channels, height, width]. */
+    readonly shape: readonly number[];
+    readonly bytes: number;
+    readonly channels: readonly ChannelFigures[];
+  } | null;
   readonly label: {
     readonly name: string;
     readonly unknown: number;
@@ -230,6 +238,15 @@ export async function checkSiteData(
     columns: contract.columns.map((column, index) =>
       checkColumn(column, table.columns[index]?.values ?? new Float64Array()),
     ),
+    payload:
+      table.payload === undefined
+        ? null
+        : {
+            kind: table.payload.kind,
+            shape: table.payload.shape,
+            bytes: table.payload.values.byteLength,
+            channels: loaded.payload?.channels ?? [],
+          },
     label: {
       name: contract.label.name,
       unknown: missingIn(table.labels),

@@ -19,6 +19,7 @@ const conversions: readonly Conversion[] = [
   { from: 'mg/dL', to: 'mmol/L', factor: 10 / 885.4, substance: /triglycerid|\btrig|\btg\b/i },
   { from: 'mg/dL', to: 'mmol/L', factor: 10 / 180.156, substance: /gluc|\bfbs\b|sugar/i },
   { from: 'mg/dL', to: 'mmol/L', factor: 10 / 28.014, substance: /\bbun\b|urea/i },
+  { from: 'mg/dL', to: 'mmol/L', factor: 10 / 90.08, substance: /lactat/i },
   { from: 'mg/dL', to: 'mmol/L', factor: 10 / 40.078, substance: /calcium|\bca\b/i },
   { from: 'mg/dL', to: 'mmol/L', factor: 10 / 24.305, substance: /magnesium|\bmg\b/i },
   { from: 'mg/dL', to: 'µmol/L', factor: 10_000 / 113.12, substance: /creat/i },

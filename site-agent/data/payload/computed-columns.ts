@@ -21,6 +21,18 @@ export class RunningFigures {
     if (value > this.maximum) this.maximum = value;
   }
 
+  /** Takes up what others have counted; of these the first and last are not kept. */
+  include(other: RunningFigures): void {
+    if (other.count === 0) return;
+    const count = this.count + other.count;
+    const gap = other.#mean - this.#mean;
+    this.#squares += other.#squares + (gap * gap * this.count * other.count) / count;
+    this.#mean += (gap * other.count) / count;
+    this.count = count;
+    this.minimum = Math.min(this.minimum, other.minimum);
+    this.maximum = Math.max(this.maximum, other.maximum);
+  }
+
   /** NaN without any number, but for the count. */
   figure(by: ComputedColumn['summary']['by']): number {
     if (by === 'count') return this.count;

@@ -9,6 +9,16 @@ export type PayloadSource =
   | { readonly kind: 'series'; readonly directory: string; readonly sql: string; readonly limits: QueryLimits }
   | { readonly kind: 'images'; readonly folder: string };
 
+/** Figures of one channel over the steps that have a measurement, of the series that were laid out. */
+export interface ChannelFigures {
+  readonly name: string;
+  readonly unit: string;
+  /** Steps with a measurement, of all steps. */
+  readonly measuredShare: number;
+  /** Null without a measurement. */
+  readonly range: { readonly least: number; readonly mean: number; readonly largest: number } | null;
+}
+
 /** What the series query or the image folder held beside what the rows have. Nothing of it is a problem of a row. */
 export interface PayloadReport {
   /** Series, or image files, that belong to no row. */
@@ -21,6 +31,8 @@ export interface PayloadReport {
   readonly withoutKey: number;
   /** By channel: the first number of each series outside the channel's range. */
   readonly outOfRange: ReadonlyMap<string, Float64Array>;
+  /** Of series; none for images. */
+  readonly channels: readonly ChannelFigures[];
 }
 
 /**

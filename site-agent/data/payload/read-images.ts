@@ -50,6 +50,7 @@ export async function readImages(
     beyondEnd: 0,
     withoutKey: 0,
     outOfRange: new Map(),
+    channels: [],
   };
 }
 

@@ -6,7 +6,7 @@ import { locateColumns } from '../locate-columns.ts';
 import type { ProblemRule } from '../problems.ts';
 import { type QueryBlock, runQuery } from '../query.ts';
 import { continuousReader } from '../readers.ts';
-import { enterComputed } from './computed-columns.ts';
+import { enterComputed, RunningFigures } from './computed-columns.ts';
 import type { PayloadReport, PayloadSource } from './payload-source.ts';
 import type { PayloadTarget } from './payload-target.ts';
 import { SeriesGrid } from './series-grid.ts';
@@ -51,6 +51,8 @@ export async function readSeries(
     channel: payload.channels.findIndex(({ name }) => name === one.summary.channel),
   }));
   const outOfRange = new Map(channels.map(({ name }) => [name, new GrowingColumn()]));
+  const overall = payload.channels.map(() => new RunningFigures());
+  let laidOut = 0;
   let located: ReadonlyMap<string, number> = new Map();
   let beyondEnd = 0;
   let withoutKey = 0;
@@ -75,8 +77,11 @@ export async function readSeries(
         );
       } else {
         grid.write(values, row * size);
+        laidOut++;
+        const figures = overall.map((_, channel) => grid.figures(channel));
+        for (const [channel, all] of overall.entries()) all.include(figures[channel] as RunningFigures);
         for (const { one, channel } of computed) {
-          enterComputed(target, one, row, grid.figures(channel).figure(one.summary.by));
+          enterComputed(target, one, row, (figures[channel] as RunningFigures).figure(one.summary.by));
         }
       }
     }
@@ -188,5 +193,15 @@ export async function readSeries(
     beyondEnd,
     withoutKey,
     outOfRange: new Map([...outOfRange].map(([name, numbers]) => [name, numbers.finish()])),
+    channels: payload.channels.map(({ name, unit }, channel) => {
+      const figures = overall[channel] as RunningFigures;
+      const { count, minimum: least, maximum: largest } = figures;
+      return {
+        name,
+        unit,
+        measuredShare: laidOut === 0 ? 0 : count / (laidOut * payload.steps),
+        range: count === 0 ? null : { least, mean: figures.figure('mean'), largest },
+      };
+    }),
   };
 }

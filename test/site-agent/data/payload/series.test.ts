@@ -127,6 +127,21 @@ describe('series on the grid', () => {
     expect(parquet.table).toEqual(csv.table);
   });
 
+  it('are summed up by channel, of the series that were laid out', async () => {
+    const data = await read(stays(3), [
+      at('s0', 0, 100, 2),
+      at('s0', 30, 110),
+      at('s0', 180, 60),
+      at('s1', 0, 90),
+      at('s2', 0, 999),
+    ]);
+    // 8 steps: means 105, 60 and 90 of pulse, 2 of lactate.
+    expect(data.loaded.payload?.channels).toEqual([
+      { name: 'pulse', unit: '1/min', measuredShare: 3 / 8, range: { least: 60, mean: 85, largest: 105 } },
+      { name: 'lactate', unit: 'mmol/L', measuredShare: 1 / 8, range: { least: 2, mean: 2, largest: 2 } },
+    ]);
+  });
+
   it('start with the normal value, carry the last on, and average inside a step', async () => {
     const data = await read(stays(2), [
       // Step 1 holds minutes 60 to 119.99: 100 and 110 are in it, 120 is not.

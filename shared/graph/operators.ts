@@ -14,7 +14,7 @@ import { spatial } from './operators/spatial.ts';
 
 export { floatAttribute, intAttribute, intsAttribute, stringAttribute } from './operators/attributes.ts';
 export { constantIntegers } from './operators/contents.ts';
-export { axisOf, broadcastShape } from './operators/dimensions.ts';
+export { broadcastShape } from './operators/dimensions.ts';
 export type { Inferred } from './operators/rule.ts';
 
 /** Every operator a graph may have (ONNX operator set 17), with its inputs and outputs. */

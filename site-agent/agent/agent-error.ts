@@ -27,6 +27,8 @@ export type AgentErrorCode =
   | 'override_same_person'
   | 'variant_signature'
   | 'package_invalid'
+  | 'dry_run_only'
+  | 'base_weights_missing'
   | 'object_too_large'
   | 'object_invalid'
   | 'deadline_passed'
@@ -80,6 +82,11 @@ export const agentErrors: ErrorCatalogue<AgentErrorCode> = {
     advice: 'abort',
   },
   package_invalid: { meaning: 'A release failed its checks of signature, digests or lineage.', advice: 'reject' },
+  dry_run_only: { meaning: 'A site trains in rounds; by hand it can only be tried, with --dry-run.', advice: 'fix' },
+  base_weights_missing: {
+    meaning: 'The weights that the plan’s network came with have not reached this site.',
+    advice: 'fix',
+  },
   object_too_large: { meaning: 'An object is larger than this agent takes.', advice: 'reject' },
   object_invalid: { meaning: 'An object of a task is not what the plan asks for.', advice: 'reject' },
   deadline_passed: { meaning: "The task's deadline passed before it was done.", advice: 'abort' },

@@ -177,4 +177,8 @@ export const migrations: readonly string[] = [
   `
   alter table tasks add column progress text;
   `,
+  // Which preprocessing the rounds of a plan use, so that a dry run can use it too.
+  `
+  alter table tasks add column preprocessing text;
+  `,
 ];

@@ -47,6 +47,8 @@ export interface TaskStore {
   declined(task: TaskId, nowMs: number): void;
   /** Notes how far a task is. */
   progressed(task: TaskId, progress: TaskProgress): void;
+  /** Digest of the preprocessing in the latest training offer under a plan; null before there was one. */
+  preprocessingOf(plan: Digest): Digest | null;
   /** Tasks that are not done, the latest first, each with how far it is where that is known. */
   atWork(): readonly TaskAtWork[];
   /**
@@ -60,7 +62,8 @@ export function createTaskStore(store: AgentStore): TaskStore {
   return {
     begin(offer, nowMs) {
       store.run(
-        `insert into tasks (id, run, round, kind, plan, state, base, updated_ms) values (?, ?, ?, ?, ?, 'working', ?, ?)
+        `insert into tasks (id, run, round, kind, plan, state, base, preprocessing, updated_ms)
+         values (?, ?, ?, ?, ?, 'working', ?, ?, ?)
          on conflict (id) do nothing`,
         offer.id,
         offer.run,
@@ -68,6 +71,7 @@ export function createTaskStore(store: AgentStore): TaskStore {
         offer.kind,
         offer.plan,
         offer.kind === 'train' ? offer.base.digest : null,
+        offer.kind === 'train' ? offer.preprocessing.digest : null,
         nowMs,
       );
     },
@@ -113,6 +117,13 @@ export function createTaskStore(store: AgentStore): TaskStore {
     },
     progressed(task, progress) {
       store.run(`update tasks set progress = ? where id = ? and state = 'working'`, canonicalJson(progress), task);
+    },
+    preprocessingOf(plan) {
+      const row = store.get<{ preprocessing: Digest }>(
+        'select preprocessing from tasks where plan = ? and preprocessing is not null order by updated_ms desc limit 1',
+        plan,
+      );
+      return row?.preprocessing ?? null;
     },
     atWork() {
       const rows = store.all<Omit<TaskAtWork, 'progress'> & { progress: string | null }>(

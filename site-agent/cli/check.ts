@@ -1,30 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type LoadedPlan, loadPlan } from '../../shared/plan/load-plan.ts';
-import { filesBeside } from '../../shared/plan/model-file.ts';
+import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
-import { AgentError } from '../agent/agent-error.ts';
 import { policyInForce } from '../agent/plans.ts';
 import { readSiteConfig } from '../config.ts';
 import { checkSiteData, type DataCheck } from '../data/check-report.ts';
 import { DataError } from '../data/data-error.ts';
 import { problemMeanings, problemRemedies } from '../data/problems.ts';
-import { withSite } from './open-site.ts';
+import { findPlan } from './find-plan.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
 
 interface CheckOptions extends SiteOptions {
   readonly plan: string;
   readonly limit: string;
-}
-
-async function findPlan(directory: string, plan: string): Promise<LoadedPlan> {
-  if (existsSync(plan)) return loadPlan(readFileSync(plan, 'utf8'), plan, filesBeside(plan));
-  if (!/^[0-9a-fA-F]{8,64}$/.test(plan)) {
-    throw new AgentError('unknown_plan', `--plan ${plan}: there is no such file, and it is no digest.`, { plan });
-  }
-  return withSite(directory, ({ plans }) => plans.load(plans.resolve(plan)) as LoadedPlan);
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
@@ -34,6 +23,26 @@ function counted(levels: Readonly<Record<string, number>>): string {
   return Object.entries(levels)
     .map(([level, count]) => `${level}: ${count}`)
     .join(', ');
+}
+
+function printPayload({ payload, rowsSound }: DataCheck): void {
+  if (payload === null) return;
+  const { kind, shape, bytes, channels } = payload;
+  const megabytes = (bytes / 1_000_000).toFixed(1);
+  const named = kind === 'series' ? 'steps x channels' : 'channels x height x width';
+  console.log(`\n${rowsSound} ${kind} of ${shape.join(' x ')} (${named}), ${megabytes} MB.`);
+  if (channels.length === 0) return;
+  console.log(
+    tableText(
+      ['channel', 'unit', 'steps with a measurement', 'values'],
+      channels.map(({ name, unit, measuredShare, range }) => [
+        name,
+        unit,
+        percent(measuredShare),
+        range === null ? null : `${figure(range.least)} to ${figure(range.largest)}, mean ${figure(range.mean)}`,
+      ]),
+    ),
+  );
 }
 
 function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
@@ -58,6 +67,7 @@ function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
       ]),
     ),
   );
+  printPayload(check);
   const outcome =
     label.levels !== null
       ? counted(label.levels)
@@ -140,7 +150,7 @@ async function run(options: CheckOptions): Promise<void> {
 export function registerCheck(site: Command): void {
   siteOptions(site.command('check'), { json: true })
     .description("run this site's query against a plan, say what would be trained on, send nothing")
-    .requiredOption('--plan <plan>', 'a plan file, or the digest of a plan that has reached this site')
+    .requiredOption('--plan <plan>', 'a plan file, the digest of a plan that has reached this site, or a run')
     .option('--limit <n>', 'problems shown row by row', '20')
     .action(run);
 }

@@ -11,12 +11,16 @@ import { registerPredict } from './predict.ts';
 import { registerReport } from './report.ts';
 import { registerScore } from './score.ts';
 import { registerStart } from './start.ts';
+import { registerStatus } from './status.ts';
+import { registerTrain } from './train.ts';
 
 /** Adds the commands of a hospital's agent to `wardround site`. */
 export function register(program: Command): void {
   const site = commandGroup(program, 'site', "a hospital's agent: enrol, check, run, approve, judge, predict");
   registerCheck(site);
+  registerTrain(site);
   registerStart(site);
+  registerStatus(site);
   registerPlans(site);
   registerLedger(site);
   registerModels(site);

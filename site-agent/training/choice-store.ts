@@ -19,7 +19,7 @@ const choiceSchema = z.strictObject({
   runsOn: z.string(),
   /** Why, in a sentence. */
   because: z.string(),
-  measured: z.array(measurement),
+  measured: z.array(measurement).readonly(),
   at: z.string(),
 });
 

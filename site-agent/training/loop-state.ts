@@ -1,4 +1,3 @@
-import { optimiserSlots } from '../../shared/graph/training/optimiser-update.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
 import type { NamedTensors, Tensor } from '../../shared/tensors/tensor.ts';
 import type { StepCall } from './call-schedule.ts';
@@ -53,10 +52,9 @@ function sameShape(tensor: Tensor | undefined, shape: readonly number[]): tensor
 
 function fresh(task: TrainingTask, { slots }: StepPlan): LoopStart {
   const state = new Map<string, Tensor>(task.weights);
-  const initial = new Map(optimiserSlots(task.plan.training.optimiser).map((slot) => [slot.name, slot.initial]));
-  for (const { name, shape } of slots) {
+  for (const { name, shape, initial } of slots) {
     const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    state.set(name, { shape, data: data.fill(initial.get(name.slice(0, name.indexOf('/'))) ?? 0) });
+    state.set(name, { shape, data: data.fill(initial) });
   }
   return { step: 0, state };
 }

@@ -68,14 +68,14 @@ export async function trainRound(
   const { plan, data, validation } = task;
   const schedule = batchSchedule(data.rows, plan.training, task.seed);
   const batch = schedule.rowsOf(0).length;
-  const step = stepPlan(task, batch);
+  const precision = plan.training.precision === 'mixed' && engine.mixed ? 'mixed' : 'float32';
+  if (plan.training.precision === 'mixed' && precision === 'float32')
+    log.info({ runsOn: engine.description }, 'the plan allows float16, which this engine does not have: float32 it is');
+  const step = stepPlan(task, batch, precision);
   const stopsEarly = validation !== undefined && plan.training.earlyStopping !== undefined;
   const calls = callSchedule(schedule, { ...stepCounts(step, engine), byEpoch: stopsEarly });
   const random = randomInputsOf(task);
   const begun = restoreLoop(task, step, calls, log);
-  const precision = plan.training.precision === 'mixed' && engine.mixed ? 'mixed' : 'float32';
-  if (plan.training.precision === 'mixed' && precision === 'float32')
-    log.info({ runsOn: engine.description }, 'the plan allows float16, which this engine does not have: float32 it is');
 
   const rowsAtOnce = new RowsAtOnce(
     begun.partRows ?? Math.min(task.mostRows ?? batch, step.partRows, batch),
@@ -157,6 +157,7 @@ export async function trainRound(
       steps: done,
       metrics: losses.metrics(done < schedule.steps),
       rowsAtOnce: Math.min(batch, rowsAtOnce.rows),
+      precision,
       ...(stopping === null ? {} : { validation: { losses: stopping.record.losses, best: stopping.record.best } }),
     };
   } finally {

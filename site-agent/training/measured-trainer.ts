@@ -37,6 +37,7 @@ export class MeasuredTrainer implements Trainer {
   readonly #nowMs: () => number;
   readonly #today: () => Date;
   #latest: Trainer | null = null;
+  #because: string | undefined;
 
   constructor(candidates: readonly [Candidate, ...Candidate[]], needs: MeasuredTrainerNeeds) {
     this.#candidates = candidates;
@@ -57,11 +58,20 @@ export class MeasuredTrainer implements Trainer {
       : `auto: ${this.#latest.description}`;
   }
 
+  get because(): string | undefined {
+    return this.#because;
+  }
+
   async train(task: TrainingTask, signal: AbortSignal): Promise<TrainingResult> {
     signal.throwIfAborted();
     const { trainer } = await this.#candidateFor(task, signal);
     this.#latest = trainer;
     return trainer.train(task, signal);
+  }
+
+  async prepare(task: TrainingTask, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.#candidateFor(task, signal);
   }
 
   async dispose(): Promise<void> {
@@ -74,10 +84,11 @@ export class MeasuredTrainer implements Trainer {
     const known = this.#candidates.find(
       ({ name, trainer }) => name === recorded?.engine && trainer.description === recorded.runsOn,
     );
-    if (known !== undefined) {
+    if (known !== undefined && recorded !== null) {
+      this.#because = `${recorded.because}, as measured ${recorded.at.slice(0, 10)}`;
       if (this.#latest === null)
         this.#log.info(
-          { engine: known.name, runsOn: recorded?.runsOn, at: recorded?.at },
+          { engine: known.name, runsOn: recorded.runsOn, at: recorded.at },
           'training engine as chosen before',
         );
       return known;
@@ -92,6 +103,7 @@ export class MeasuredTrainer implements Trainer {
         : sound.length === 1
           ? 'the only engine that did the measured steps'
           : `the fastest on ${measuredSteps} steps of the task`;
+    this.#because = because;
     this.#log.info(
       { engine: chosen.name, runsOn: chosen.trainer.description, because, measured },
       'training engine chosen',

@@ -1,6 +1,6 @@
 import { networkOf } from '../../shared/graph/network.ts';
 import type { FedTensor } from '../../shared/graph/training/objective.ts';
-import { buildTrainingStep, type CarriedTensor } from '../../shared/graph/training/training-step.ts';
+import { buildTrainingStep, type CarriedTensor, type SlotTensor } from '../../shared/graph/training/training-step.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { graphCost } from './graph-cost.ts';
 import type { TrainingTask } from './trainer.ts';
@@ -17,7 +17,7 @@ const probeRows = 16;
 /** What a step of the plan takes on some rows, worked out from its graph: the same on every machine. */
 export interface StepPlan {
   readonly weights: readonly CarriedTensor[];
-  readonly slots: readonly CarriedTensor[];
+  readonly slots: readonly SlotTensor[];
   /** Multiply-adds. */
   readonly work: number;
   /** Rows at once that keep the step's values within bounds; at least 1, at most the batch. */
@@ -44,11 +44,16 @@ const bytesOf = (tensors: readonly FedTensor[]): number =>
   tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((product, length) => product * length, 1), 0);
 
 /** @param batch rows of a batch */
-export function stepPlan(task: Pick<TrainingTask, 'plan' | 'trainable' | 'proximal'>, batch: number): StepPlan {
+export function stepPlan(
+  task: Pick<TrainingTask, 'plan' | 'trainable' | 'proximal'>,
+  batch: number,
+  precision: 'float32' | 'mixed' = 'float32',
+): StepPlan {
   const whole = whyWhole(task.plan);
   const at = (rows: number) => {
     const step = buildTrainingStep(task.plan, {
       rows,
+      precision,
       ...(task.trainable === undefined ? {} : { trainable: task.trainable }),
       pull: (task.proximal ?? 0) > 0,
     });

@@ -84,6 +84,8 @@ export interface TrainingResult {
   readonly validation?: { readonly losses: readonly number[]; readonly best: number };
   /** Rows of a batch that were computed at once in the end. */
   readonly rowsAtOnce?: number;
+  /** What was computed in: float32 where the engine has no float16, whatever the plan allows. */
+  readonly precision?: 'float32' | 'mixed';
 }
 
 /** One way of carrying out local training. Two engines given the same task agree to float32 tolerance. */
@@ -91,7 +93,11 @@ export interface Trainer {
   readonly engine: EngineName;
   /** What it runs on, for the log: `onnxruntime-node 1.30 cpu, 1 thread`. */
   readonly description: string;
+  /** Why this engine, in a sentence, where it was chosen and not named; absent before it is known. */
+  readonly because?: string | undefined;
   /** Rejects with the signal's reason within one step of its abort. */
   train(task: TrainingTask, signal: AbortSignal): Promise<TrainingResult>;
+  /** Does beforehand what takes time only once, such as choosing an engine by measuring. */
+  prepare?(task: TrainingTask, signal: AbortSignal): Promise<void>;
   dispose(): Promise<void>;
 }

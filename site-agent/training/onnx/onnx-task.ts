@@ -39,6 +39,7 @@ export class OnnxTask implements OpenedTask {
     this.#options = {
       pull: task.proximal > 0,
       control: task.control !== undefined,
+      precision: task.precision,
       ...(task.trainable === undefined ? {} : { trainable: task.trainable }),
     };
     const tensors = (prefix: string, of: NamedTensors): [string, Tensor][] =>
@@ -208,9 +209,9 @@ export class OnnxTask implements OpenedTask {
     return loss;
   }
 
-  #moving(): Pick<StepOptions, 'trainable'> {
-    const { trainable } = this.#options;
-    return trainable === undefined ? {} : { trainable };
+  #moving(): Pick<StepOptions, 'trainable' | 'precision'> {
+    const { trainable, precision = 'float32' } = this.#options;
+    return trainable === undefined ? { precision } : { trainable, precision };
   }
 
   #pull(anchors: readonly { readonly name: string }[]): readonly { readonly name: string }[] {

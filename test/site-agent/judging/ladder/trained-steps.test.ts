@@ -56,7 +56,22 @@ describe('training a release further', () => {
 
   it('has one step less where the network has one layer', () => {
     expect(trainableOf(plan, 'last_layer')).toBeNull();
-    expect(trainableOf(plan, 'full')).toEqual(['layer1.weight', 'layer1.bias']);
+    expect(trainableOf(plan, 'full')).toEqual(['layer1.bias', 'layer1.weight']);
+  });
+
+  it('moves adapters alone where the plan trains nothing else', async () => {
+    const adapted: Plan = {
+      ...network,
+      training: { ...network.training, trainable: { lora: { rank: 1, on: ['*'], and: ['layer2.*'] } } },
+    };
+    expect(trainableOf(adapted, 'last_layer')).toEqual(['layer2.bias', 'layer2.weight']);
+    const names = ['layer1.weight.lora_a', 'layer1.weight.lora_b', 'layer2.bias', 'layer2.weight'];
+    expect(trainableOf(adapted, 'full')?.toSorted()).toEqual(names.toSorted());
+    const from = drawnWeights(adapted);
+    const before = await lossOf(buildInferenceModel(adapted, reference, from));
+    const trained = (await trainStep({ ...ground, plan: adapted }, update, from, names)) as TrainedWeights;
+    expect([...trained.weights.keys()].toSorted()).toEqual(names.toSorted());
+    expect(await lossOf(trained.model)).toBeLessThan(before - 0.02);
   });
 
   it('says why it does not train', async () => {

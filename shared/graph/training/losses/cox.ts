@@ -14,7 +14,7 @@ const never = -1e30;
  * Negative log partial likelihood of Cox (1975), each event's own term at its row and 0 at rows without an event, so that the sum over the rows is
  * the batch's. The risk set of an event is every row of the batch whose time is not shorter.
  * - breslow: each of d tied events has the whole risk set (Breslow 1974);
- * - efron: the l-th of d tied events has the tied events with the weight 1 - l / d, l = 0, 1, ... (Efron 1977, section 5).
+ * - efron: the l-th of d tied events has the tied events with the weight 1 - l / d, l = 0, 1, ... (Efron 1977).
  *
  * The weights are all above 0, so a denominator is a log-sum-exp without cancellation, and scores of any size are safe.
  *

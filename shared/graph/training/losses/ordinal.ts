@@ -6,7 +6,7 @@ import { chosenColumn } from './classification.ts';
 const tiny = 1e-30;
 
 /**
- * Negative log likelihood of grades under cumulative logits (McCullagh 1980, eq. 1.1): output k is the log odds of a grade above k, so the
+ * Negative log likelihood of grades under cumulative logits (McCullagh 1980, Regression Models for Ordinal Data): output k is the log odds of a grade above k, so the
  * outputs of a row descend. The probability of a grade between two boundaries, sigmoid(a) - sigmoid(c) with a > c, is taken as
  * sigmoid(a) · sigmoid(-c) · (1 - exp(c - a)), and 1 - exp(-d) = tanh(d / 2) · (1 + exp(-d)): no difference of nearly equal numbers is left.
  *

@@ -8,7 +8,7 @@ export function squaredError(b: GraphBuilder, outputs: Value, labels: Value): Va
 }
 
 /**
- * Half the squared error up to `delta`, delta · (|z - y| - delta / 2) beyond (Huber 1964, section 2). With c the residual kept within
+ * Half the squared error up to `delta`, delta · (|z - y| - delta / 2) beyond (Huber 1964, Robust Estimation of a Location Parameter). With c the residual kept within
  * ±delta this is c · (r - c / 2), whose derivative is c.
  * All [rows].
  */

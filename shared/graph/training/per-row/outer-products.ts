@@ -62,8 +62,8 @@ const squares = (b: GraphBuilder, value: Value): Value =>
 /**
  * What is needed of one tensor's gradients by row: their squared norms, and a weighted sum over the rows. Outer products stay as they are where
  * that is less work: ||Σ_m a_m ⊗ g_m||² = Σ_{m,k} (a_m · a_k)(g_m · g_k) (Li et al. 2022, Large Language Models Can Be Strong Differentially
- * Private Learners, section 4), and the weighted sum is one matrix product of what is already there (Bu et al. 2023, Differentially Private
- * Optimization on Large Model at Small Cost, section 2.3).
+ * Private Learners, ghost clipping), and the weighted sum is one matrix product of what is already there (Bu et al. 2023, Differentially Private
+ * Optimization on Large Model at Small Cost, book-keeping).
  */
 export function summary(
   b: GraphBuilder,

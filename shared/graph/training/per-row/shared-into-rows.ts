@@ -184,7 +184,7 @@ function gather(use: MeetingUse): RowGradients {
 
 /**
  * As a convolution of one row in as many groups as there are rows: the rows and their channels together are its channels, and each row has its own
- * copy of the weight (Rochette et al. 2019, Efficient Per-Example Gradient Computations in Convolutional Neural Networks, section 3).
+ * copy of the weight (Rochette et al. 2019, Efficient Per-Example Gradient Computations in Convolutional Neural Networks).
  */
 function convolution(use: MeetingUse): RowGradients {
   const { b, node, index, gradient, row } = use;

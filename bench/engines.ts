@@ -1,124 +1,79 @@
-import { performance } from 'node:perf_hooks';
-import { encodedFeatures } from '../shared/graph/encoding.ts';
-import { initialWeights } from '../shared/graph/families.ts';
-import { type Plan, planSchema } from '../shared/plan/plan.ts';
-import { silentLogger } from '../shared/runtime/logger.ts';
-import { randomStream } from '../shared/runtime/random.ts';
-import { OnnxTrainer } from '../site-agent/training/onnx-trainer.ts';
-import { openTfjsBackend } from '../site-agent/training/tfjs-backends.ts';
-import { TfjsTrainer } from '../site-agent/training/tfjs-trainer.ts';
-import type { Trainer, TrainingTask } from '../site-agent/training/trainer.ts';
-import { TrainingError } from '../site-agent/training/training-error.ts';
-import { type BenchOptions, type BenchRow, median } from './support/bench.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeCase } from './engines/case-file.ts';
+import { cases, type EngineCase, taskFor } from './engines/cases.ts';
+import { type Participant, PassedOver, startEngine, startPytorch } from './engines/participant.ts';
+import { rowsOf } from './engines/rows.ts';
+import { type Measured, takeTurns } from './engines/turns.ts';
+import type { BenchOptions, BenchRow } from './support/bench.ts';
 
-export const title = 'Training engines side by side: milliseconds an epoch (SGD with momentum)';
+export const title = 'Training engines side by side: milliseconds an epoch and peak memory (SGD with momentum)';
 
-interface Case {
-  readonly name: string;
-  readonly inputs: number;
-  readonly hidden: number[];
-  readonly rows: number;
-  readonly batch: number;
-}
-
-const cases: readonly Case[] = [
-  { name: 'mlp 16-16-16-1', inputs: 16, hidden: [16, 16], rows: 1024, batch: 32 },
-  { name: 'mlp 64-128-128-1', inputs: 64, hidden: [128, 128], rows: 4096, batch: 128 },
+/** As many as the onnx engine takes at most. */
+const mostThreads = 4;
+const engines = [
+  'onnx-cpu',
+  'onnx-webgpu',
+  'onnx-cuda',
+  'tfjs-node-gpu',
+  'tfjs-node',
+  'tfjs-webgpu',
+  'tfjs-wasm',
+  'tfjs-cpu',
 ];
 
-function planFor({ inputs, hidden, batch }: Case): Plan {
-  return planSchema.parse({
-    wardround: 'plan/1',
-    name: 'bench-engines',
-    purpose: 'Timing of the training engines.',
-    task: { kind: 'binary' },
-    data: {
-      columns: Array.from({ length: inputs }, (_, index) => ({
-        name: `x${index}`,
-        kind: 'continuous',
-        unit: '1',
-        range: [-100, 100],
-        missing: 'forbid',
-        edges: [0],
-      })),
-      label: { name: 'y', levels: ['0', '1'] },
-      patientKey: 'patient',
-      time: null,
-      trainingCutoff: null,
-    },
-    model: { family: 'mlp', hidden, activation: 'relu' },
-    training: { optimiser: { kind: 'sgd', rate: 0.01, momentum: 0.9 }, batch, work: { epochs: 1 }, seed: 1 },
-    federation: {
-      strategy: { kind: 'fedavg' },
-      rounds: 1,
-      sites: { minimum: 1, target: 1 },
-      roundDeadlineSeconds: 60,
-      weightCap: 1e6,
-      maximumDeltaNorm: 1e6,
-      judgementDeadlineSeconds: 60,
-    },
-    gate: { wardround: 'policy/1' },
-  });
-}
+/** The settings of this benchmark: a Python with PyTorch, and the directory of the optional engines. */
+const settings = { python: process.env.WARDROUND_BENCH_PYTHON, directory: process.env.WARDROUND_BENCH_ENGINES };
 
-function taskFor(one: Case): TrainingTask {
-  const plan = planFor(one);
-  const stream = randomStream(1, 'bench', one.name);
-  const features = encodedFeatures(plan).length;
-  const data = {
-    rows: one.rows,
-    features,
-    values: Float32Array.from({ length: one.rows * features }, () => stream.normal()),
-    labels: Float32Array.from({ length: one.rows }, () => stream.integer(2)),
-  };
-  return { plan, data, weights: initialWeights(plan), seed: 1 };
-}
-
-async function openAll(progress: (text: string) => void): Promise<{ name: string; trainer: Trainer }[]> {
-  const found: { name: string; trainer: Trainer }[] = [{ name: 'onnx', trainer: new OnnxTrainer() }];
-  for (const backend of ['node-gpu', 'node', 'wasm', 'cpu'] as const) {
+async function startAll(one: EngineCase, file: string, passedOver: (text: string) => void): Promise<Participant[]> {
+  const { python, directory } = settings;
+  const threads = Math.min(mostThreads, availableParallelism());
+  const starts: (readonly [string, () => Promise<Participant>])[] = engines.map((name) => [
+    name,
+    () => startEngine(name, one.name, directory),
+  ]);
+  // On its own choice of threads a small network is slower than on one: the better of the two counts.
+  for (const count of python === undefined ? [] : [...new Set([1, threads])]) {
+    starts.push([`pytorch on ${count}`, () => startPytorch(python as string, file, count)]);
+  }
+  const found: Participant[] = [];
+  for (const [name, start] of starts) {
     try {
-      found.push({ name: `tfjs ${backend}`, trainer: new TfjsTrainer(await openTfjsBackend(silentLogger, backend)) });
+      found.push(await start());
     } catch (cause) {
-      if (!(cause instanceof TrainingError)) throw cause;
-      progress(`passed over: ${cause.message}`);
+      if (!(cause instanceof PassedOver)) throw cause;
+      passedOver(`${name}: ${cause.message}`);
     }
   }
   return found;
 }
 
 /**
- * One epoch on every engine in turn, over and over, so that a busy machine is busy for all of them; the median over the turns.
- * Data already encoded; compiling is done in a turn that is not counted.
+ * Every engine that starts here, each in a process of its own, one epoch in turn, over and over, so that a busy machine is busy for all
+ * of them; the median over the turns. Loading and compiling are done in a turn that is not counted. Rows, order of rows and starting
+ * weights are the same for all; an engine whose loss or change of weights is not that of the others has no time.
  */
-export async function run(options: BenchOptions): Promise<readonly BenchRow[]> {
-  const never = new AbortController().signal;
-  const engines = await openAll(options.progress);
-  const turns = options.quick ? 3 : 9;
+export async function run({ quick, only, progress }: BenchOptions): Promise<readonly BenchRow[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'wardround-bench-engines-'));
   const rows: BenchRow[] = [];
-  for (const one of cases) {
-    const task = taskFor(one);
-    const timesMs = engines.map((): number[] => []);
-    for (let turn = -1; turn < turns; turn++) {
-      options.progress(`${one.name}: turn ${turn + 1} of ${turns}`);
-      for (const [index, { trainer }] of engines.entries()) {
-        const begin = performance.now();
-        await trainer.train(task, never);
-        if (turn >= 0) timesMs[index]?.push(performance.now() - begin);
+  if (settings.python === undefined) progress('PyTorch takes no part: WARDROUND_BENCH_PYTHON names no Python');
+  try {
+    for (const one of cases.filter(({ name }) => only === undefined || name.includes(only))) {
+      const file = join(directory, 'case.safetensors');
+      await writeCase(file, one, taskFor(one));
+      const told = (text: string): void => progress(`${one.name}: ${text}`);
+      const participants = await startAll(one, file, (text) => told(`passed over, ${text}`));
+      let measured: readonly Measured[];
+      try {
+        measured = await takeTurns(participants, { turns: quick ? 3 : 9, limitMs: quick ? 30_000 : 120_000, told });
+      } finally {
+        for (const participant of participants) participant.kill();
       }
+      rows.push(...rowsOf(one, measured));
     }
-    const reference = median(timesMs[0] ?? []);
-    for (const [index, { name }] of engines.entries()) {
-      const value = median(timesMs[index] ?? []);
-      rows.push({
-        case: `${one.name}, ${name}`,
-        figure: `epoch of ${Math.ceil(one.rows / one.batch)} steps, median of ${turns}`,
-        value,
-        unit: 'ms',
-        ...(index === 0 ? {} : { against: `${one.name}, onnx`, ratio: value / reference }),
-      });
-    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
-  for (const { trainer } of engines) await trainer.dispose();
   return rows;
 }

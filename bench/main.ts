@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './support/bench.ts';
 import { tableOf } from './support/table.ts';
 
-const usage = 'npm run bench -- NAME [--json] [--quick]';
+const usage = 'npm run bench -- NAME [--json] [--quick] [--only TEXT]';
 
 /** Every file of this folder but this one is a benchmark, named as the file. */
 const names = readdirSync(new URL('.', import.meta.url))
@@ -17,12 +17,12 @@ async function load(name: string): Promise<Bench> {
 }
 
 async function main(): Promise<number> {
-  let parsed: { values: { json?: boolean; quick?: boolean }; positionals: string[] };
+  let parsed: { values: { json?: boolean; quick?: boolean; only?: string }; positionals: string[] };
   try {
     parsed = parseArgs({
       args: process.argv.slice(2),
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
+      options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, only: { type: 'string' } },
     });
   } catch (cause) {
     console.error(`${cause instanceof Error ? cause.message : String(cause)}\nUsage: ${usage}`);
@@ -45,6 +45,7 @@ async function main(): Promise<number> {
   const bench = await load(name);
   const rows = await bench.run({
     quick: parsed.values.quick === true,
+    ...(parsed.values.only === undefined ? {} : { only: parsed.values.only }),
     progress: (text) => console.error(text),
   });
   const machine = {

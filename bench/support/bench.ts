@@ -18,6 +18,8 @@ export interface BenchRow {
 export interface BenchOptions {
   /** Fewer repetitions, for a look. */
   readonly quick: boolean;
+  /** Only cases whose name holds this text, for a benchmark that has several. */
+  readonly only?: string;
   /** Says on standard error what is under way. */
   readonly progress: (text: string) => void;
 }

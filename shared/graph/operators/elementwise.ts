@@ -1,9 +1,16 @@
-import type { ElementType } from '../graph.ts';
+import { type ElementType, shapeText } from '../graph.ts';
 import { intAttribute } from './attributes.ts';
-import { broadcastShape } from './dimensions.ts';
+import { axisOf, broadcastShape } from './dimensions.ts';
 import { inputOf, misfit, type OperatorRule, type OperatorRules, rule, sameType } from './rule.ts';
 
 const unary = rule(1, 1, (use) => ({ type: inputOf(use, 0).type, shape: inputOf(use, 0).shape }));
+
+/** Along an axis, but of the input's shape. */
+const alongAxis = rule(1, 1, (use) => {
+  const { type, shape } = inputOf(use, 0);
+  axisOf(intAttribute(use.attributes, 'axis', -1), shape.length);
+  return { type, shape };
+});
 
 const binary = rule(2, 2, (use) => ({
   type: sameType(use.inputs),
@@ -44,15 +51,24 @@ export const elementwise: OperatorRules = {
     ['Celu', 'Elu', 'HardSigmoid', 'HardSwish', 'LeakyRelu', 'Relu', 'Selu', 'Sigmoid', 'Softplus', 'Tanh'],
     unary,
   ),
-  // Along an axis, but of the input's shape.
-  ...all(['LogSoftmax', 'Softmax'], unary),
+  ...all(['LogSoftmax', 'Softmax'], alongAxis),
   IsNaN: rule(1, 1, (use) => ({ type: 'bool', shape: inputOf(use, 0).shape })),
   Pow: rule(2, 2, (use) => ({
     type: inputOf(use, 0).type,
     shape: broadcastShape(inputOf(use, 0).shape, inputOf(use, 1).shape),
   })),
-  PRelu: rule(2, 2, (use) => ({ type: sameType(use.inputs), shape: inputOf(use, 0).shape })),
-  Clip: rule(1, 3, (use) => ({ type: sameType(use.inputs), shape: inputOf(use, 0).shape })),
+  PRelu: rule(2, 2, (use) => {
+    const [x, slope] = [inputOf(use, 0), inputOf(use, 1)];
+    if (shapeText(broadcastShape(x.shape, slope.shape)) !== shapeText(x.shape)) {
+      throw misfit(`${slope.name} ${shapeText(slope.shape)} does not broadcast to ${shapeText(x.shape)}`);
+    }
+    return { type: sameType(use.inputs), shape: x.shape };
+  }),
+  Clip: rule(1, 3, (use) => {
+    const wide = use.inputs.slice(1).find((bound) => bound.shape.length !== 0);
+    if (wide !== undefined) throw misfit(`${wide.name} ${shapeText(wide.shape)}, a bound, must be one number`);
+    return { type: sameType(use.inputs), shape: inputOf(use, 0).shape };
+  }),
   Cast: rule(1, 1, (use) => {
     const to = intAttribute(use.attributes, 'to', 0);
     const type = castTypes[to];

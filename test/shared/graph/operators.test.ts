@@ -264,6 +264,30 @@ describe('uses that do not fit are refused, naming the operator', () => {
     ['Gather', () => inferred('Gather', [[2, 3]], { axis: { int: 2 } }, whole([0]))],
     ['Cast', () => inferred('Cast', [[2]], { to: { int: 8 } })],
     ['Where', () => inferred('Where', [[2], [2], [2]])],
+    ['Softmax', () => inferred('Softmax', [[2, 3]], { axis: { int: 2 } })],
+    ['PRelu', () => inferred('PRelu', [[3], [2, 3]])],
+    ['Clip', () => inferred('Clip', [[3], [3]])],
+    ['OneHot', () => inferred('OneHot', [[3]], {}, whole([0], [0, 1]))],
+    [
+      'GatherND',
+      () => inferred('GatherND', [[3]], {}, (b) => [b.constant('i', [1, 2], new BigInt64Array(2), 'int64')]),
+    ],
+    [
+      'ScatterND',
+      () =>
+        inferred('ScatterND', [[3, 2]], {}, (b) => [
+          b.constant('i', [1, 1], new BigInt64Array(1), 'int64'),
+          b.constant('u', [2], new Float32Array(2)),
+        ]),
+    ],
+    [
+      'ScatterElements',
+      () =>
+        inferred('ScatterElements', [[3]], {}, (b) => [
+          b.integers('i', [0, 1]),
+          b.constant('u', [1], new Float32Array(1)),
+        ]),
+    ],
     ['Add', () => inferred('Add', [[2]])],
     ['Add', () => inferred('Add', [[2], [2], [2]])],
     ['Add', () => inferred('Add', [[2]], {}, (b) => [b.doubles('d', [1, 2])])],

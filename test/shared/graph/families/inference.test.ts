@@ -7,45 +7,14 @@ import { buildInferenceModel } from '../../../../shared/graph/inference-model.ts
 import { networkOf } from '../../../../shared/graph/network.ts';
 import { modelProto } from '../../../../shared/graph/onnx-schema.ts';
 import { recalibratedModel } from '../../../../shared/graph/recalibrated-model.ts';
-import { payloadShape } from '../../../../shared/plan/payload.ts';
 import type { Plan } from '../../../../shared/plan/plan.ts';
-import { randomStream } from '../../../../shared/runtime/random.ts';
 import type { NamedTensors } from '../../../../shared/tensors/tensor.ts';
 import { drawnTensors, fits, modelKinds, modelPlan, smallModels, taskKinds } from '../../../support/model-plans.ts';
 import { preprocessingFor } from '../../../support/preprocessing.ts';
+import { rawInputs, scaling } from '../../../support/raw-inputs.ts';
 import { type FloatTensor, runOnnx } from '../../../support/run-onnx.ts';
 
 const rows = 6;
-const scaling = {
-  age: [53.5, 9.4],
-  resting_pressure: [132, 18],
-  cholesterol: [199, 110],
-  maximum_rate: [137, 26],
-  st_depression: [0.88, 1.1],
-} as const;
-
-/** Raw rows as a hospital would score them: values in their units, some missing; images in bytes. */
-function rawInputs(plan: Plan, count = rows, wild = false): Record<string, FloatTensor> {
-  const stream = randomStream(4, 'rows');
-  const { columns, payload } = plan.data;
-  const features = Float32Array.from({ length: count * columns.length }, (_, index) => {
-    const column = columns[index % columns.length];
-    if (stream.uniform() < 0.15) return Number.NaN;
-    if (column === undefined || column.kind === 'categorical') return stream.integer(column?.levels.length ?? 1);
-    const [low, high] = column.range;
-    return wild ? (stream.uniform() < 0.5 ? low : high) : low + (high - low) * stream.uniform();
-  });
-  const given: Record<string, FloatTensor> = {
-    features: { shape: [count, columns.length], data: features },
-  };
-  if (payload !== undefined) {
-    const shape = [count, ...payloadShape(payload)];
-    const draw = (): number =>
-      payload.kind === 'images' ? stream.integer(256) : wild ? 1e4 * stream.normal() : stream.normal();
-    given.payload = { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw) };
-  }
-  return given;
-}
 
 /** What the network puts out for the same rows when its graph is built for their number, as for a validation loss. */
 async function networkOutputs(
@@ -133,7 +102,7 @@ describe.each(combinations)('the release of $kind, $task', ({ kind, task }) => {
   const file = buildInferenceModel(plan, preprocessingFor(plan, scaling), weights);
 
   it('answers what the network puts out in training, to float32 rounding', async () => {
-    const raw = rawInputs(plan);
+    const raw = rawInputs(plan, rows);
     const found = await runOnnx(file, raw);
     const expected = answers(plan, await networkOutputs(plan, weights, raw));
     expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
@@ -163,7 +132,7 @@ describe('the release of a network that reads a payload', () => {
 
   it('has the columns as an input even where the network reads none of them', async () => {
     expect(encodedFeatures(plan)).toEqual([]);
-    const raw = rawInputs(plan);
+    const raw = rawInputs(plan, rows);
     const other = { ...raw, features: { shape: [rows, 1], data: new Float32Array(rows).fill(1e9) } };
     expect((await runOnnx(build(), other)).logit).toEqual((await runOnnx(build(), raw)).logit);
   });
@@ -187,7 +156,7 @@ describe('the release of a network that reads a payload', () => {
   it.each(['cnn', 'gru', 'embedded'] as const)('takes a recalibration at its end: %s', async (kind) => {
     const binary = modelPlan(smallModels[kind]);
     const release = buildInferenceModel(binary, preprocessingFor(binary, scaling), drawnTensors(binary));
-    const raw = rawInputs(binary);
+    const raw = rawInputs(binary, rows);
     const before = await runOnnx(release, raw);
     const after = await runOnnx(recalibratedModel(release, { kind: 'intercept', intercept: 0.7 }), raw);
     for (const [at, logit] of (before.logit as FloatTensor).data.entries()) {

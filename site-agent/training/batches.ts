@@ -1,3 +1,4 @@
+import { mostComparedRows } from '../../shared/graph/training/losses/cox.ts';
 import type { TrainingSpec } from '../../shared/plan/plan.ts';
 import { permutation, randomStream } from '../../shared/runtime/random.ts';
 
@@ -12,7 +13,8 @@ export interface BatchSchedule {
 
 /**
  * Epoch e is the permutation of the rows by `randomStream(seed, 'epoch', e)`, cut into consecutive batches of which the
- * last may be smaller. A full batch is every row in its own order: shuffling would change nothing but rounding.
+ * last may be smaller. A full batch is every row in its own order: shuffling would change nothing but rounding. So it would within
+ * a large batch, whose rows stand in ascending places: rows that are in order of time stay so.
  *
  * @param rows training rows, at least 1
  * @param seed `TrainingTask.seed`
@@ -32,6 +34,9 @@ export function batchSchedule(rows: number, training: TrainingSpec, seed: number
       if (wanted !== epoch) {
         epoch = wanted;
         order = permutation(rows, randomStream(seed, 'epoch', epoch)) as typeof order;
+        if (size > mostComparedRows) {
+          for (let begin = 0; begin < rows; begin += size) order.subarray(begin, Math.min(begin + size, rows)).sort();
+        }
       }
       const begin = (step % stepsPerEpoch) * size;
       return order.subarray(begin, Math.min(begin + size, rows));

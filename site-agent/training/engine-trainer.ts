@@ -3,6 +3,7 @@ import { WardroundError } from '../../shared/runtime/errors.ts';
 import { silentLogger } from '../../shared/runtime/logger.ts';
 import type { Engine } from './engine.ts';
 import { type LoopNeeds, trainRound } from './loop.ts';
+import { tasksRowsInOrder } from './order-of-time.ts';
 import type { EngineName, Trainer, TrainingResult, TrainingTask } from './trainer.ts';
 import { TrainingError } from './training-error.ts';
 
@@ -29,7 +30,7 @@ export class EngineTrainer implements Trainer {
     signal.throwIfAborted();
     if (this.#disposed) throw new TrainingError('disposed');
     try {
-      return await trainRound(this.#engine, task, signal, this.#needs);
+      return await trainRound(this.#engine, tasksRowsInOrder(task), signal, this.#needs);
     } catch (cause) {
       signal.throwIfAborted();
       if (cause instanceof WardroundError) throw cause;

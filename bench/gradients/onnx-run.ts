@@ -4,12 +4,13 @@ import type { Graph } from '../../shared/graph/graph.ts';
 import { encodeOnnx } from '../../shared/graph/onnx-file.ts';
 import type { Float64Tensor } from './evaluator.ts';
 
-/** Runs a graph of float inputs once in onnxruntime's CPU provider, on one thread. */
+/** Runs a graph of float inputs once in onnxruntime's CPU provider. */
 export async function runOnnx(
   graph: Graph,
   inputs: Readonly<Record<string, Float64Tensor>>,
+  threads = 1,
 ): Promise<Record<string, Float32Array>> {
-  const session = await InferenceSession.create(encodeOnnx(graph), { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await InferenceSession.create(encodeOnnx(graph), { intraOpNumThreads: threads, logSeverityLevel: 3 });
   try {
     const feeds = Object.fromEntries(
       graph.inputs.map(({ name }) => {

@@ -8,6 +8,7 @@ import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
 import { gradients } from '../../../shared/graph/reverse-mode.ts';
 import { halfBits } from '../../../shared/graph/vector-jacobian/numbers.ts';
 import { differentiableOperators } from '../../../shared/graph/vector-jacobian.ts';
+import { randomStream } from '../../../shared/runtime/random.ts';
 import { evaluateGraph } from '../../support/graph-evaluator.ts';
 
 const operators = [...new Set(gradientCases.map(({ operator }) => operator))].sort();
@@ -191,15 +192,58 @@ describe('half precision', () => {
     for (const [number, bits] of expected) expect(halfBits(number), String(number)).toBe(bits);
   });
 
-  it('is differentiated in half precision, up to the cast', () => {
-    const b = new GraphBuilder('half');
-    const x = b.input('x', 'float', [2, 3]);
-    const half = b.cast(x, 'float16');
-    const result = b.op('HardSwish', [b.op('Gemm', [half, b.cast(b.input('w', 'float', [3, 2]), 'float16')])]);
-    const [gradient] = gradients(b, b.sum(b.cast(result, 'float')), [x]);
-    expect(gradient?.type).toBe('float');
-    const products = b.nodes.filter(({ operator }) => operator === 'Gemm');
-    expect(products.map(({ outputs }) => outputs[0]?.type)).toEqual(['float16', 'float16']);
+  it('is differentiated in half precision, up to the cast', async () => {
+    const build = (type: 'float' | 'float16'): { graph: Graph; products: string[] } => {
+      const b = new GraphBuilder('half');
+      const x = b.input('x', 'float', [2, 3]);
+      const w = b.constant('w', [3, 2], Float32Array.of(1, 2, -0.5, 1, 3, -1));
+      const [half, weight] = type === 'float' ? [x, w] : [b.cast(x, type), b.cast(w, type)];
+      const result = b.op('Gemm', [b.op('Tanh', [half]), weight]);
+      const loss = b.sum(b.cast(b.mul(result, result), 'float'));
+      b.output('gradient', gradients(b, loss, [x])[0] as Value);
+      const products = b.nodes.filter(({ operator }) => operator === 'Gemm');
+      return { graph: b.finish(), products: products.map(({ outputs }) => outputs[0]?.type ?? '') };
+    };
+    const inputs = { x: { shape: [2, 3], data: Float64Array.of(0.5, -1, 0.25, 0.75, 1, -0.5) } };
+    const { graph, products } = build('float16');
+    expect(products).toEqual(['float16', 'float16']);
+    const half = await runOnnx(graph, inputs);
+    const single = await runOnnx(build('float').graph, inputs);
+    // A half has 11 bits: 2^-11 of the largest, some operators on.
+    for (const [index, value] of single.gradient?.entries() ?? []) {
+      expect(Math.abs((half.gradient?.[index] as number) - value)).toBeLessThan(0.02);
+    }
+  });
+});
+
+describe('an embedding', () => {
+  it('adds up the gradients of a row in one order, whatever the threads', async () => {
+    const b = new GraphBuilder('embedding');
+    const [rows, width, uses] = [3, 16, 20_000];
+    const table = b.input('table', 'float', [rows, width]);
+    const weights = b.input('weights', 'float', [uses, width]);
+    const indices = b.constant(
+      'indices',
+      [uses],
+      BigInt64Array.from({ length: uses }, (_, use) => BigInt(use % rows)),
+      'int64',
+    );
+    const [gradient] = gradients(b, b.sum(b.mul(b.op('Gather', [table, indices]), weights)), [table]);
+    b.output('gradient', gradient as Value);
+    const stream = randomStream(2, 'embedding');
+    const drawn = Float64Array.from({ length: uses * width }, () => Math.fround(stream.normal()));
+    // One after another in float32, as the rows come.
+    const expected = new Float32Array(rows * width);
+    for (const [index, value] of drawn.entries()) {
+      const place = (Math.floor(index / width) % rows) * width + (index % width);
+      expected[place] = (expected[place] as number) + value;
+    }
+    const inputs = {
+      table: { shape: [rows, width], data: new Float64Array(rows * width) },
+      weights: { shape: [uses, width], data: drawn },
+    };
+    const graph = b.finish();
+    for (let run = 0; run < 3; run++) expect((await runOnnx(graph, inputs, 4)).gradient).toEqual(expected);
   });
 });
 

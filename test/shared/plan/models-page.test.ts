@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { modelSizeText } from '../../../shared/graph/model-size.ts';
+import { modelSchema } from '../../../shared/plan/model.ts';
+import { modelPlan } from '../../support/model-plans.ts';
+
+const page = readFileSync(new URL('../../../docs/models.md', import.meta.url), 'utf8');
+const transformer = { family: 'transformer', width: 16, heads: 4, blocks: 2 };
+
+it('docs/models.md lists every family with its settings', () => {
+  const rows = [...page.matchAll(/^\| `([a-z]+)` \| [a-z, ]+ \| ([^|]+) \|/gm)].map(([, family, settings]) => [
+    family,
+    [...(settings ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name).sort(),
+  ]);
+  const written = new Set(['network', 'weights']);
+  const expected = modelSchema.options.map((option) => [
+    option.shape.family.value,
+    Object.keys(option.shape)
+      .filter((key) => key !== 'family' && !written.has(key))
+      .sort(),
+  ]);
+  expect(Object.fromEntries(rows.filter(([family]) => expected.some(([name]) => name === family)))).toEqual(
+    Object.fromEntries(expected),
+  );
+});
+
+it('docs/models.md gives choices of what trains that a plan takes, and the sizes they lead to', () => {
+  const fragments = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '').training);
+  expect(fragments).toHaveLength(3);
+  const said = [...page.matchAll(/^\| (?:absent|`last-layer`|`lora` as above) \| (.*) \|$/gm)].map(([, text]) => text);
+  const [whole, last, , adapters] = [{}, ...fragments].map((training) =>
+    modelSizeText(modelPlan(transformer, 'binary', training)),
+  );
+  expect(said).toEqual([whole, last, adapters]);
+});

@@ -62,11 +62,6 @@ export function rowLosses(builder: GraphBuilder, plan: Plan, outputs: Value, lab
   });
 }
 
-/** Mean of `rowLosses`, a scalar. */
-export function meanLoss(builder: GraphBuilder, plan: Plan, outputs: Value, labels: Value): Value {
-  return builder.mean(rowLosses(builder, plan, outputs, labels));
-}
-
 /** Numbers a row's label is: 2 for survival (time, event), else 1. */
 export function labelWidth(plan: Plan): number {
   return plan.task.kind === 'survival' ? 2 : 1;
@@ -101,27 +96,4 @@ export function pullPenalty(
 
 function total(builder: GraphBuilder, parts: readonly Value[], factor: Value): Value | null {
   return parts.length === 0 ? null : builder.mul(parts.reduce(builder.add), factor);
-}
-
-/** Adds `squaredPenalty` to a loss. */
-export function withPenalty(
-  builder: GraphBuilder,
-  loss: Value,
-  weights: ReadonlyMap<string, Value>,
-  l2: number,
-): Value {
-  const penalty = squaredPenalty(builder, weights, l2);
-  return penalty === null ? loss : builder.add(loss, penalty);
-}
-
-/** Adds `pullPenalty` to a loss. */
-export function withPull(
-  builder: GraphBuilder,
-  loss: Value,
-  weights: ReadonlyMap<string, Value>,
-  anchors: ReadonlyMap<string, Value>,
-  mu: Value,
-): Value {
-  const penalty = pullPenalty(builder, weights, anchors, mu);
-  return penalty === null ? loss : builder.add(loss, penalty);
 }

@@ -65,7 +65,7 @@ const evidence = z.strictObject({
   kind: z.enum(['prospective', 'retrospective']),
   judgedFrom: z.iso.datetime().nullable(),
   judgedAt: z.iso.datetime(),
-  task: z.enum(['binary', 'multiclass', 'regression']),
+  task: z.enum(['binary', 'multiclass', 'ordinal', 'regression', 'survival']),
   rows: count,
   events: count,
   nonEvents: count,

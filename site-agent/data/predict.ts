@@ -27,7 +27,8 @@ function csvCell(text: string): string {
 
 /** Names of the figures a model gives for one row. */
 function outputNames(plan: Plan): readonly string[] {
-  if (plan.task.kind === 'regression' || plan.task.kind === 'survival') return ['prediction'];
+  if (plan.task.kind === 'regression') return ['prediction'];
+  if (plan.task.kind === 'survival') return ['risk'];
   if (plan.task.kind === 'binary') return ['probability'];
   return 'levels' in plan.data.label ? plan.data.label.levels.map((level) => `probability_${level}`) : [];
 }

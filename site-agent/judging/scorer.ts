@@ -18,7 +18,7 @@ export interface Scorer {
   /** Shape of one row's series or image, as the model takes it; null where it takes none. */
   readonly payload: readonly number[] | null;
   /**
-   * @returns probability of the event [rows] (binary), of each class [rows, classes] (multiclass, ordinal), or the prediction [rows].
+   * @returns probability of the event [rows] (binary), of each class [rows, classes] (multiclass, ordinal), the prediction [rows], or the log hazard ratio [rows] (survival).
    * @throws JudgingError `wrong_shape`, `model_interface`
    */
   score(rows: RawRows, signal?: AbortSignal): Promise<Float32Array>;
@@ -29,7 +29,7 @@ export interface Scorer {
  * Opens a model on onnxruntime's CPU provider, on one thread, so that the same rows give the same bits.
  * @throws JudgingError `model_unreadable` when the runtime refuses the file, `model_interface` when its inputs or outputs are not
  *   those of a Wardround model: a float input `features` [rows, columns], for series and images `payload` [rows, ...], and an output
- *   `probability` or `prediction`.
+ *   `probability`, `prediction` or `risk`.
  */
 export async function openScorer(modelBytes: Uint8Array): Promise<Scorer> {
   let session: InferenceSession;
@@ -132,11 +132,11 @@ function interfaceOf(session: InferenceSession): ModelInterface {
       'the input payload of the model must have the shape [rows, steps, channels] or [rows, channels, height, width]',
     );
   }
-  const output = ['probability', 'prediction'].find((name) => session.outputNames.includes(name));
+  const output = ['probability', 'prediction', 'risk'].find((name) => session.outputNames.includes(name));
   if (shapes.size === 0 || output === undefined) {
     throw new JudgingError(
       'model_interface',
-      `the model's inputs are [${session.inputNames.join(', ')}], its outputs [${session.outputNames.join(', ')}]; features or payload, and probability or prediction, must be among them`,
+      `the model's inputs are [${session.inputNames.join(', ')}], its outputs [${session.outputNames.join(', ')}]; features or payload, and probability, prediction or risk, must be among them`,
     );
   }
   return { columns: Number(columns), payload: payload as readonly number[] | null, output };

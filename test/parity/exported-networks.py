@@ -1,4 +1,4 @@
-"""Makes the ONNX files of test/parity/exported and the losses PyTorch reaches with the same networks and batches.
+"""Makes the ONNX files of test/fixtures/exported and the losses PyTorch reaches with the same networks and batches.
 
     python test/parity/exported-networks.py
 
@@ -17,7 +17,7 @@ from torch import nn
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "exported")
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures", "exported")
 STEPS = 50
 ROWS = 12
 

@@ -17,7 +17,9 @@ interface Reference {
 }
 
 // Made by PyTorch 2.13.0: python test/parity/exported-networks.py
-const reference = JSON.parse(readFileSync(new URL('exported/losses.json', import.meta.url), 'utf8')) as Reference;
+const reference = JSON.parse(
+  readFileSync(new URL('../fixtures/exported/losses.json', import.meta.url), 'utf8'),
+) as Reference;
 
 const optimisers = {
   sgd: { kind: 'sgd', rate: 0.05 },

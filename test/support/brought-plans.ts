@@ -44,7 +44,7 @@ export function planAround(changes: {
 }
 
 export const exportedFile = (name: string): Uint8Array =>
-  readFileSync(new URL(`../parity/exported/${name}.onnx`, import.meta.url));
+  readFileSync(new URL(`../fixtures/exported/${name}.onnx`, import.meta.url));
 
 /** A plan with the network of an ONNX file in it, and the file's weights. */
 export function broughtPlan(

@@ -2,7 +2,7 @@ import type { Plan } from '../../plan/plan.ts';
 import { outputWidth } from '../families/output-width.ts';
 import type { Draft } from './draft.ts';
 import { OnnxError } from './onnx-error.ts';
-import { type DraftNode, fixedContents, rowAxes, type Traced } from './traced.ts';
+import { type DraftNode, rowAxes, storedNumbers, type Traced } from './traced.ts';
 
 /** What the file's output is made into. */
 export interface Head {
@@ -60,7 +60,7 @@ function behindProbabilities(value: Traced, plan: Plan): { readonly logits: Trac
     const [complement, p] = node.inputs as [Traced, Traced];
     const sub = nodeOf(complement);
     const sigmoid = nodeOf(p);
-    const isComplement = sub?.operator === 'Sub' && sub.inputs[1] === p && fixedContents(sub.inputs[0])?.[0] === 1;
+    const isComplement = sub?.operator === 'Sub' && sub.inputs[1] === p && storedNumbers(sub.inputs[0])?.[0] === 1;
     const [z] = sigmoid?.inputs ?? [];
     if (isComplement && sigmoid?.operator === 'Sigmoid' && z !== undefined) {
       return { logits: z, change: 'the final probabilities 1 - p and p are left out: the loss takes the logit of p' };

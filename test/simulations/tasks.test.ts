@@ -89,7 +89,7 @@ describe('a run of a task without judged figures', () => {
       const decisions = simulation.runs.flatMap((run) => run.releases.flatMap((release) => release.decisions));
       expect(decisions.map(({ site }) => site).sort()).toEqual(['east', 'north']);
       for (const { decision, judgement } of decisions) {
-        expect(judgement.package.problems).toEqual([]);
+        expect(judgement.package.valid).toBe(true);
         expect(judgement.evidence.task).toBe(task);
         expect(decision).toBe('hold');
         expect(judgement.decision.reasons.map(({ code }) => code)).toContain('evidence.task_not_judged');

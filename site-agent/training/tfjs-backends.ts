@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Logger } from '../../shared/runtime/logger.ts';
-import { registerGradients } from './tfjs/gradients/register.ts';
+import { useGradients } from './tfjs/gradients/register.ts';
 import { neededKernels } from './tfjs/kernels.ts';
 import { openNative } from './tfjs/native.ts';
 import { openCpu, openWasm } from './tfjs/portable.ts';
@@ -43,7 +43,6 @@ async function openBackend(name: TfjsBackendName, { engineDirectory }: TfjsOptio
   const { library, registered, runsOn } = await openers[name](from);
   // Without its checks of every tensor for debugging, and without its advertisement on the console.
   library.enableProdMode();
-  registerGradients(library);
   const missing = neededKernels.filter((kernel) => library.getKernel(kernel, registered) === undefined);
   if (missing.length > 0) throw new Error(`the backend ${registered} lacks ${missing.join(', ')}`);
   return {
@@ -53,6 +52,7 @@ async function openBackend(name: TfjsBackendName, { engineDirectory }: TfjsOptio
     activate() {
       // A backend that has started is current as soon as this returns; the promise is for one that has not.
       if (library.getBackend() !== registered) void library.setBackend(registered);
+      useGradients(library, name === 'node' || name === 'node-gpu' ? 'package' : 'own');
     },
   };
 }

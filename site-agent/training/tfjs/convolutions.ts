@@ -4,18 +4,12 @@ import { intAttribute } from '../../../shared/graph/operators.ts';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import { Held } from './held.ts';
 import { required, type Translation, type Use } from './translation.ts';
-import { paddedForTaps, tapOf, tapsOf } from './windows.ts';
+import { paddedForTaps, spread, tapOf, tapsOf } from './windows.ts';
 
 type Image = [number, number, number, number];
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 const all = (lengths: readonly number[], wanted: number): boolean => lengths.every((length) => length === wanted);
-
-/** Backends with kernels of their own for a convolution and its gradients. The others do it by slices and one matrix product. */
-function convolves(tf: TfjsLibrary): boolean {
-  const backend = tf.getBackend();
-  return backend !== 'wasm' && tf.getKernel('Conv2DBackpropFilter', backend) !== undefined;
-}
 
 /**
  * @param x [N, ...spatial, C]
@@ -28,7 +22,7 @@ function convolved(tf: TfjsLibrary, x: Tensor, weight: Tensor, windows: Windows)
   const filters = weight.shape[0] as number;
   // [...kernel, C, M], in the order in which a window's places are laid side by side.
   const turned = tf.transpose(weight, [...kernel.map((_, axis) => axis + 2), 1, 0]);
-  if (kernel.length <= 2 && all(dilations, 1) && !all(kernel, 1) && convolves(tf)) {
+  if (kernel.length <= 2 && all(dilations, 1) && !all(kernel, 1)) {
     const image = (tensor: Tensor): Tensor4D =>
       (kernel.length === 1
         ? tf.reshape<Rank.R4>(tensor, tensor.shape.toSpliced(1, 0, 1) as Image)
@@ -104,22 +98,6 @@ function conv(use: Use): Held[] {
     convolved(tf, groupOf(tf, x, x.rank - 1, group, groups), groupOf(tf, weight, 0, group, groups), windows),
   );
   return withBias(use, tf.concat(parts, x.rank - 1));
-}
-
-/** Puts stride - 1 zeros behind each place of a spatial axis of [N, ...spatial, C]. */
-function spread(tf: TfjsLibrary, x: Tensor, axis: number, stride: number): Tensor {
-  if (stride === 1) return x;
-  const { shape } = x;
-  const product = (lengths: readonly number[]): number => lengths.reduce((a, b) => a * b, 1);
-  const cut = tf.reshape(x, [product(shape.slice(0, axis + 1)), 1, product(shape.slice(axis + 1))]);
-  return tf.reshape(
-    tf.pad(cut, [
-      [0, 0],
-      [0, stride - 1],
-      [0, 0],
-    ]),
-    shape.with(axis, (shape[axis] as number) * stride),
-  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import { Held } from './held.ts';
+import { product } from './matrix-product.ts';
 import { broadcastTo } from './shapes.ts';
 import { floatOf, intOf, refuse, required, stringOf, type Translation, type Use } from './translation.ts';
 
@@ -34,14 +35,12 @@ export function matrixProduct(tf: TfjsLibrary, a: Tensor, b: Tensor): Tensor {
 function gemm(use: Use): Held[] {
   const { tf, node } = use;
   const { attributes } = node;
-  const product = tf.matMul(
-    required(use, 0).tensor,
-    required(use, 1).tensor,
-    intOf(attributes, 'transA', 0) === 1,
-    intOf(attributes, 'transB', 0) === 1,
-  );
+  const multiplied = product(tf, required(use, 0).tensor, required(use, 1).tensor, {
+    a: intOf(attributes, 'transA', 0) === 1,
+    b: intOf(attributes, 'transB', 0) === 1,
+  });
   const alpha = floatOf(attributes, 'alpha', 1);
-  const scaled = alpha === 1 ? product : tf.mul(product, alpha);
+  const scaled = alpha === 1 ? multiplied : tf.mul(multiplied, alpha);
   const c = use.inputs[2]?.tensor;
   if (c === undefined) return [Held.of(tf, scaled)];
   const beta = floatOf(attributes, 'beta', 1);

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { TfjsLibrary } from '../tfjs-library.ts';
+import { rememberPackageGradients } from './gradients/register.ts';
 import type { StartedBackend } from './started-backend.ts';
 
 /** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 took away; without it every operation on a newer Node throws. */
@@ -31,6 +32,7 @@ export async function openNative(
   const loaded = (await import(pathToFileURL(path).href)) as TfjsLibrary & { default?: TfjsLibrary };
   // A CommonJS package: what `import()` finds by name depends on how it was bundled; the whole of it is the default.
   const library = loaded.default ?? loaded;
+  rememberPackageGradients(library);
   const registered = 'tensorflow';
   if (!(await library.setBackend(registered))) throw new Error(`the backend ${registered} did not start`);
   await library.ready();

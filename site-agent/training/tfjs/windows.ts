@@ -71,3 +71,17 @@ export function placesInside(windows: Windows, padding: 'none' | 'counted'): Flo
   }
   return Float32Array.from(counts);
 }
+
+/** Puts stride - 1 zeros behind each place of a spatial axis of [N, ...spatial, C]. */
+export function spread(tf: TfjsLibrary, x: Tensor, axis: number, stride: number): Tensor {
+  if (stride === 1) return x;
+  const { shape } = x;
+  const product = (lengths: readonly number[]): number => lengths.reduce((a, b) => a * b, 1);
+  const cut = tf.reshape(x, [product(shape.slice(0, axis + 1)), 1, product(shape.slice(axis + 1))]);
+  const padded = tf.pad(cut, [
+    [0, 0],
+    [0, stride - 1],
+    [0, 0],
+  ]);
+  return tf.reshape(padded, shape.with(axis, (shape[axis] as number) * stride));
+}

@@ -13,11 +13,19 @@ import { openWatched } from './placement.ts';
 import { cpuProvider, onnxruntimeVersion, type Provider, sessionOptions } from './provider.ts';
 import { type OpenSession, openInferenceSession, type Session, SessionCache } from './sessions.ts';
 
-/** Multiply-adds of a graph below which a second thread costs more than it brings. */
+/** Multiply-adds of a step below which a second thread costs more than it brings. */
 const workForThreads = 40_000_000;
 const mostThreads = 4;
 
-/** More threads slow small models down, so their number follows the work of one call. */
+/** Work of a graph, of one turn where it is a loop: threads divide an operator, and many small ones do not make a large one. */
+function workOfTurn(graph: Graph): number {
+  const bodies = graph.nodes.flatMap(({ attributes }) =>
+    Object.values(attributes).flatMap((attribute) => ('graph' in attribute ? [attribute.graph] : [])),
+  );
+  return Math.max(...(bodies.length === 0 ? [graph] : bodies).map((one) => graphCost(one).work));
+}
+
+/** More threads slow small models down, so their number follows the work of one step. */
 export function threadsFor(work: number, cores: number): number {
   return work < workForThreads ? 1 : Math.max(1, Math.min(mostThreads, cores));
 }
@@ -90,7 +98,7 @@ export class OnnxEngine implements Engine {
     const provider = this.#provider;
     const computed = provider.name === 'cpu' ? graph : expandBatchNormalisation(graph);
     const model = encodeOnnx(computed);
-    const options = sessionOptions(provider, computed, threadsFor(graphCost(graph).work, this.#cores));
+    const options = sessionOptions(provider, computed, threadsFor(workOfTurn(graph), this.#cores));
     const kept = graph.outputs.filter(({ name }) => name.startsWith('next/'));
     const placed = {
       ...options,

@@ -1,6 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { modelSizeText } from '../shared/graph/model-size.ts';
+import { describeNetwork } from '../shared/graph/onnx-read/describe-network.ts';
 import { loadPlan, loadPolicy, maximumPlanBytes } from '../shared/plan/load-plan.ts';
+import { filesBeside } from '../shared/plan/model-file.ts';
 import type { Plan } from '../shared/plan/plan.ts';
 import { PlanError, planErrorOf } from '../shared/plan/plan-error.ts';
 import type { Policy } from '../shared/plan/policy.ts';
@@ -68,6 +71,8 @@ function planSummary(plan: Plan, digest: string): string {
         : `rows with ${data.time} from ${data.trainingCutoff} on; earlier rows train`,
     ],
     ['model', model.family === 'mlp' ? `mlp ${model.hidden.join('-')}, ${model.activation}` : model.family],
+    ['size', modelSizeText(plan)],
+    ...networkLines(plan),
     ['training', workText(plan)],
     [
       'federation',
@@ -79,18 +84,34 @@ function planSummary(plan: Plan, digest: string): string {
   return lines.map(([name, text]) => `${name.padEnd(13)} ${text}\n`).join('');
 }
 
+/** What was read of an ONNX file: lines for people who must know what they approve. */
+function networkLines({ model }: Plan): [string, string][] {
+  if (model.family !== 'onnx' || model.network === undefined) return [];
+  const text = describeNetwork(model.network);
+  return [
+    ['network', `from ${text.source}`],
+    ['reads', text.inputs],
+    ['tensors', text.tensors],
+    ['operators', text.operators],
+    ...(text.withoutDerivative === null
+      ? []
+      : [['passes none', `${text.withoutDerivative}: nothing is learnt through these`] as [string, string]]),
+    ...text.changes.map((change): [string, string] => ['changed', change]),
+  ];
+}
+
 function policyText(policy: Policy): string {
   return `${policy.name}: AUROC at least ${policy.auroc.floor}, at most ${policy.auroc.margin} below the model in use, ${policy.minimumEvents} events and ${policy.minimumNonEvents} non-events`;
 }
 
 function checkPlan(file: string, options: JsonOption): void {
-  const { plan, digest } = loadPlan(readText(file), file);
+  const { plan, digest } = loadPlan(readText(file), file, filesBeside(file));
   if (options.json === true) printJson({ file, valid: true, name: plan.name, digest });
   else process.stdout.write(`${planSummary(plan, digest)}The plan is valid.\n`);
 }
 
 function digestPlan(file: string, options: JsonOption & { readonly canonical?: boolean }): void {
-  const { plan, digest, canonical } = loadPlan(readText(file), file);
+  const { plan, digest, canonical } = loadPlan(readText(file), file, filesBeside(file));
   // The canonical bytes alone: what the digest is taken over, without a line end.
   if (options.canonical === true) process.stdout.write(canonical);
   else if (options.json === true) printJson({ file, name: plan.name, digest });
@@ -99,7 +120,10 @@ function digestPlan(file: string, options: JsonOption & { readonly canonical?: b
 
 function checkPolicy(file: string, options: JsonOption & { readonly against?: string }): void {
   const { policy, digest } = loadPolicy(readText(file), file);
-  const bound = options.against === undefined ? null : loadPlan(readText(options.against), options.against);
+  const bound =
+    options.against === undefined
+      ? null
+      : loadPlan(readText(options.against), options.against, filesBeside(options.against));
   const violations = bound === null ? [] : strictnessViolations(policy, bound.plan.gate);
   if (options.json === true) {
     printJson({

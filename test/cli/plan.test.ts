@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { register } from '../../cli/plan.ts';
 import { PlanError } from '../../shared/plan/plan-error.ts';
 import { ConfigError } from '../../shared/runtime/config-error.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
+import { linearFile, node, value } from '../support/onnx-bytes.ts';
 
 const plan = fileURLToPath(new URL('../support/heart-plan.yaml', import.meta.url));
 // python3 test/shared/plan/plan-digest.py
@@ -43,7 +44,7 @@ async function run(...words: string[]): Promise<{ readonly text: string; readonl
   return { text: output, exitCode: process.exitCode };
 }
 
-function write(name: string, text: string): string {
+function write(name: string, text: string | Uint8Array): string {
   const file = join(directory, name);
   writeFileSync(file, text);
   return file;
@@ -138,5 +139,33 @@ describe('policy check', () => {
     const { text, exitCode } = await run('policy', 'check', file, '--against', broken, '--json');
     expect((JSON.parse(text) as { file: string }).file).toBe(broken);
     expect(exitCode).toBe(2);
+  });
+});
+
+describe('plan check of a plan that names an ONNX file', () => {
+  const brought = async (file: Uint8Array) => {
+    write('net.onnx', file);
+    const text = readFileSync(plan, 'utf8').replace(/^model:.*$/m, 'model: { family: onnx, file: net.onnx }');
+    return run('plan', 'check', write('brought.yaml', text));
+  };
+
+  it('says what was read of it, what trains and what travels', async () => {
+    const nodes = [node('Gemm', ['x', 'weight', 'bias'], ['z']), node('Sigmoid', ['z'], ['y'])];
+    const { text } = await brought(linearFile(5, { nodes, outputs: [value('y', ['rows', 1])] }));
+    for (const line of [
+      /^model +onnx$/m,
+      /^size +6 parameters, all of which train; 24 bytes each way/m,
+      /^network +from hand, operator set 17, SHA-256 [0-9a-f]{64}$/m,
+      /^reads +features \[5\]$/m,
+      /^tensors +1 weights, 1 biases, 0 running statistics$/m,
+      /^operators +Gemm 1$/m,
+      /^changed +the final Sigmoid is left out/m,
+    ]) {
+      expect(text).toMatch(line);
+    }
+  });
+
+  it('refuses it with code and line', async () => {
+    await expect(brought(linearFile(7))).rejects.toThrowError(/net\.onnx is refused \(onnx\.wrong_input\)/);
   });
 });

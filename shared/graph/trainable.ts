@@ -22,9 +22,25 @@ export interface TrainableProblem {
 
 /** Names that a pattern stands for, * being any characters. */
 export function matching(pattern: string, names: readonly string[]): string[] {
-  const expression = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const whole = new RegExp(`^${expression.join('.*')}$`, 'su');
-  return names.filter((name) => whole.test(name));
+  const parts = pattern.split('*');
+  return names.filter((name) => isMade(name, parts));
+}
+
+/**
+ * Whether the name is the parts with anything between them. Each part but the last is found as early as it can be, which leaves the most to the others:
+ * a regular expression could take forever over a pattern of many *.
+ */
+function isMade(name: string, [first = '', ...others]: readonly string[]): boolean {
+  const last = others.pop();
+  if (last === undefined) return name === first;
+  if (!name.startsWith(first)) return false;
+  let from = first.length;
+  for (const part of others) {
+    const at = name.indexOf(part, from);
+    if (at === -1) return false;
+    from = at + part.length;
+  }
+  return name.length - last.length >= from && name.endsWith(last);
 }
 
 /** An adapter that would not be smaller than the matrix is not worth having. */

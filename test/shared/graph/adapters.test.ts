@@ -220,5 +220,13 @@ describe('what trains', () => {
     expect(matching('*', known)).toEqual(known);
     expect(matching('a+b', known)).toEqual(['a+b']);
     expect(matching('weight', known)).toEqual([]);
+    expect(matching('*b*', known)).toEqual(['ab.weight', 'a.bias', 'a+b']);
+    expect(matching('a*a*', known)).toEqual(['a.bias']);
+    // A part is not used twice.
+    expect(matching('a.b*bias', known)).toEqual([]);
+    expect(matching('**', [''])).toEqual(['']);
+    const hard = `${'*a'.repeat(99)}*b`;
+    expect(matching(hard, ['a'.repeat(400)])).toEqual([]);
+    expect(matching(hard, [`${'a'.repeat(400)}b`])).toHaveLength(1);
   });
 });

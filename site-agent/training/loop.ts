@@ -78,7 +78,7 @@ export async function trainRound(
   const begun = restoreLoop(task, step, calls, log);
 
   const rowsAtOnce = new RowsAtOnce(
-    begun.partRows ?? Math.min(task.mostRows ?? batch, step.partRows, batch),
+    begun.partRows ?? Math.min(task.mostRows ?? step.partRows, batch),
     whyWhole(plan),
     {
       log,

@@ -5,8 +5,11 @@ import type { Plan } from '../../shared/plan/plan.ts';
 import { graphCost } from './graph-cost.ts';
 import type { TrainingTask } from './trainer.ts';
 
-/** Bytes of a step's values beyond which a batch is cut beforehand: what a hospital's machine can spare beside its other work. */
-const mostStepBytes = 256 * 1024 ** 2;
+/**
+ * Bytes of a step's values, as estimated, beyond which a batch is cut beforehand. The runtime's arena holds about twice as many: what a
+ * hospital's machine can spare beside its other work.
+ */
+const mostStepBytes = 128 * 1024 ** 2;
 /** Bytes of rows and random values that one call is given at most. */
 const mostCallBytes = 32 * 1024 ** 2;
 /** Steps of one call at most: their losses are looked at after it. */

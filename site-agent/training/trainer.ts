@@ -64,7 +64,7 @@ export interface TrainingTask {
   readonly trainable?: readonly string[];
   /** Rows that early stopping validates on. */
   readonly validation?: DesignMatrix;
-  /** Rows computed at once, at most: a larger batch is cut and its gradients added up. As memory allows when absent. */
+  /** Rows computed at once, at most: a larger batch is cut and its gradients added up. What keeps within some hundred megabytes when absent. */
   readonly mostRows?: number;
   readonly resume?: Checkpoint;
   /** Called now and then, always at the same steps for the same task. Training waits for it. */

@@ -13,19 +13,11 @@ import { openWatched } from './placement.ts';
 import { cpuProvider, onnxruntimeVersion, type Provider, sessionOptions } from './provider.ts';
 import { type OpenSession, openInferenceSession, type Session, SessionCache } from './sessions.ts';
 
-/** Multiply-adds of a step below which a second thread costs more than it brings. */
+/** Multiply-adds of a step's operators that threads can share, below which a second thread costs more than it brings. */
 const workForThreads = 40_000_000;
 const mostThreads = 4;
 
-/** Work of a graph, of one turn where it is a loop: threads divide an operator, and many small ones do not make a large one. */
-function workOfTurn(graph: Graph): number {
-  const bodies = graph.nodes.flatMap(({ attributes }) =>
-    Object.values(attributes).flatMap((attribute) => ('graph' in attribute ? [attribute.graph] : [])),
-  );
-  return Math.max(...(bodies.length === 0 ? [graph] : bodies).map((one) => graphCost(one).work));
-}
-
-/** More threads slow small models down, so their number follows the work of one step. */
+/** More threads slow small models down, so their number follows the work of one step that is not in small operators. */
 export function threadsFor(work: number, cores: number): number {
   return work < workForThreads ? 1 : Math.max(1, Math.min(mostThreads, cores));
 }
@@ -76,17 +68,21 @@ export class OnnxEngine implements Engine {
       task.control !== undefined,
       task.precision,
     ]);
+    const sessions = this.#sessions;
     const taken = new Map<string, ReturnType<SessionCache['take']>>();
     return new OnnxTask(task, {
       take: <Built extends { readonly graph: Graph }>(kind: string, build: () => Built) => {
         const key = `${shared} ${kind}`;
-        const known =
-          taken.get(key) ?? this.#sessions.take(key, build, (built) => this.#open(built.graph, kind, shared));
+        const known = taken.get(key) ?? sessions.take(key, build, (built) => this.#open(built.graph, kind, shared));
         taken.set(key, known);
         known.catch(() => taken.delete(key));
         return known as ReturnType<SessionCache['take']> & Promise<never>;
       },
-      giveBack: () => this.#sessions.giveBack(taken.keys()),
+      async giveBack(keepIdle) {
+        const keys = [...taken.keys()];
+        taken.clear();
+        await sessions.giveBack(keys, keepIdle);
+      },
     });
   }
 
@@ -98,7 +94,7 @@ export class OnnxEngine implements Engine {
     const provider = this.#provider;
     const computed = provider.name === 'cpu' ? graph : expandBatchNormalisation(graph);
     const model = encodeOnnx(computed);
-    const options = sessionOptions(provider, computed, threadsFor(workOfTurn(graph), this.#cores));
+    const options = sessionOptions(provider, computed, threadsFor(graphCost(graph).shared, this.#cores));
     const kept = graph.outputs.filter(({ name }) => name.startsWith('next/'));
     const placed = {
       ...options,

@@ -17,7 +17,8 @@ import type { Compiled, Session } from './sessions.ts';
 export interface OnnxTaskNeeds {
   /** The session of a graph of this task; `kind` tells graphs of one task apart. */
   take<Built extends { readonly graph: Graph }>(kind: string, build: () => Built): Promise<Compiled<Built>>;
-  giveBack(): Promise<void>;
+  /** Gives the sessions of this task back; so many that nobody uses stay, for the next task. */
+  giveBack(keepIdle?: number): Promise<void>;
 }
 
 type State = ReadonlyMap<string, Tensor>;
@@ -54,7 +55,25 @@ export class OnnxTask implements OpenedTask {
     ]);
   }
 
-  async run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
+  run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
+    return this.#inMemory(() => this.#steps(steps, partRows, signal));
+  }
+
+  evaluate(partRows: number, signal: AbortSignal): Promise<number> {
+    return this.#inMemory(() => this.#validate(partRows, signal));
+  }
+
+  /** A session that ran out of memory keeps what it got: it is closed, so that smaller parts find room. */
+  async #inMemory<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof TrainingError && cause.code === 'out_of_memory') await this.#needs.giveBack(0);
+      throw cause;
+    }
+  }
+
+  async #steps(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
     const [first] = steps;
     if (first !== undefined && steps.length > 1 && partRows >= first.rows.length) return this.#together(steps, signal);
     const losses: number[] = [];
@@ -66,7 +85,7 @@ export class OnnxTask implements OpenedTask {
     return losses;
   }
 
-  async evaluate(partRows: number, signal: AbortSignal): Promise<number> {
+  async #validate(partRows: number, signal: AbortSignal): Promise<number> {
     const { validation, plan } = this.#task;
     if (validation === undefined) throw new TrainingError('engine_failed', 'there are no rows to validate on');
     let sum = 0;

@@ -1,14 +1,15 @@
 import { TrainingError } from '../training-error.ts';
 
 /**
- * Words by which a runtime says that memory ran out. The first four were provoked with onnxruntime 1.30: on cpu with and without its arena under
- * `ulimit -v`, in JavaScript's own allocation, and on webgpu with a matrix larger than the device's memory, where the failed allocation
- * itself goes to the log and what is thrown names the buffer that was not made. The fifth is webgpu's for a tensor of more bindings than a
+ * Words by which a runtime says that memory ran out. The first five were provoked with onnxruntime 1.30: on cpu with and without its arena and when it
+ * starts a thread, under a limit of memory, in JavaScript's own allocation, and on webgpu with a matrix larger than the device's memory, where the failed allocation
+ * itself goes to the log and what is thrown names the buffer that was not made. The sixth is webgpu's for a tensor of more bindings than a
  * shader may have. The others are those of the CUDA libraries' documentation.
  */
 const memoryWords = [
   /failed to allocate memory/i,
   /bad_alloc/,
+  /cannot allocate memory/i,
   /array buffer allocation failed|invalid (typed )?array (buffer )?length/i,
   /\[Invalid Buffer[^\]]*\] is invalid/,
   /too many storage buffers in shader/i,

@@ -62,13 +62,14 @@ export class SessionCache {
     }
   }
 
-  async giveBack(keys: Iterable<string>): Promise<void> {
+  /** @param keep idle sessions that stay; those of two tasks when absent */
+  async giveBack(keys: Iterable<string>, keep = mostIdle): Promise<void> {
     for (const key of keys) {
       const entry = this.#entries.get(key);
       if (entry !== undefined) entry.uses -= 1;
     }
     const idle = [...this.#entries].filter(([, { uses }]) => uses <= 0);
-    await this.#release(idle.slice(0, Math.max(0, idle.length - mostIdle)));
+    await this.#release(idle.slice(0, Math.max(0, idle.length - keep)));
   }
 
   async dispose(): Promise<void> {

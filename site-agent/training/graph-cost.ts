@@ -4,12 +4,19 @@ import type { Dimension, ElementType, Graph, GraphNode, Value } from '../../shar
 export interface GraphCost {
   /** Multiply-adds of products and convolutions, and what the rest takes in the same measure. */
   readonly work: number;
+  /**
+   * Of it, that of operators large enough for several threads to share one; of a loop, in one turn. 0 where most of the work is in smaller
+   * operators, at each of which the threads would only wait for each other.
+   */
+  readonly shared: number;
   /** Bytes of values that are alive at once, without the graph's inputs and constants. */
   readonly peakBytes: number;
 }
 
 /** What an operator takes beside its arithmetic, in multiply-adds: some microseconds. */
 const workPerNode = 12_000;
+/** What an operator takes before a second thread brings more than it costs: some tens of microseconds. */
+const workToShare = 1_500_000;
 /** What a value of an output takes, in multiply-adds: it is bound by memory, not by arithmetic. */
 const workPerValue = 4;
 
@@ -65,10 +72,22 @@ export function graphCost(graph: Graph): GraphCost {
   for (const { name } of graph.outputs) uses.set(name, (uses.get(name) ?? 0) + 1);
   const made = new Map<string, number>();
   let work = 0;
+  let apart = 0;
+  let shared = 0;
+  let ofLoops = 0;
   let alive = 0;
   let peakBytes = 0;
   for (const node of graph.nodes) {
-    work += nodeWork(node);
+    const own = nodeWork(node);
+    work += own;
+    const bodies = Object.values(node.attributes).flatMap((attribute) =>
+      'graph' in attribute ? [attribute.graph] : [],
+    );
+    if (bodies.length === 0) {
+      apart += own;
+      if (own >= workToShare) shared += own;
+    }
+    for (const body of bodies) ofLoops = Math.max(ofLoops, graphCost(body).shared);
     for (const { name, shape, type } of node.outputs) {
       const bytes = sizeOf(shape) * bytesOf[type];
       made.set(name, bytes);
@@ -84,5 +103,5 @@ export function graphCost(graph: Graph): GraphCost {
       }
     }
   }
-  return { work, peakBytes };
+  return { work, shared: Math.max(2 * shared < apart ? 0 : shared, ofLoops), peakBytes };
 }

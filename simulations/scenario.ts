@@ -90,7 +90,13 @@ export interface LoadedScenario {
 const shipped = fileURLToPath(new URL('./scenarios/', import.meta.url));
 
 /** Names of the scenarios that come with Wardround. */
-export const shippedScenarios = ['prevalence-shock', 'unit-change', 'icu-series', 'shape-images'] as const;
+export const shippedScenarios = [
+  'prevalence-shock',
+  'unit-change',
+  'icu-series',
+  'icu-unit-change',
+  'shape-images',
+] as const;
 
 /**
  * Reads a scenario file, or one that comes with Wardround by its name.

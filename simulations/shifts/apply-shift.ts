@@ -99,8 +99,36 @@ function change(shift: Shift, table: SiteRows, context: ShiftContext, stream: Ra
   }
 }
 
+/** Whether a column is a channel of the series instead of a column of the rows. */
+function ofSeries(column: string, { header, series }: SiteRows): boolean {
+  return !header.includes(column) && series !== undefined && series.header.includes(column) && series.key !== column;
+}
+
+/** The series of the rows concerned, changed like a table of their own. */
+function changedSeries(
+  shift: Shift,
+  table: SiteRows,
+  concerned: readonly (readonly string[])[],
+  context: ShiftContext,
+  stream: RandomStream,
+): SiteRows {
+  const { series } = table;
+  if (series === undefined) return table;
+  const position = columnIndex(table, series.key);
+  const keys = new Set(concerned.map((row) => row[position]));
+  const place = series.header.indexOf(series.key);
+  const isConcerned = (row: readonly string[]): boolean => keys.has(row[place]);
+  const own: SiteRows = { site: table.site, header: series.header, rows: series.rows.filter(isConcerned) };
+  const changed = change(shift, own, context, stream).rows;
+  let next = 0;
+  const rows = series.rows.map((row) => (isConcerned(row) ? (changed[next++] as readonly string[]) : row));
+  return { ...table, series: { ...series, rows } };
+}
+
 /**
  * The rows of one hospital after a shift; rows before it, and their order, stay as they are.
+ *
+ * A column that only the series have is a channel of theirs.
  *
  * @param stream used by a prevalence shift only
  * @throws SimulationError `shift_invalid` when the rows have no date, holdout, number or outcome the shift needs; `cohort_invalid` for an unknown column
@@ -115,6 +143,8 @@ export function applyShift(shift: Shift, table: SiteRows, context: ShiftContext,
       { site: shift.site, from: shift.from },
     );
   }
+  if (shift.kind !== 'prevalence' && ofSeries(shift.column, table))
+    return changedSeries(shift, table, later, context, stream);
   const changed = change(shift, { ...table, rows: later }, context, stream).rows;
   if (shift.kind === 'prevalence') {
     const kept = new Set(changed);

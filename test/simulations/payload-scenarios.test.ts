@@ -7,8 +7,9 @@ import { silentLogger } from '../../shared/runtime/logger.ts';
 import { aurocEstimate } from '../../shared/statistics/discrimination.ts';
 import { generateIcuCohort } from '../../simulations/cohorts/icu-series.ts';
 import { generateImageCohort } from '../../simulations/cohorts/shape-images.ts';
+import { planWith } from '../../simulations/plan-text.ts';
 import { runSimulation, type Simulation } from '../../simulations/run-simulation.ts';
-import { loadScenario } from '../../simulations/scenario.ts';
+import { loadScenario, scenarioPath } from '../../simulations/scenario.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wardround-payload-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -72,6 +73,30 @@ describe('the ready scenarios of series and images', () => {
     for (const [site, model, oracle] of against(await scenario('icu-series', 'icu-mortality'), truth)) {
       expect(model, site).toBeGreaterThan(0.7);
       expect(model, site).toBeGreaterThan(oracle - 0.15);
+    }
+  }, 180_000);
+
+  it('icu-unit-change: the hospital whose laboratory changed the unit of a channel holds, no other does for it', async () => {
+    const ready = loadScenario('icu-unit-change');
+    // One round of few steps: what is judged here is the rows, not the model.
+    const plan = planWith(scenarioPath(ready, ready.scenario.plan), {
+      'federation.rounds': 1,
+      'training.work': { steps: 3 },
+    });
+    writeFileSync(join(folder, ready.scenario.plan), plan.text);
+    const cohort = { ...ready.scenario.cohort, rows: 300 } as typeof ready.scenario.cohort;
+    const simulation = await runSimulation(
+      { scenario: { ...ready.scenario, cohort }, directory: folder },
+      { signal: AbortSignal.timeout(170_000), log: silentLogger },
+    );
+    const decisions = simulation.runs.flatMap((run) => run.releases.flatMap((release) => release.decisions));
+    expect(decisions).toHaveLength(4);
+    for (const { site, decision, judgement } of decisions) {
+      const reasons = judgement.decision.reasons.filter(({ code }) => code === 'data.unit_change');
+      if (site === 'north') {
+        expect(decision).toBe('hold');
+        expect(reasons.map(({ column }) => column)).toEqual(['lactate_last']);
+      } else expect(reasons, site).toEqual([]);
     }
   }, 180_000);
 

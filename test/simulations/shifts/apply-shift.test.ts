@@ -31,6 +31,24 @@ describe('shifts', () => {
     expect(table.rows[1]?.[2]).toBe('250');
   });
 
+  it('change a channel of the series of the rows concerned', () => {
+    const series = {
+      key: 'code',
+      header: ['code', 'minute', 'pulse'],
+      rows: [
+        ['2', '0', '80'],
+        ['2', '5', ''],
+        ['1.0', '0', '70'],
+        ['1', '3', '60'],
+      ],
+    };
+    const shift = { site, from: '2025-01-01', kind: 'distribution', column: 'pulse', multiply: 2, add: 1 };
+    const result = shifted(shift, { ...table, series });
+    expect(result.series?.rows.map((row) => row[2])).toEqual(['161', '', '70', '121']);
+    expect(result.rows).toEqual(table.rows);
+    expect(() => shifted({ ...shift, column: 'lactate' }, { ...table, series })).toThrow(SimulationError);
+  });
+
   it('scale and move a distribution, in the holdout only where asked', () => {
     const result = shifted({ site, from: 'holdout', kind: 'distribution', column: 'chol', multiply: 2, add: -100 });
     expect(column(result, 'chol')).toEqual(['200', '400', '', '300']);

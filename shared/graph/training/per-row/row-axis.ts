@@ -3,20 +3,23 @@ import type { GraphBuilder } from '../../graph-builder.ts';
 import { knownShape } from '../../operators/dimensions.ts';
 import { reshape, sumToShape, transpose } from '../../vector-jacobian/shapes.ts';
 
-/** Where a value keeps the rows of the batch: the axis has the length rows · inner, the rows outermost. */
+/** Where a value keeps the rows of the batch: on an axis of the length outer · rows · inner, counted in this order. */
 export interface RowAxis {
   readonly axis: number;
-  /** 1, unless rows and another axis, such as the steps of a series, were made one. */
+  /** 1, unless another axis, such as the steps of a series, was made one with the rows, before them. */
+  readonly outer: number;
+  /** Likewise after them. */
   readonly inner: number;
 }
 
-/** The rows as the first axis: [..., rows · inner, ...] becomes [rows, ..., inner, ...]. */
-export function rowsFirst(b: GraphBuilder, value: Value, { axis, inner }: RowAxis): Value {
+/** The rows as the first axis: [..., outer · rows · inner, ...] becomes [rows, ..., outer · inner, ...]. */
+export function rowsFirst(b: GraphBuilder, value: Value, { axis, outer, inner }: RowAxis): Value {
   const shape = knownShape(value.shape);
-  const rows = (shape[axis] as number) / inner;
-  const split = reshape(b, value, [...shape.slice(0, axis), rows, inner, ...shape.slice(axis + 1)]);
-  const others = Array.from({ length: shape.length + 1 }, (_, index) => index).filter((index) => index !== axis);
-  return transpose(b, split, [axis, ...others]);
+  const rows = (shape[axis] as number) / (outer * inner);
+  const [before, after] = [shape.slice(0, axis), shape.slice(axis + 1)];
+  const apart = reshape(b, value, [...before, outer, rows, inner, ...after]);
+  const others = Array.from({ length: shape.length + 2 }, (_, index) => index).filter((index) => index !== axis + 1);
+  return reshape(b, transpose(b, apart, [axis + 1, ...others]), [rows, ...before, outer * inner, ...after]);
 }
 
 /** [rows, ...] summed down to what broadcasting had made of [rows, ...shape]. */

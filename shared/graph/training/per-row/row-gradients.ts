@@ -42,7 +42,7 @@ export function rowGradients(
   const active = activeValues(nodes, variables);
   const axes = trackRows(nodes, inputs, random, active);
   const place = axes.get(losses.name);
-  if (place === undefined || place.inner !== 1) {
+  if (place === undefined || place.outer !== 1 || place.inner !== 1) {
     throw new GraphError('mixes_rows', `${losses.name} has no loss a row to be differentiated`);
   }
   const rows = knownShape(losses.shape)[0] as number;

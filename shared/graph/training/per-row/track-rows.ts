@@ -43,7 +43,7 @@ export function trackRows(
   random: readonly string[],
   active: ReadonlySet<string>,
 ): ReadonlyMap<string, RowAxis> {
-  const known = new Map<string, RowAxis>(inputs.map(({ name }) => [name, { axis: 0, inner: 1 }]));
+  const known = new Map<string, RowAxis>(inputs.map(({ name }) => [name, { axis: 0, outer: 1, inner: 1 }]));
   const rowsOfBatch = (inputs[0]?.shape[0] ?? 1) as number;
   const unclear = new Set(random);
   for (const node of nodes) {
@@ -56,7 +56,7 @@ export function trackRows(
         if (matters) throw mixing(node, 'gives a tensor without rows random values that differ by row');
         for (const { name } of node.outputs) unclear.add(name);
       } else if (repeatsByRow(node, rowsOfBatch)) {
-        known.set((node.outputs[0] as Value).name, { axis: 0, inner: 1 });
+        known.set((node.outputs[0] as Value).name, { axis: 0, outer: 1, inner: 1 });
       }
       continue;
     }

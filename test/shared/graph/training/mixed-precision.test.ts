@@ -4,6 +4,8 @@ import { buildEpoch } from '../../../../shared/graph/training/epoch.ts';
 import { buildGradientPart, buildUpdate } from '../../../../shared/graph/training/gradient-part.ts';
 import { stepScalars } from '../../../../shared/graph/training/optimiser-update.ts';
 import { buildTrainingStep } from '../../../../shared/graph/training/training-step.ts';
+import type { Plan } from '../../../../shared/plan/plan.ts';
+import { broughtPlan, exportedFile, images, series } from '../../../support/brought-plans.ts';
 import { modelPlan, smallModels } from '../../../support/model-plans.ts';
 import type { FloatTensor } from '../../../support/run-onnx.ts';
 import { feedsOfRows } from './row-feeds.ts';
@@ -56,8 +58,16 @@ describe('mixed precision', () => {
     'transformer, dropout': { ...smallModels.transformer, dropout: 0.3 },
   };
 
-  it.each(Object.entries(models))('%s moves as in float32, to a hundredth', async (kind, model) => {
-    const plan = modelPlan(model, kind === 'cox' ? 'survival' : 'binary', { optimiser, l2: 0.05, clipNorm: 2 });
+  const training = { optimiser, l2: 0.05, clipNorm: 2 };
+  const plans: readonly (readonly [string, Plan])[] = [
+    ...Object.entries(models).map(
+      ([kind, model]) => [kind, modelPlan(model, kind === 'cox' ? 'survival' : 'binary', training)] as const,
+    ),
+    ['a brought transformer', broughtPlan(exportedFile('transformer-dynamo'), { payload: series, training }).plan],
+    ['a brought convolution in groups', broughtPlan(exportedFile('grouped'), { payload: images, training }).plan],
+  ];
+
+  it.each(plans)('%s moves as in float32, to a hundredth', async (_, plan) => {
     const feeds = batchFeeds(plan, rows);
     const scalars = numbers(stepScalars(plan.training, { step: 1, round: 0 }));
     const step = buildTrainingStep(plan, { rows });

@@ -4,6 +4,7 @@ import { gradients } from '../../../../shared/graph/reverse-mode.ts';
 import { buildObjective } from '../../../../shared/graph/training/objective.ts';
 import { clippedRowSum } from '../../../../shared/graph/training/row-clipping.ts';
 import type { Plan } from '../../../../shared/plan/plan.ts';
+import { broughtPlan, exportedFile, images, series } from '../../../support/brought-plans.ts';
 import { evaluateGraph, type Float64Tensor } from '../../../support/graph-evaluator.ts';
 import { drawnTensors, modelPlan, smallModels } from '../../../support/model-plans.ts';
 import { fedObjective } from '../../../support/objective-feeds.ts';
@@ -106,4 +107,14 @@ describe('rows clipped all at once equal rows clipped one by one', () => {
 
   it('adapters of a recurrent network', () =>
     check(modelPlan(smallModels.gru, 'binary', { trainable: { lora: { rank: 2 } } })));
+
+  it.each([
+    ['gru-dynamo', series],
+    ['lstm', series],
+    ['transformer', series],
+    ['transformer-dynamo', series],
+    ['grouped-dynamo', images],
+  ])('a network exported from PyTorch: %s', (name, payload) =>
+    check(broughtPlan(exportedFile(name), { payload }).plan),
+  );
 });

@@ -102,6 +102,16 @@ const cases: readonly Case[] = [
     make: (b, x, t) => shaped(b, b.add(b.op('MatMul', [shaped(b, x, [-1, 2]), at(t, 'w')]), at(t, 'v')), [-1, 5, 3]),
   },
   {
+    title: 'MatMul of steps and rows made one, the steps first',
+    x: [5, 2],
+    tensors: { w: [2, 3], v: [3] },
+    make: (b, x, t) => {
+      const together = shaped(b, turned(b, x, [1, 0, 2]), [-1, 2]);
+      const made = b.add(b.op('MatMul', [together, at(t, 'w')]), at(t, 'v'));
+      return turned(b, shaped(b, made, [5, -1, 3]), [1, 0, 2]);
+    },
+  },
+  {
     title: 'MatMul with the tensor on the left',
     x: [3, 5],
     tensors: { w: [2, 3] },

@@ -11,12 +11,15 @@ import { along, broadcast, first, input, mixing, type RowRule, rankOf } from './
 function reshaped(node: GraphNode, row: RowAxis): RowAxis {
   const from = knownShape(input(node, 0).shape);
   const to = knownShape((node.outputs[0] as Value).shape);
-  const before = sizeOf(from.slice(0, row.axis));
-  const rows = (from[row.axis] as number) / row.inner;
-  let product = 1;
+  const rows = (from[row.axis] as number) / (row.outer * row.inner);
+  // Elements between one row's and the next one's are behind the rows, all others before them.
+  const before = sizeOf(from.slice(0, row.axis)) * row.outer;
+  let passed = 1;
   for (const [axis, length] of to.entries()) {
-    if (product === before && length % rows === 0 && (length > 1 || rows === 1)) return { axis, inner: length / rows };
-    product *= length;
+    const outer = before / passed;
+    const inner = length / (outer * rows);
+    if (Number.isInteger(outer) && Number.isInteger(inner) && (length > 1 || rows === 1)) return { axis, outer, inner };
+    passed *= length;
   }
   throw mixing(node, `of ${shapeText(from)} to ${shapeText(to)} spreads the ${rows} rows over several axes`);
 }

@@ -23,7 +23,10 @@ function matrixRows({ node, rows }: RowUse): RowAxis {
       : { ...right, axis: right.axis + rank - ranks[1] + (ranks[0] === 1 && right.axis < ranks[1] - 1 ? 1 : 0) },
   ].filter((place) => place !== null);
   const [one, other] = places as [RowAxis, RowAxis | undefined];
-  if (other !== undefined && (one.axis !== other.axis || one.inner !== 1 || other.inner !== 1)) {
+  if (
+    other !== undefined &&
+    (one.axis !== other.axis || [one, other].some(({ outer, inner }) => outer !== 1 || inner !== 1))
+  ) {
     throw mixing(node, 'multiplies the rows with one another');
   }
   return one;
@@ -54,9 +57,9 @@ export const productRows: Readonly<Record<string, RowRule>> = {
     );
     const labels = rows.flatMap((row, index) => (row === null ? [] : [operands[index]?.[row.axis]]));
     const [label] = labels;
-    const inner = rows.find((row) => row !== null)?.inner ?? 1;
+    const { outer, inner } = rows.find((row) => row !== null) as RowAxis;
     const axis = label === undefined ? -1 : output.indexOf(label);
     if (axis === -1 || labels.some((one) => one !== label)) throw mixing(node, 'sums over the rows');
-    return [{ axis, inner }];
+    return [{ axis, outer, inner }];
   },
 };

@@ -31,7 +31,7 @@ export function broadcast({ node, rows }: RowUse): RowAxis {
     row === null ? [] : [{ ...row, axis: row.axis + rank - rankOf(node.inputs[index]) }],
   );
   const [first] = found as [RowAxis];
-  if (found.some(({ axis, inner }) => axis !== first.axis || inner !== first.inner)) {
+  if (found.some(({ axis, outer, inner }) => axis !== first.axis || outer !== first.outer || inner !== first.inner)) {
     throw mixing(node, 'combines values that have their rows on different axes');
   }
   return first;

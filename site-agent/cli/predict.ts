@@ -58,12 +58,17 @@ async function run(options: PredictOptions): Promise<void> {
       const units = plan.plan.data.columns.flatMap((column) =>
         column.kind === 'continuous' && column.summary === undefined ? [`${column.name} in ${column.unit}`] : [],
       );
+      if (plan.plan.data.payload?.kind === 'series') {
+        units.push(...plan.plan.data.payload.channels.map(({ name, unit }) => `${name} in ${unit}`));
+      }
       if (units.length > 0) console.log(`The file was read as: ${units.join(', ')}.`);
       console.log(
         `${active.version}: ${result.rowsWritten} of ${result.rowsRead} rows scored, written to ${options.output}.`,
       );
-      for (const { row, column, rule } of result.problems.listed.slice(0, problemsShown)) {
-        console.error(`row ${row}, column ${column}: ${problemMeanings[rule]}; not scored`);
+      for (const { row, column, rule, where } of result.problems.listed.slice(0, problemsShown)) {
+        console.error(
+          `row ${row}, column ${column}${where === undefined ? '' : ` (${where})`}: ${problemMeanings[rule]}; not scored`,
+        );
       }
     } finally {
       await scorer.dispose();

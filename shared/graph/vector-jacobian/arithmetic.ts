@@ -109,8 +109,8 @@ export const arithmetic: VectorJacobians = {
     const [, least, most] = inputs;
     const below = least === undefined ? undefined : b.op('Less', [x, least]);
     const above = most === undefined ? undefined : b.op('Greater', [x, most]);
-    const outside = below !== undefined && above !== undefined ? b.op('Or', [below, above]) : (below ?? above);
-    const inside = outside === undefined ? g : b.mul(g, asNumbers(b, b.op('Not', [outside]), g));
+    const within = [below, above].flatMap((outside) => (outside === undefined ? [] : [b.op('Not', [outside])]));
+    const inside = within.reduce((value, one) => b.mul(value, asNumbers(b, one, g)), g);
     const taken = (where: Value | undefined, bound: Value | undefined): Value | null =>
       where === undefined || bound === undefined ? null : sumToShape(b, b.mul(g, asNumbers(b, where, g)), bound.shape);
     return [

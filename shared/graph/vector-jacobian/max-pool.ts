@@ -54,15 +54,15 @@ function throughTiles({ b, x, y, g }: FirstOutputUse, { kernel, inputs, outputs 
       b.integers('steps', kernel),
     ]);
   const places = placesOf(kernel);
-  let taken: Value | null = null;
+  // Windows none of whose places so far holds the largest; what no place before was given is the last one's. Without Or, for which the
+  // WebGPU provider has no kernel.
+  let free: Value | null = null;
   let parts = places.map((place, index): Value => {
-    // What no place before was given is the last one's.
-    const isLast = index === places.length - 1;
-    const free: Value | null = taken === null ? null : b.op('Not', [taken]);
-    if (isLast) return free === null ? g : b.mul(g, asNumbers(b, free, g));
+    if (index === places.length - 1) return free === null ? g : b.mul(g, asNumbers(b, free, g));
     const holds = b.op('Equal', [cut(place), y]);
     const first = free === null ? holds : b.op('And', [holds, free]);
-    taken = taken === null ? holds : b.op('Or', [taken, holds]);
+    const other = b.op('Not', [holds]);
+    free = free === null ? other : b.op('And', [free, other]);
     return b.mul(g, asNumbers(b, first, g));
   });
   for (const [axis, length] of [...kernel.entries()].reverse()) {

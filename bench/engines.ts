@@ -12,7 +12,7 @@ export const title = 'Training engines side by side: milliseconds an epoch and p
 
 /** As many as the onnx engine takes at most. */
 const mostThreads = 4;
-const engines = [
+const allEngines = [
   'onnx-cpu',
   'onnx-webgpu',
   'onnx-cuda',
@@ -23,11 +23,18 @@ const engines = [
   'tfjs-cpu',
 ];
 
-/** The settings of this benchmark: a Python with PyTorch, and the directory of the optional engines. */
-const settings = { python: process.env.WARDROUND_BENCH_PYTHON, directory: process.env.WARDROUND_BENCH_ENGINES };
+/** The settings of this benchmark. */
+const settings = {
+  /** A Python with PyTorch. */
+  python: process.env.WARDROUND_BENCH_PYTHON,
+  /** The directory of the optional engines. */
+  directory: process.env.WARDROUND_BENCH_ENGINE_DIRECTORY,
+  /** Names of the product's engines that take part, with commas between; all that start when absent. */
+  engines: process.env.WARDROUND_BENCH_ENGINES?.split(',') ?? allEngines,
+};
 
 async function startAll(one: EngineCase, file: string, passedOver: (text: string) => void): Promise<Participant[]> {
-  const { python, directory } = settings;
+  const { python, directory, engines } = settings;
   const threads = Math.min(mostThreads, availableParallelism());
   const starts: (readonly [string, () => Promise<Participant>])[] = engines.map((name) => [
     name,
@@ -50,7 +57,7 @@ async function startAll(one: EngineCase, file: string, passedOver: (text: string
 }
 
 /**
- * Every engine that starts here, each in a process of its own, one epoch in turn, over and over, so that a busy machine is busy for all
+ * Every engine that starts here, each in a process of its own, one round in turn, over and over, so that a busy machine is busy for all
  * of them; the median over the turns. Loading and compiling are done in a turn that is not counted. Rows, order of rows and starting
  * weights are the same for all; an engine whose loss or change of weights is not that of the others has no time.
  */

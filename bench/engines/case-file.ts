@@ -22,17 +22,17 @@ function inputsOf({ data }: TrainingTask): Tensor {
   return { shape: [data.rows, ...shape], data: scaled };
 }
 
-/** The task for `pytorch.py`: rows, labels, the order of the first epoch and the starting weights. */
+/** The task for `pytorch.py`: rows, labels, the order of every epoch and the starting weights. */
 export async function writeCase(path: string, one: EngineCase, task: TrainingTask): Promise<void> {
   const { data, plan, weights } = task;
   const schedule = batchSchedule(data.rows, plan.training, task.seed);
   const order = Float32Array.from(
-    Array.from({ length: schedule.stepsPerEpoch }, (_, step) => [...schedule.rowsOf(step)]).flat(),
+    Array.from({ length: schedule.steps }, (_, step) => [...schedule.rowsOf(step)]).flat(),
   );
   const tensors = new Map<string, Tensor>([
     ['inputs', inputsOf(task)],
     ['labels', { shape: [data.rows], data: data.labels }],
-    ['order', { shape: [data.rows], data: order }],
+    ['order', { shape: [one.epochs, data.rows], data: order }],
     ...[...weights].map(([name, tensor]) => [`weights/${name}`, tensor] as const),
   ]);
   const description = {

@@ -13,6 +13,8 @@ export interface EngineCase {
   readonly classes: number;
   readonly rows: number;
   readonly batch: number;
+  /** Epochs of a round: what a round takes beside them is shared by them. */
+  readonly epochs: number;
   readonly rate: number;
   readonly model: object;
   readonly data: object;
@@ -28,6 +30,7 @@ function multilayer(name: string, goal: number, widths: readonly number[], rows:
     classes: 2,
     rows,
     batch,
+    epochs: 4,
     rate: 0.01,
     model: { family: 'mlp', hidden: widths.slice(1, -1), activation: 'relu' },
     data: {
@@ -91,6 +94,7 @@ export const cases: readonly EngineCase[] = [
     classes: 10,
     rows: 512,
     batch: 64,
+    epochs: 1,
     rate: 0.001,
     model: { family: 'cnn', channels: [32, 64], hidden: [128], normalisation: 'none' },
     data: images(28, 1),
@@ -102,6 +106,7 @@ export const cases: readonly EngineCase[] = [
     classes: 2,
     rows: 128,
     batch: 32,
+    epochs: 1,
     rate: 0.01,
     model: { family: 'resnet', channels: [16, 32, 64], blocks: 2, normalisation: 'group' },
     data: images(64, 3),
@@ -113,6 +118,7 @@ export const cases: readonly EngineCase[] = [
     classes: 2,
     rows: 1024,
     batch: 64,
+    epochs: 1,
     rate: 0.01,
     model: { family: 'gru', hidden: 64 },
     data: series(48, 40),
@@ -127,13 +133,14 @@ export const cases: readonly EngineCase[] = [
     classes: 2,
     rows: 128,
     batch: 32,
+    epochs: 1,
     rate: 0.01,
     model: { family: 'transformer', width: 128, heads: 4, blocks: 2 },
     data: series(128, 40),
   },
 ];
 
-export function planFor({ classes, model, data, batch, rate }: EngineCase): Plan {
+export function planFor({ classes, model, data, batch, epochs, rate }: EngineCase): Plan {
   const levels = Array.from({ length: classes }, (_, level) => String(level));
   return planSchema.parse({
     wardround: 'plan/1',
@@ -142,7 +149,7 @@ export function planFor({ classes, model, data, batch, rate }: EngineCase): Plan
     task: { kind: classes > 2 ? 'multiclass' : 'binary' },
     data: { ...data, label: { name: 'y', levels }, patientKey: 'patient', time: null, trainingCutoff: null },
     model,
-    training: { optimiser: { kind: 'sgd', rate, momentum }, batch, work: { epochs: 1 }, seed: 1 },
+    training: { optimiser: { kind: 'sgd', rate, momentum }, batch, work: { epochs }, seed: 1 },
     federation: {
       strategy: { kind: 'fedavg' },
       rounds: 1,

@@ -40,7 +40,13 @@ process.on('message', async (request) => {
     const { metrics, delta } = await trainer.train(task, never);
     const ms = performance.now() - begin;
     const { user, system } = process.cpuUsage(used);
-    say({ kind: 'epoch', ms, processorMs: (user + system) / 1000, loss: metrics.lossFirst, change: l2Norm(delta) });
+    say({
+      kind: 'epoch',
+      ms: ms / one.epochs,
+      processorMs: (user + system) / 1000 / one.epochs,
+      loss: metrics.lossLast,
+      change: l2Norm(delta),
+    });
   } catch (cause) {
     say({ kind: 'missing', reason: cause instanceof Error ? cause.message : String(cause) });
     process.exit(0);

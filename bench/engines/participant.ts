@@ -2,14 +2,15 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** One epoch as an engine carried it out. */
+/** A round as an engine carried it out. */
 export interface Epoch {
+  /** Of one epoch. */
   readonly ms: number;
-  /** Time of all its threads on processors. */
+  /** Time of all its threads on processors, of one epoch. */
   readonly processorMs: number;
-  /** Mean loss over the epoch's rows, each before its step. */
+  /** Mean loss over the rows of the last epoch, each before its step. */
   readonly loss: number;
-  /** L2 norm of what the epoch added to the weights. */
+  /** L2 norm of what the round added to the weights. */
   readonly change: number;
 }
 
@@ -19,7 +20,7 @@ export type ChildMessage =
   | ({ readonly kind: 'epoch' } & Epoch)
   | { readonly kind: 'end'; readonly peakMegabytes: number };
 
-/** An engine in a process of its own that trains one epoch when asked. */
+/** An engine in a process of its own that trains one round when asked. */
 export interface Participant {
   readonly name: string;
   readonly description: string;
@@ -91,7 +92,7 @@ async function started(name: string, child: ChildProcess, conversation: Conversa
   return {
     name,
     description,
-    epoch: (limitMs) => conversation.next('epoch', limitMs, 'epoch'),
+    epoch: (limitMs) => conversation.next('epoch', limitMs, 'round'),
     end: async () => (await conversation.next('end', startLimitMs, 'end')).peakMegabytes,
     kill: () => child.kill('SIGKILL'),
   };

@@ -1,9 +1,9 @@
-"""The networks of this benchmark in PyTorch, as its own documentation writes them, one epoch a request.
+"""The networks of this benchmark in PyTorch, as its own documentation writes them, one round a request.
 
-Started by the benchmark as `python pytorch.py CASE.safetensors THREADS`; speaks lines of JSON: it says when it is ready, then answers each line `epoch`
-with its time, loss and change of the weights, and the line `end` with its peak of memory beyond that of the interpreter with the data read.
+Started by the benchmark as `python pytorch.py CASE.safetensors THREADS`; speaks lines of JSON: it says when it is ready, then answers each line `round`
+with the time of an epoch, loss and change of the weights, and the line `end` with its peak of memory beyond that of the interpreter with the data read.
 
-The file holds `inputs` [rows, ...], `labels` [rows], `order` [rows] (the rows in the order of the epoch), the starting weights by our names,
+The file holds `inputs` [rows, ...], `labels` [rows], `order` [epochs, rows] (the rows in the order of each epoch), the starting weights by our names,
 and in its metadata the description of the network.
 """
 
@@ -213,12 +213,12 @@ def load(model):
 
 case = json.loads(header["__metadata__"]["case"])
 model = networks[case["network"]](**case["sizes"])
-# Rows in the order of the epoch beforehand: a batch is a slice, without a loader's cost.
+# Rows in the order of each epoch beforehand: a batch is a slice, without a loader's cost.
 order = tensor("order").long()
-inputs = tensor("inputs")[order].contiguous()
-labels = tensor("labels")[order].contiguous()
+inputs, labels = tensor("inputs"), tensor("labels")
 if case["classes"] > 2:
     labels = labels.long()
+epochs = [(inputs[rows].contiguous(), labels[rows].contiguous()) for rows in order]
 batch, rows = case["batch"], len(labels)
 
 
@@ -233,7 +233,7 @@ def parameters():
 
 
 def change():
-    """Length of what the epoch changed, over all parameters."""
+    """Length of what the round changed, over all parameters."""
     return (parameters() - starting).norm().item()
 
 
@@ -241,21 +241,23 @@ load(model)
 starting = parameters()
 
 
-def epoch():
+def training_round():
     load(model)
     optimiser = torch.optim.SGD(model.parameters(), lr=case["rate"], momentum=case["momentum"])
     begin, used = time.perf_counter(), time.process_time()
-    total = torch.zeros(())
-    for start in range(0, rows, batch):
-        x, y = inputs[start : start + batch], labels[start : start + batch]
-        optimiser.zero_grad(set_to_none=True)
-        loss = loss_of(model(x), y)
-        loss.backward()
-        optimiser.step()
-        total += loss.detach() * len(y)
-    mean = total.item() / rows
+    for epoch_inputs, epoch_labels in epochs:
+        total = torch.zeros(())
+        for start in range(0, rows, batch):
+            x, y = epoch_inputs[start : start + batch], epoch_labels[start : start + batch]
+            optimiser.zero_grad(set_to_none=True)
+            loss = loss_of(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.detach() * len(y)
+        mean = total.item() / rows
     ms, processor_ms = (time.perf_counter() - begin) * 1e3, (time.process_time() - used) * 1e3
-    return {"kind": "epoch", "ms": ms, "processorMs": processor_ms, "loss": mean, "change": change()}
+    each = {"ms": ms / len(epochs), "processorMs": processor_ms / len(epochs)}
+    return {"kind": "epoch", **each, "loss": mean, "change": change()}
 
 
 def say(record):
@@ -268,4 +270,4 @@ for line in sys.stdin:
     if line.strip() == "end":
         say({"kind": "end", "peakMegabytes": peak_megabytes() - base_megabytes})
         break
-    say(epoch())
+    say(training_round())

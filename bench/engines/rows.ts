@@ -31,7 +31,7 @@ export function rowsOf(one: EngineCase, measured: readonly Measured[]): BenchRow
     if (!agrees(found)) {
       const goal = `within ${tolerance} of ${measure.name}`;
       return [
-        { case: named(found), figure: 'loss of the epoch', value: found.loss, unit: '1', goal, ok: false },
+        { case: named(found), figure: 'loss of the last epoch', value: found.loss, unit: '1', goal, ok: false },
         { case: named(found), figure: 'length of the change', value: found.change, unit: '1', goal, ok: false },
       ];
     }

@@ -14,7 +14,7 @@ export interface Measured {
 
 export interface TurnOptions {
   readonly turns: number;
-  /** Longest epoch with which an engine takes part. */
+  /** Longest round with which an engine takes part. */
   readonly limitMs: number;
   readonly told: (text: string) => void;
 }
@@ -23,14 +23,14 @@ export interface TurnOptions {
 const slowMs = 10_000;
 const turnsWhenSlow = 3;
 
-/** One epoch of each in turn; the first turn, in which graphs are compiled, is not counted. */
+/** A round of each in turn; the first turn, in which graphs are compiled, is not counted. */
 export async function takeTurns(
   participants: readonly Participant[],
   { turns, limitMs, told }: TurnOptions,
 ): Promise<readonly Measured[]> {
   const runs = participants.map((participant) => ({ participant, epochs: [] as Epoch[], dropped: false }));
   for (let turn = -1; turn < turns; turn++) {
-    told(turn < 0 ? 'first epochs, not counted' : `turn ${turn + 1} of ${turns}`);
+    told(turn < 0 ? 'first rounds, not counted' : `turn ${turn + 1} of ${turns}`);
     for (const run of runs) {
       const slow = (run.epochs[0]?.ms ?? 0) > slowMs;
       if (run.dropped || (slow && run.epochs.length >= turnsWhenSlow)) continue;

@@ -21,6 +21,11 @@ export interface TfjsBackend {
   readonly description: string;
   /** The library has one current backend a process; called before tensors are made, since another trainer may have changed it. */
   activate(): void;
+  /**
+   * What failed on the device since it was last asked; null: nothing. WebGPU does not throw: an operation that fails leaves zeros, and
+   * the failure is told aside.
+   */
+  takeFailure(): Error | null;
 }
 
 export interface TfjsOptions {
@@ -40,7 +45,7 @@ async function openBackend(name: TfjsBackendName, { engineDirectory }: TfjsOptio
   const from = createRequire(
     engineDirectory === undefined ? import.meta.url : join(engineDirectory, 'node_modules', 'optional.cjs'),
   );
-  const { library, registered, runsOn } = await openers[name](from);
+  const { library, registered, runsOn, takeFailure } = await openers[name](from);
   // Without its checks of every tensor for debugging, and without its advertisement on the console.
   library.enableProdMode();
   const missing = neededKernels.filter((kernel) => library.getKernel(kernel, registered) === undefined);
@@ -54,6 +59,7 @@ async function openBackend(name: TfjsBackendName, { engineDirectory }: TfjsOptio
       if (library.getBackend() !== registered) void library.setBackend(registered);
       useGradients(library, name === 'node' || name === 'node-gpu' ? 'package' : 'own');
     },
+    takeFailure: () => takeFailure?.() ?? null,
   };
 }
 

@@ -7,4 +7,6 @@ export interface StartedBackend {
   readonly registered: string;
   /** What it runs on, where there is more to say than its name. */
   readonly runsOn?: string;
+  /** What failed on the device since it was last asked, where a device fails without throwing. */
+  readonly takeFailure?: () => Error | null;
 }

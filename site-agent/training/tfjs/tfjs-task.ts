@@ -99,6 +99,7 @@ export class TfjsTask implements OpenedTask {
         );
         disposeAll(own.values());
         total += await numberOf(loss);
+        this.#checkDevice();
         begin += size;
       }
       return total / rows.length;
@@ -110,7 +111,9 @@ export class TfjsTask implements OpenedTask {
 
   async state(): Promise<NamedTensors> {
     this.#backend.activate();
-    return readAll(this.#state);
+    const read = await readAll(this.#state);
+    this.#checkDevice();
+    return read;
   }
 
   async dispose(): Promise<void> {
@@ -121,6 +124,12 @@ export class TfjsTask implements OpenedTask {
     for (const part of this.#parts.values()) part.dispose();
     for (const { program } of this.#evaluations.values()) program.dispose();
     this.#update?.program.dispose();
+  }
+
+  /** What failed on the device ends the step: it has left zeros behind. */
+  #checkDevice(): void {
+    const failure = this.#backend.takeFailure();
+    if (failure !== null) throw libraryError(failure);
   }
 
   /** The event loop turns between the parts of a step, so an abort is heard within it. */
@@ -141,6 +150,7 @@ export class TfjsTask implements OpenedTask {
     const tf = this.#backend.library;
     const of = step.rows.length;
     let sum: PartResult | undefined;
+    let updated: readonly (readonly [string, Tensor])[] = [];
     try {
       let begin = 0;
       for (const rows of partSizes(of, partRows)) {
@@ -150,13 +160,16 @@ export class TfjsTask implements OpenedTask {
         begin += rows;
       }
       const { loss, gradients, buffers } = sum as PartResult;
+      updated = this.#updated(state, gradients, step);
+      // Last, so that what failed on the device in any of it has been told.
       const value = (await loss.data())[0] as number;
+      this.#checkDevice();
       this.#backend.activate();
-      const updated = this.#updated(state, gradients, step);
       disposeAll([loss, ...gradients.values()]);
       return { loss: value, next: new Map([...state, ...buffers, ...updated]) };
     } catch (error) {
       if (sum !== undefined) tf.dispose([sum.loss, ...sum.gradients.values(), ...sum.buffers.values()]);
+      tf.dispose(updated.map(([, tensor]) => tensor));
       throw error;
     }
   }

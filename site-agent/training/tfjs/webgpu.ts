@@ -17,7 +17,14 @@ interface Adapter {
   };
   readonly limits: Readonly<Record<string, number>>;
   readonly features: ReadonlySet<string>;
-  requestDevice(wanted: { requiredLimits: Record<string, number>; requiredFeatures: string[] }): Promise<unknown>;
+  requestDevice(wanted: { requiredLimits: Record<string, number>; requiredFeatures: string[] }): Promise<Device>;
+}
+
+interface Device {
+  addEventListener(
+    type: 'uncapturederror',
+    listener: (event: { readonly error: { readonly message: string }; preventDefault(): void }) => void,
+  ): void;
 }
 
 /** What is used of `@tensorflow/tfjs-backend-webgpu`. */
@@ -92,6 +99,11 @@ async function start(from: NodeJS.Require): Promise<StartedBackend> {
     }),
   );
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures: [] });
+  const failures: string[] = [];
+  device.addEventListener('uncapturederror', (event) => {
+    event.preventDefault();
+    failures.push(event.error.message);
+  });
   const library = await imported<TfjsLibrary>(from, '@tensorflow/tfjs-core');
   const { WebGPUBackend } = await imported<WebgpuPackage>(from, '@tensorflow/tfjs-backend-webgpu');
   library.registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info) as never);
@@ -99,9 +111,15 @@ async function start(from: NodeJS.Require): Promise<StartedBackend> {
     throw new Error('the backend webgpu did not start');
   await library.ready();
   const { vendor, architecture, device: name, description } = adapter.info;
+  const takeFailure = (): Error | null => {
+    // One failure brings others in its wake; the first says what happened.
+    const [first] = failures.splice(0);
+    return first === undefined ? null : new Error(first);
+  };
   return {
     library,
     registered: 'webgpu',
+    takeFailure,
     runsOn: [vendor, architecture, description || name].filter(Boolean).join(' '),
   };
 }

@@ -90,7 +90,8 @@ describe('what a backend throws', () => {
   it.each([
     ['Array buffer allocation failed', 'out_of_memory'],
     ['Invalid typed array length: 99999999999', 'out_of_memory'],
-    ['Aborted(OOM). Build with -sASSERTIONS for more info.', 'out_of_memory'],
+    ['table index is out of bounds', 'engine_failed'],
+    ['[Invalid Buffer (unlabeled)] is invalid.', 'out_of_memory'],
     ['Invalid TF_Status: 8\nMessage: OOM when allocating tensor with shape[1000000,1000000]', 'out_of_memory'],
     ['Argument to f in tf.tidy must be a function', 'engine_failed'],
   ])('%s: %s', (message, code) => {

@@ -81,6 +81,19 @@ describe.each(Object.entries(transports))('OperatorPort %s', (_, open) => {
     await opened.close();
   });
 
+  it('an object goes up whole, however it is cut, and only under its own digest', async () => {
+    const bytes = randomBytes(3 * 1024 * 1024 + 5);
+    const object = { digest: digestOf(bytes), bytes: bytes.byteLength };
+    async function* cut(): AsyncGenerator<Uint8Array, void, void> {
+      yield bytes.subarray(0, 7);
+      yield bytes.subarray(7);
+    }
+    await opened.port.writeObject(object, cut());
+    expect(digestOf(opened.coordinator.objects.get(object.digest) as Uint8Array)).toBe(object.digest);
+    const other = { ...object, digest: digestOf('another') };
+    expect(await wireCodeOf(opened.port.writeObject(other, cut()))).toBe('digest_mismatch');
+  });
+
   it('starts a run from text, and passes on why it may not', async () => {
     const view = await opened.port.startRun('wardround: plan/1', { fileName: 'heart.yaml' });
     expect(view).toEqual(opened.coordinator.runs.get(view.run));

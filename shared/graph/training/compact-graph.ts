@@ -39,27 +39,28 @@ function merged({ inputs, outputs, constants, nodes }: Graph): {
   const standing = new Standing();
   const kept: Value[] = [];
   const known = new Map<string, Value>();
+  // Read by name from elsewhere: results, and what graphs inside take.
+  const named = new Set([...outputs.map(({ name }) => name), ...nodes.flatMap(namesReadInside)]);
   for (const constant of constants) {
     const key = contentKey(constant);
     const same = known.get(key);
-    if (same !== undefined) standing.replace(constant, same);
+    if (same !== undefined && !named.has(constant.name)) standing.replace(constant, same);
     else {
       known.set(key, constant);
       kept.push(constant);
     }
   }
   const outside = new Set([...inputs, ...kept].map(({ name }) => name));
-  const results = new Set(outputs.map(({ name }) => name));
   const made: GraphNode[] = [];
   const byKey = new Map<string, GraphNode>();
   for (const node of nodes) {
     const taken = { ...node, inputs: node.inputs.map(standing.of) };
-    const isResult = node.outputs.some(({ name }) => results.has(name));
-    if (node.operator === 'Identity' && !isResult) {
+    const isNamed = node.outputs.some(({ name }) => named.has(name));
+    if (node.operator === 'Identity' && !isNamed) {
       standing.replace(node.outputs[0] as Value, taken.inputs[0] as Value);
       continue;
     }
-    const key = isResult ? null : nodeKey(taken);
+    const key = isNamed ? null : nodeKey(taken);
     const same = key === null ? undefined : byKey.get(key);
     if (same !== undefined) {
       for (const [index, output] of node.outputs.entries()) standing.replace(output, same.outputs[index] as Value);
@@ -68,21 +69,21 @@ function merged({ inputs, outputs, constants, nodes }: Graph): {
     if (key !== null) byKey.set(key, taken);
     made.push(taken);
   }
-  return { constants: kept, nodes: namedByResult(made, outside, results) };
+  return { constants: kept, nodes: namedByResult(made, outside, named) };
 }
 
 /** A node whose value is only handed on to be a result of the graph gives that result itself. */
 function namedByResult(
   nodes: readonly GraphNode[],
   outside: ReadonlySet<string>,
-  results: ReadonlySet<string>,
+  named: ReadonlySet<string>,
 ): GraphNode[] {
   const renamed = new Map<string, Value>();
   const dropped = new Set<GraphNode>();
   for (const node of nodes) {
     const [from, to] = [node.inputs[0], node.outputs[0]];
     if (node.operator !== 'Identity' || from === undefined || to === undefined) continue;
-    if (outside.has(from.name) || results.has(from.name) || renamed.has(from.name)) continue;
+    if (outside.has(from.name) || named.has(from.name) || renamed.has(from.name)) continue;
     renamed.set(from.name, to);
     dropped.add(node);
   }
@@ -101,16 +102,16 @@ export function compactGraph(graph: Graph): Graph {
     .filter(({ inputs, outputs, attributes }) => {
       if (!outputs.some(({ name }) => needed.has(name))) return false;
       for (const { name } of inputs) needed.add(name);
-      for (const attribute of Object.values(attributes)) {
-        if ('graph' in attribute) for (const name of namesRead(attribute.graph)) needed.add(name);
-      }
+      for (const name of namesReadInside({ attributes })) needed.add(name);
       return true;
     })
     .reverse();
   return { ...graph, constants: constants.filter(({ name }) => needed.has(name)), nodes: kept };
 }
 
-/** Every name a graph inside reads; those it does not make itself are of the graph around it. */
-function namesRead({ nodes }: Graph): string[] {
-  return nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name));
+/** Every name that graphs inside a node read; those they do not make themselves are of the graph around them. */
+function namesReadInside({ attributes }: Pick<GraphNode, 'attributes'>): string[] {
+  return Object.values(attributes).flatMap((attribute) =>
+    'graph' in attribute ? attribute.graph.nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)) : [],
+  );
 }

@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../../../../shared/graph/graph.ts';
 import { GraphBuilder } from '../../../../shared/graph/graph-builder.ts';
 import { compactGraph } from '../../../../shared/graph/training/compact-graph.ts';
+import { buildEpoch } from '../../../../shared/graph/training/epoch.ts';
 import { buildObjective } from '../../../../shared/graph/training/objective.ts';
 import { objectiveGradients } from '../../../../shared/graph/training/objective-gradients.ts';
 import { drawnTensors, modelKinds, modelPlan, smallModels } from '../../../support/model-plans.ts';
 import { fedObjective } from '../../../support/objective-feeds.ts';
-import { runOnnx } from '../../../support/run-onnx.ts';
+import { type FloatTensor, runOnnx } from '../../../support/run-onnx.ts';
+import { batchFeeds } from './train-steps.ts';
 
 describe('a compact graph', () => {
   it('has equal work once, and no work that nothing needs', async () => {
@@ -52,6 +54,40 @@ describe('a compact graph', () => {
     const graph = b.finish();
     // Only the copies to the outputs are gone.
     expect(compactGraph(graph).nodes).toHaveLength(graph.nodes.length - results.length);
+  });
+
+  it('leaves what a graph inside reads by name', async () => {
+    const plan = modelPlan(smallModels.mlp, 'binary');
+    const epoch = buildEpoch(plan, { rows: 3, steps: 2, pull: true });
+    const begin: Record<string, FloatTensor> = {
+      ...batchFeeds(plan, 3),
+      rate: { shape: [2], data: Float32Array.of(0.1, 0.2) },
+    };
+    for (const { name, shape } of [...epoch.rowInputs, epoch.labels]) {
+      const own = (begin[name] as FloatTensor).data;
+      begin[name] = { shape, data: Float32Array.of(...own, ...own) };
+    }
+    // Everything the loop takes, and everything its steps read, is handed on by a node outside.
+    const inner = new GraphBuilder('around');
+    const twice = epoch.graph.inputs.map((value) => ({ ...value, name: `given/${value.name}` }));
+    const passed = twice.map((value, index) => ({
+      operator: 'Identity',
+      inputs: [value],
+      outputs: [epoch.graph.inputs[index] as Value],
+      attributes: {},
+    }));
+    const around = {
+      ...inner.finish(),
+      inputs: twice,
+      outputs: epoch.graph.outputs,
+      nodes: [...passed, ...epoch.graph.nodes],
+    };
+    const feeds = Object.fromEntries(
+      epoch.graph.inputs.map(({ name }) => [`given/${name}`, begin[name] as FloatTensor]),
+    );
+    const compact = compactGraph(around);
+    expect(compact.nodes.length).toBeLessThan(around.nodes.length);
+    expect(await runOnnx(compact, feeds)).toEqual(await runOnnx(around, feeds));
   });
 
   it.each(modelKinds)('of the gradients of %s is smaller and gives the same bits', async (kind) => {

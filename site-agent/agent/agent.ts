@@ -68,6 +68,8 @@ export interface SiteAgentParts {
   readonly fullDiskRetryMs?: number;
   /** How often holds are looked through for one whose deadline has passed; an hour when absent. */
   readonly holdPollMs?: number;
+  /** Opens what trains; what site.yaml names when absent. */
+  readonly openTrainer?: () => Promise<Trainer>;
   /** Called on the first word of every connection. */
   readonly onConnected?: () => void;
 }
@@ -138,7 +140,9 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
 
   let trainer: Promise<Trainer> | null = null;
   const openEngine = (): Promise<Trainer> => {
-    trainer ??= openTrainer(config.engine, log, engineOptions(directory, config, stopping.signal)).catch((cause) => {
+    const open =
+      parts.openTrainer ?? (() => openTrainer(config.engine, log, engineOptions(directory, config, stopping.signal)));
+    trainer ??= open().catch((cause) => {
       trainer = null;
       throw cause;
     });

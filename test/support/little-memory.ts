@@ -26,7 +26,7 @@ const { log, lines } = recordingLogger();
 // Threads reserve address space of their own.
 const trainer = new OnnxTrainer({ log, cores: 1 });
 const result = await trainer.train({ ...task, mostRows: 50_000 }, never);
-console.log(
+process.stdout.write(
   JSON.stringify({
     rowsAtOnce: result.rowsAtOnce,
     said: lines.filter(({ message }) => message.startsWith('out of memory')).map(({ fields }) => fields),

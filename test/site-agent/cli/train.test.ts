@@ -1,0 +1,121 @@
+import { writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { stringify } from 'yaml';
+import type { Plan } from '../../../shared/plan/plan.ts';
+import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { register } from '../../../site-agent/cli/site.ts';
+import { heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
+import { heartPlan } from '../../support/plans.ts';
+
+let folder: ReturnType<typeof temporaryDirectory>;
+let printed: string[];
+let connected: ReturnType<typeof vi.spyOn>;
+beforeEach(() => {
+  folder = temporaryDirectory();
+  printed = [];
+  vi.spyOn(console, 'log').mockImplementation((text: string) => void printed.push(text));
+  vi.spyOn(console, 'error').mockImplementation((text: string) => void printed.push(text));
+  connected = vi.spyOn(Socket.prototype, 'connect');
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+  folder.remove();
+});
+
+function writeSite(training: Partial<Plan['training']> = {}, rows = 400): void {
+  writeHeartSite(folder.path, heartRows(rows));
+  const data = { query: "SELECT * FROM 'data/patients.csv'", units: { ...heartUnits } };
+  writeFileSync(join(folder.path, 'site.yaml'), stringify({ wardround: 'site/1', engine: 'onnx', data }));
+  const base = heartPlan({ model: { family: 'mlp', hidden: [8], activation: 'tanh' } });
+  const plan = { ...base, training: { ...base.training, batch: 16, work: { epochs: 10 }, ...training } };
+  writeFileSync(join(folder.path, 'plan.json'), canonicalJson(plan));
+}
+
+async function site(...words: string[]): Promise<void> {
+  const program = new Command().exitOverride();
+  register(program);
+  await program.parseAsync(['node', 'wardround', 'site', ...words, '--dir', folder.path]);
+}
+const dry = (...words: string[]) => site('train', '--dry-run', '--plan', join(folder.path, 'plan.json'), ...words);
+
+describe('site train --dry-run', () => {
+  it('trains one local epoch before enrolment, says what it takes, and opens no connection', async () => {
+    writeSite();
+    await dry('--json');
+    const result = JSON.parse(printed.join('\n'));
+    const steps = Math.ceil(result.rows / 16);
+    expect(result).toMatchObject({
+      validationRows: 0,
+      precision: 'float32',
+      steps,
+      rowsAtOnce: 16,
+      validationLoss: null,
+      round: { steps: 10 * steps },
+      sent: false,
+      engine: { because: 'site.yaml names onnx' },
+    });
+    expect(result.engine.runsOn).toMatch(/^onnxruntime-node .* cpu/);
+    // Two layers of float32, 18 columns in, 8 wide: 8 · 18 + 8 + 8 + 1 numbers, and a header.
+    expect(result.updateBytes).toBeGreaterThan(4 * 161);
+    expect(result.lossFirst).toBeGreaterThan(0);
+    expect(result.peakMemoryBytes).toBeGreaterThan(2 ** 20);
+    expect(result.notes).toEqual([expect.stringContaining("this site's own rows")]);
+    expect(connected).not.toHaveBeenCalled();
+  });
+
+  it('validates on patients set aside where the plan stops early, with the engine of --engine', async () => {
+    writeSite({ earlyStopping: { share: 0.25, patience: 3, minimumDelta: 0 } });
+    await dry('--engine', 'tfjs-wasm');
+    const text = printed.join('\n');
+    expect(text).toMatch(/rows +\d+, and \d+ set aside to validate on/);
+    expect(text).toMatch(/engine +tensorflow\.js .* wasm/);
+    expect(text).toMatch(/why +--engine names tfjs-wasm/);
+    expect(text).toMatch(/validation +0\.\d+ after it/);
+    expect(text).toContain('No connection was opened, nothing was sent');
+    expect(connected).not.toHaveBeenCalled();
+  });
+
+  it('stops within a step when it is interrupted', async () => {
+    writeSite({ batch: 'full', work: { steps: 1_000_000 } });
+    const controller = setInterval(() => {
+      if (process.listenerCount('SIGINT') > 0) process.emit('SIGINT');
+    }, 20);
+    try {
+      await dry();
+    } finally {
+      clearInterval(controller);
+    }
+    expect(printed).toEqual(['Stopped. Nothing was sent.']);
+    expect(process.exitCode).toBe(130);
+    expect(process.listenerCount('SIGINT')).toBe(0);
+  });
+
+  it.each([
+    ['without --dry-run', ['train', '--plan', 'plan.json'], 'dry_run_only'],
+    ['of a plan that is not there', ['train', '--dry-run', '--plan', 'nothing here'], 'unknown_plan'],
+  ])('refuses to train %s', async (_, words, code) => {
+    writeSite();
+    if (code === 'unknown_plan') {
+      // A look at the plans of this site needs its identity, which comes with enrolment.
+      await expect(site(...words)).rejects.toMatchObject({ subsystem: expect.stringMatching(/agent|certificate/) });
+    } else {
+      await expect(site(...words)).rejects.toMatchObject({ code });
+    }
+  });
+
+  it('refuses an engine that is none, and rows that are too few', async () => {
+    writeSite({}, 12);
+    await expect(dry()).rejects.toMatchObject({ code: 'too_few_rows' });
+    await expect(dry('--engine', 'abacus')).rejects.toMatchObject({ code: 'commander.invalidArgument' });
+  });
+});
+
+it('site status says that nothing is under way', async () => {
+  writeSite();
+  await site('status', '--json');
+  expect(JSON.parse(printed.join(''))).toEqual({ tasks: [] });
+});

@@ -1,9 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Attributes } from '../../../shared/graph/graph.ts';
+import { floatAttribute, intAttribute } from '../../../shared/graph/operators.ts';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import { Held, tensorType } from './held.ts';
 import { broadcastTo } from './shapes.ts';
-import { elementTypeOf, floatOf, intOf, type Translation, type Use } from './translation.ts';
+import { elementTypeOf, type Translation, type Use } from './translation.ts';
 
 type Elementwise = (tf: TfjsLibrary, inputs: Tensor[], attributes: Attributes) => Tensor;
 
@@ -69,7 +70,7 @@ function byHalves(tf: TfjsLibrary, x: Tensor, negative: (below: Tensor) => Tenso
 
 function cast({ tf, node, inputs: [x] }: Use): Held[] {
   const held = x as Held;
-  const type = tensorType(elementTypeOf(intOf(node.attributes, 'to', 1)));
+  const type = tensorType(elementTypeOf(intAttribute(node.attributes, 'to', 1)));
   const convert = (tensor: Tensor): Tensor => {
     if (tensor.dtype === type) return tensor;
     // Every backend reads a truth value from a comparison; not every one from a cast.
@@ -119,7 +120,7 @@ export const elementwiseTranslations: Readonly<Record<string, Translation>> = {
     ),
   ),
   Mod: elementwise((tf, [a, b], attributes) =>
-    remainder(tf, a as Tensor, b as Tensor, intOf(attributes, 'fmod', 0) === 1),
+    remainder(tf, a as Tensor, b as Tensor, intAttribute(attributes, 'fmod', 0) === 1),
   ),
   And: binary((tf, a, b) => tf.logicalAnd(a, b)),
   Or: binary((tf, a, b) => tf.logicalOr(a, b)),
@@ -155,23 +156,28 @@ export const elementwiseTranslations: Readonly<Record<string, Translation>> = {
   Softplus: unary((tf, x) => tf.softplus(x)),
   Softsign: unary((tf, x) => tf.div(x, tf.add(tf.abs(x), 1))),
   LeakyRelu: unary((tf, x, attributes) =>
-    byHalves(tf, x, (below) => tf.mul(below, floatOf(attributes, 'alpha', 0.01))),
+    byHalves(tf, x, (below) => tf.mul(below, floatAttribute(attributes, 'alpha', 0.01))),
   ),
   Elu: unary((tf, x, attributes) =>
-    byHalves(tf, x, (below) => tf.mul(tf.sub(tf.exp(below), 1), floatOf(attributes, 'alpha', 1))),
+    byHalves(tf, x, (below) => tf.mul(tf.sub(tf.exp(below), 1), floatAttribute(attributes, 'alpha', 1))),
   ),
   Selu: unary((tf, x, attributes) => {
-    const alpha = floatOf(attributes, 'alpha', 1.6732632423543772);
+    const alpha = floatAttribute(attributes, 'alpha', 1.6732632423543772);
     const scaled = byHalves(tf, x, (below) => tf.mul(tf.sub(tf.exp(below), 1), alpha));
-    return tf.mul(scaled, floatOf(attributes, 'gamma', 1.0507009873554805));
+    return tf.mul(scaled, floatAttribute(attributes, 'gamma', 1.0507009873554805));
   }),
   HardSigmoid: unary((tf, x, attributes) =>
-    bounded(tf, tf.add(tf.mul(x, floatOf(attributes, 'alpha', 0.2)), floatOf(attributes, 'beta', 0.5)), 0, 1),
+    bounded(
+      tf,
+      tf.add(tf.mul(x, floatAttribute(attributes, 'alpha', 0.2)), floatAttribute(attributes, 'beta', 0.5)),
+      0,
+      1,
+    ),
   ),
   HardSwish: unary((tf, x) => tf.mul(x, bounded(tf, tf.add(tf.mul(x, 1 / 6), 0.5), 0, 1))),
   PRelu: binary((tf, x, slope) => byHalves(tf, x, (below) => tf.mul(below, slope))),
   Celu: unary((tf, x, attributes) => {
-    const alpha = floatOf(attributes, 'alpha', 1);
+    const alpha = floatAttribute(attributes, 'alpha', 1);
     return byHalves(tf, x, (below) => tf.mul(tf.sub(tf.exp(tf.div(below, alpha)), 1), alpha));
   }),
   Dropout: unary((_, x) => x),

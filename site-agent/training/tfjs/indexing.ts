@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { intAttribute, stringAttribute } from '../../../shared/graph/operators.ts';
 import { Held } from './held.ts';
-import { axisOf, intOf, refuse, required, stringOf, type Translation, type Use } from './translation.ts';
+import { axisOf, refuse, required, type Translation, type Use } from './translation.ts';
 
 /** Place in the flat data of each element of `shape`, its place along `axis` replaced by what `indices` says. */
 function flatPlaces(use: Use, shape: readonly number[], indices: Tensor, axis: number): Tensor {
@@ -26,7 +27,7 @@ function gatherElements(use: Use): Held[] {
   const { tf, node } = use;
   const x = required(use, 0).tensor;
   const indices = required(use, 1).tensor;
-  const axis = axisOf(intOf(node.attributes, 'axis', 0), x.rank);
+  const axis = axisOf(intAttribute(node.attributes, 'axis', 0), x.rank);
   const flat = tf.gather(tf.reshape(x, [-1]), flatPlaces(use, x.shape, indices, axis));
   return [Held.of(tf, tf.reshape(flat, indices.shape))];
 }
@@ -61,7 +62,7 @@ function gatherNd(use: Use): Held[] {
   const { tf, node } = use;
   const x = required(use, 0).tensor;
   const indices = required(use, 1).tensor;
-  const batchAxes = intOf(node.attributes, 'batch_dims', 0);
+  const batchAxes = intAttribute(node.attributes, 'batch_dims', 0);
   const { places, lengths, rest } = nestedPlaces(use, x.shape, indices, batchAxes);
   const flat = tf.gather(tf.reshape(x, [lengths, rest]), places);
   const depth = indices.shape.at(-1) as number;
@@ -71,7 +72,7 @@ function gatherNd(use: Use): Held[] {
 /** Lays `updates` [places, width] over, or adds them to, the rows of `data` [length, width]. */
 function scattered(use: Use, data: Tensor, places: Tensor, updates: Tensor): Tensor {
   const { tf, node } = use;
-  const reduction = stringOf(node.attributes, 'reduction', 'none');
+  const reduction = stringAttribute(node.attributes, 'reduction', 'none');
   if (reduction !== 'none' && reduction !== 'add') refuse(node, `with the reduction ${reduction}`);
   const at = tf.reshape(places, [-1, 1]) as never;
   const shape = data.shape as [number, number];
@@ -85,7 +86,7 @@ function scatterElements(use: Use): Held[] {
   const { tf, node } = use;
   const x = required(use, 0).tensor;
   const indices = required(use, 1).tensor;
-  const axis = axisOf(intOf(node.attributes, 'axis', 0), x.rank);
+  const axis = axisOf(intAttribute(node.attributes, 'axis', 0), x.rank);
   const column = (tensor: Tensor): Tensor => tf.reshape(tensor, [-1, 1]);
   const places = flatPlaces(use, x.shape, indices, axis);
   return [Held.of(tf, tf.reshape(scattered(use, column(x), places, column(required(use, 2).tensor)), x.shape))];

@@ -10,12 +10,16 @@ import { matrixTranslations } from './matrices.ts';
 import { normalisationTranslations } from './normalisations.ts';
 import { poolTranslations } from './pools.ts';
 import { reductionTranslations } from './reductions.ts';
+import { selectionTranslations } from './selections.ts';
 import { shapeTranslations } from './shapes.ts';
+import { sourceTranslations } from './sources.ts';
 import type { Translation } from './translation.ts';
 
 const translations: Readonly<Record<string, Translation>> = {
   ...elementwiseTranslations,
   ...shapeTranslations,
+  ...selectionTranslations,
+  ...sourceTranslations,
   ...indexingTranslations,
   ...reductionTranslations,
   ...matrixTranslations,

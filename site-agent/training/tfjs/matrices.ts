@@ -1,9 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { floatAttribute, intAttribute, stringAttribute } from '../../../shared/graph/operators.ts';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import { Held } from './held.ts';
 import { product } from './matrix-product.ts';
 import { broadcastTo } from './shapes.ts';
-import { floatOf, intOf, refuse, required, stringOf, type Translation, type Use } from './translation.ts';
+import { refuse, required, type Translation, type Use } from './translation.ts';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
@@ -36,14 +37,14 @@ function gemm(use: Use): Held[] {
   const { tf, node } = use;
   const { attributes } = node;
   const multiplied = product(tf, required(use, 0).tensor, required(use, 1).tensor, {
-    a: intOf(attributes, 'transA', 0) === 1,
-    b: intOf(attributes, 'transB', 0) === 1,
+    a: intAttribute(attributes, 'transA', 0) === 1,
+    b: intAttribute(attributes, 'transB', 0) === 1,
   });
-  const alpha = floatOf(attributes, 'alpha', 1);
+  const alpha = floatAttribute(attributes, 'alpha', 1);
   const scaled = alpha === 1 ? multiplied : tf.mul(multiplied, alpha);
   const c = use.inputs[2]?.tensor;
   if (c === undefined) return [Held.of(tf, scaled)];
-  const beta = floatOf(attributes, 'beta', 1);
+  const beta = floatAttribute(attributes, 'beta', 1);
   return [Held.of(tf, tf.add(scaled, beta === 1 ? c : tf.mul(c, beta)))];
 }
 
@@ -90,7 +91,7 @@ function contracted(tf: TfjsLibrary, left: Term, right: Term, kept: ReadonlySet<
 }
 
 function einsum({ tf, node, inputs }: Use): Held[] {
-  const equation = stringOf(node.attributes, 'equation', '').replace(/\s/g, '');
+  const equation = stringAttribute(node.attributes, 'equation', '').replace(/\s/g, '');
   const [left = '', right] = equation.split('->');
   const terms = left.split(',');
   if (equation.includes('.') || terms.some((term) => new Set(term).size !== term.length)) {

@@ -1,16 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { intAttribute, intsAttribute } from '../../../shared/graph/operators.ts';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import { Held } from './held.ts';
-import {
-  axisOf,
-  integersOf,
-  intOf,
-  intsOf,
-  optionalIntegers,
-  required,
-  type Translation,
-  type Use,
-} from './translation.ts';
+import { axisOf, integersOf, optionalIntegers, required, type Translation, type Use } from './translation.ts';
 
 type Reduction = (tf: TfjsLibrary, x: Tensor, axes: number[], keep: boolean) => Tensor;
 
@@ -21,11 +13,11 @@ function reduction(compute: Reduction): Translation {
   return (use) => {
     const { tf, node } = use;
     const x = required(use, 0).tensor;
-    const given = optionalIntegers(use, 1) ?? intsOf(node.attributes, 'axes');
+    const given = optionalIntegers(use, 1) ?? intsAttribute(node.attributes, 'axes');
     const none = given === undefined || given.length === 0;
-    if (none && intOf(node.attributes, 'noop_with_empty_axes', 0) === 1) return [Held.of(tf, x)];
+    if (none && intAttribute(node.attributes, 'noop_with_empty_axes', 0) === 1) return [Held.of(tf, x)];
     const axes = none ? x.shape.map((_, axis) => axis) : given.map((axis) => axisOf(axis, x.rank));
-    return [Held.of(tf, compute(tf, x, axes, intOf(node.attributes, 'keepdims', 1) === 1))];
+    return [Held.of(tf, compute(tf, x, axes, intAttribute(node.attributes, 'keepdims', 1) === 1))];
   };
 }
 
@@ -51,10 +43,13 @@ function extreme(find: (tf: TfjsLibrary, x: Tensor, axis: number) => Tensor): Tr
   return (use) => {
     const { tf, node } = use;
     const x = required(use, 0).tensor;
-    const axis = axisOf(intOf(node.attributes, 'axis', 0), x.rank);
+    const axis = axisOf(intAttribute(node.attributes, 'axis', 0), x.rank);
     const found = tf.cast(find(tf, x, axis), 'int32');
     return [
-      Held.of(tf, intOf(node.attributes, 'keepdims', 1) === 1 ? tf.reshape(found, x.shape.with(axis, 1)) : found),
+      Held.of(
+        tf,
+        intAttribute(node.attributes, 'keepdims', 1) === 1 ? tf.reshape(found, x.shape.with(axis, 1)) : found,
+      ),
     ];
   };
 }
@@ -78,8 +73,8 @@ function cumulativeSum(use: Use): Held[] {
   const { tf, node } = use;
   const x = required(use, 0).tensor;
   const axis = axisOf(integersOf(use, 1)[0] as number, x.rank);
-  const direction = intOf(node.attributes, 'reverse', 0) === 1 ? -1 : 1;
-  let sums = intOf(node.attributes, 'exclusive', 0) === 1 ? shifted(tf, x, axis, direction) : x;
+  const direction = intAttribute(node.attributes, 'reverse', 0) === 1 ? -1 : 1;
+  let sums = intAttribute(node.attributes, 'exclusive', 0) === 1 ? shifted(tf, x, axis, direction) : x;
   for (let reach = 1; reach < (x.shape[axis] as number); reach *= 2) {
     sums = tf.add(sums, shifted(tf, sums, axis, direction * reach));
   }
@@ -98,7 +93,7 @@ function softmaxLike(compute: (tf: TfjsLibrary, x: Tensor) => Tensor): Translati
   return (use) => {
     const { tf, node } = use;
     const x = required(use, 0).tensor;
-    const axis = axisOf(intOf(node.attributes, 'axis', -1), x.rank);
+    const axis = axisOf(intAttribute(node.attributes, 'axis', -1), x.rank);
     return [
       Held.of(
         tf,

@@ -1,9 +1,9 @@
-import type { Attributes, ElementType, GraphNode } from '../../../shared/graph/graph.ts';
+import type { ElementType, GraphNode } from '../../../shared/graph/graph.ts';
 import { GraphError } from '../../../shared/graph/graph-error.ts';
 import { elementTypes } from '../../../shared/graph/onnx-file.ts';
 import { constantIntegers } from '../../../shared/graph/operators.ts';
 import type { TfjsLibrary } from '../tfjs-library.ts';
-import type { Held } from './held.ts';
+import { constantNumbers, type Held } from './held.ts';
 
 /** One use of an operator, with the values of its inputs. */
 export interface Use {
@@ -36,24 +36,12 @@ export function optionalIntegers(use: Use, index: number): number[] | undefined 
   return use.inputs[index] === undefined ? undefined : integersOf(use, index);
 }
 
-export function intOf(attributes: Attributes, name: string, byDefault: number): number {
-  const attribute = attributes[name];
-  return attribute !== undefined && 'int' in attribute ? attribute.int : byDefault;
-}
-
-export function floatOf(attributes: Attributes, name: string, byDefault: number): number {
-  const attribute = attributes[name];
-  return attribute !== undefined && 'float' in attribute ? attribute.float : byDefault;
-}
-
-export function intsOf(attributes: Attributes, name: string): readonly number[] | undefined {
-  const attribute = attributes[name];
-  return attribute !== undefined && 'ints' in attribute ? attribute.ints : undefined;
-}
-
-export function stringOf(attributes: Attributes, name: string, byDefault: string): string {
-  const attribute = attributes[name];
-  return attribute !== undefined && 'string' in attribute ? attribute.string : byDefault;
+/** Numbers of an input that is a constant, or that were worked out on the way. */
+export function numbersOf(use: Use, index: number): number[] {
+  const value = use.node.inputs[index];
+  return value?.constant === undefined
+    ? Array.from(required(use, index).tensor.dataSync(), Number)
+    : constantNumbers(value);
 }
 
 /** @throws GraphError `unknown_operator` for an element type outside the graphs' own */

@@ -138,3 +138,8 @@ it('every operator the interpreter knows is among the cases', () => {
   const tried = new Set(operatorCases.map(({ operator }) => operator));
   expect(translatedOperators().filter((operator) => !tried.has(operator))).toEqual([]);
 });
+
+it('every operator with a derivative of ours is one the interpreter knows', () => {
+  const known = new Set(translatedOperators());
+  expect(differentiableOperators().filter((operator) => !known.has(operator))).toEqual([]);
+});

@@ -3,7 +3,9 @@ import { lineOfText } from './text.ts';
 
 const rate = z.number().positive().describe('Learning rate.');
 const momentum = z.number().min(0).lt(1).default(0).describe('Share of the last step kept in the next.');
-const epsilon = z.number().positive().default(1e-7).describe('Added to the root, against division by zero.');
+/** Smaller numbers are none in float32. */
+const least = 1e-30;
+const epsilon = z.number().min(least).default(1e-7).describe('Added to the root, against division by zero.');
 const decay = z
   .number()
   .min(0)
@@ -95,7 +97,7 @@ const schedule = z
   .describe('How the learning rate changes. Constant when absent.');
 
 const classWeights = z
-  .array(z.number().positive())
+  .array(z.number().min(1e-6).max(1e6))
   .min(2)
   .max(100)
   .optional()
@@ -127,7 +129,7 @@ const loss = z
         kind: z.literal('huber'),
         delta: z
           .number()
-          .positive()
+          .min(least)
           .default(1)
           .describe("Error, in the label's unit, beyond which the loss is linear."),
       })
@@ -212,14 +214,14 @@ export const trainingSchema = z
       .describe('L2 penalty: adds (l2 / 2) · |w|² over weights, not biases, to the mean loss.'),
     clipNorm: z
       .number()
-      .positive()
+      .min(least)
       .optional()
       .describe(
         'Gradients of a step are scaled down to this L2 norm over all tensors when theirs is larger. No limit when absent.',
       ),
     perExampleClip: z
       .number()
-      .positive()
+      .min(least)
       .optional()
       .describe(
         "Each row's own gradient is scaled down to this L2 norm before the mean is taken, as differential privacy needs. It alone is not differential privacy: no noise is added. No limit when absent.",

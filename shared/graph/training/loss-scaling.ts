@@ -21,7 +21,8 @@ const carried = (name: string, initial: number): SlotTensor => ({
 /**
  * What dynamic loss scaling carries from step to step: `scaling/scale`, by which the loss is multiplied before its gradients are taken in float16 and
  * they are divided after, so that small ones do not vanish (Micikevicius et al. 2018, section 3.2); `scaling/streak`, steps since the scale last
- * changed; `scaling/skipped`, steps of the round that were left out because a gradient was not finite.
+ * changed; `scaling/skipped`, steps of the round that were left out because a gradient was not finite. Schedules and Adam's corrections count a step
+ * left out like any other.
  */
 export const scalingSlots: readonly SlotTensor[] = [
   carried('scale', first),

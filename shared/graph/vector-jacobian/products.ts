@@ -2,7 +2,7 @@ import type { Value } from '../graph.ts';
 import type { GraphBuilder } from '../graph-builder.ts';
 import { floatAttribute, intAttribute } from '../operators/attributes.ts';
 import { sizeOf } from '../operators/dimensions.ts';
-import { scalarLike } from './numbers.ts';
+import { floatsLike, scalarLike } from './numbers.ts';
 import { byFirstOutput, inputAt, type VectorJacobians } from './product.ts';
 import { reshape, sumToShape, transpose } from './shapes.ts';
 
@@ -18,6 +18,19 @@ function asRows(b: GraphBuilder, value: Value): Value {
   const leading = value.shape.slice(0, -1);
   const known = leading.every((length) => typeof length === 'number');
   return reshape(b, value, [known ? sizeOf(leading as number[]) : 'rows', last]);
+}
+
+/**
+ * Gradient by what is added to each row of a product: the sum of the rows. As a product with ones, which onnxruntime computes in a fifth of the
+ * time of a sum over the first axis where the matrix is small.
+ */
+function sumOfRows(b: GraphBuilder, g: Value, shape: Value['shape']): Value {
+  const [rows, width] = g.shape;
+  if (g.shape.length !== 2 || shape.length !== 1 || shape[0] !== width || typeof rows !== 'number' || width === 1) {
+    return sumToShape(b, g, shape);
+  }
+  const ones = floatsLike(b, 'ones', g, [1, rows], new Array(rows).fill(1));
+  return reshape(b, b.op('MatMul', [ones, g]), shape);
 }
 
 export const products: VectorJacobians = {
@@ -38,7 +51,7 @@ export const products: VectorJacobians = {
     return [
       needed[0] !== true ? null : a ? product(right, g, c, true) : product(g, right, false, !c),
       needed[1] !== true ? null : c ? product(g, x, true, a) : product(x, g, !a, false),
-      needed[2] === true && added !== undefined ? scaled(sumToShape(b, g, added.shape)) : null,
+      needed[2] === true && added !== undefined ? scaled(sumOfRows(b, g, added.shape)) : null,
     ];
   }),
 

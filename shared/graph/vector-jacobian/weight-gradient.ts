@@ -7,6 +7,9 @@ import { padZeros, reshape, transpose } from './shapes.ts';
 /** Rows below which a product of matrices costs more for bringing the other matrix into order than for multiplying. */
 const fewRows = 32;
 
+/** Share of further positions in a product that costs less than the copies it saves. */
+const mostSpare = 0.1;
+
 /** The taps `taps` of the axes `axes`, last axis fastest. */
 function combinations(kernel: readonly number[], axes: readonly number[]): number[][] {
   return axes.reduce<number[][]>(
@@ -75,7 +78,6 @@ export function weightGradient(b: GraphBuilder, large: Value, small: Value, move
   const windows = { ...moved, outputs };
   const { kernel, strides, dilations, begins } = windows;
   const each = channels / groups;
-  const positions = sizeOf(outputs);
   const rank = kernel.length;
 
   const ends = spatial.map((length, axis) => {
@@ -86,8 +88,6 @@ export function weightGradient(b: GraphBuilder, large: Value, small: Value, move
     return Math.max(reach - (begins[axis] as number) - length, 0);
   });
   const padded = padZeros(b, reshape(b, large, [rows * groups, each, ...spatial]), [0, 0, ...begins], [0, 0, ...ends]);
-  const right = transpose(b, reshape(b, small, [rows * groups, results / groups, positions]), [0, 2, 1]);
-
   const last = rank - 1;
   const before = Array.from({ length: last }, (_, axis) => axis);
   // Axes whose taps are laid side by side, the later ones first.
@@ -105,11 +105,27 @@ export function weightGradient(b: GraphBuilder, large: Value, small: Value, move
           1,
         );
   const joins = sizeOf(beside.map((axis) => kernel[axis] as number));
+  const product = (left: Value, right: Value): Value => {
+    const along = sizeOf(knownShape(left.shape.slice(2)));
+    const found = b.op('MatMul', [
+      reshape(b, left, [rows * groups, joins * each, along]),
+      transpose(b, reshape(b, right, [rows * groups, results / groups, along]), [0, 2, 1]),
+    ]);
+    return b.sum(reshape(b, found, [rows, groups, joins, each, results / groups]), [0]);
+  };
+  const byResults = reshape(b, small, [rows * groups, results / groups, ...outputs]);
+  // What each tap of the other axes sees is cut out of the block; or the gradient is moved over the whole block, where it is the smaller.
+  const whole = knownShape(block.shape).slice(2);
+  const spare = sizeOf(whole) / sizeOf(outputs) - 1;
+  const moves =
+    apart.every((axis) => strides[axis] === 1) && spare <= mostSpare && results / groups <= joins * each && !joinAll;
   const products = combinations(kernel, apart).map((taps) => {
-    const left = reshape(b, seenThrough(b, block, windows, apart, taps), [rows * groups, joins * each, positions]);
-    const product = b.op('MatMul', [left, right]);
-    const byGroup = reshape(b, product, [rows, groups, joins, each, results / groups]);
-    return b.sum(byGroup, [0], false);
+    if (!moves) return product(seenThrough(b, block, windows, apart, taps), byResults);
+    const first = outputs.map((_, axis) =>
+      apart.includes(axis) ? (dilations[axis] as number) * (taps[apart.indexOf(axis)] as number) : 0,
+    );
+    const behind = whole.map((length, axis) => length - (first[axis] as number) - (outputs[axis] as number));
+    return product(block, padZeros(b, byResults, [0, 0, ...first], [0, 0, ...behind]));
   });
   // [apart, G, beside, C / G, M / G] to [G, M / G, C / G, apart, beside].
   const stacked = reshape(b, joined(b, products, 0), [products.length, groups, joins, each, results / groups]);

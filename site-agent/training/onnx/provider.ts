@@ -69,6 +69,8 @@ export function sessionOptions(provider: Provider, graph: Graph, threads: number
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
+    // Threads that wait for work by turning in circles do so within a call only: a part of a batch and its update are two sessions in turn.
+    extra: { session: { force_spinning_stop: '1' } },
     // What fails is thrown; the library need not print it too.
     logSeverityLevel: 4,
   };

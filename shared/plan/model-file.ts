@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
+import { checkDerivatives } from '../graph/onnx-read/check-derivatives.ts';
 import { importNetwork } from '../graph/onnx-read/import-network.ts';
 import { defaultLimits } from '../graph/onnx-read/limits.ts';
 import { OnnxError } from '../graph/onnx-read/onnx-error.ts';
@@ -47,8 +48,7 @@ export function filesBeside(planFile: string): ReadBeside {
 export function withModelFile(plan: Plan, file: string, read: ReadBeside): { plan: Plan; baseWeights: Uint8Array } {
   const { network, weights } = importNetwork(read(file), plan);
   const baseWeights = encodeSafetensors(weights);
-  return {
-    plan: { ...plan, model: { family: 'onnx', network, weights: digestOf(baseWeights) } },
-    baseWeights,
-  };
+  const whole: Plan = { ...plan, model: { family: 'onnx', network, weights: digestOf(baseWeights) } };
+  checkDerivatives(whole);
+  return { plan: whole, baseWeights };
 }

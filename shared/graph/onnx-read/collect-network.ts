@@ -59,6 +59,8 @@ interface Collected {
   readonly network: Pick<NetworkSpec, 'parameters' | 'constants' | 'nodes' | 'output' | 'outputs' | 'lastLayer'>;
   readonly weights: NamedTensors;
   readonly inputs: ReadonlySet<'features' | 'payload'>;
+  /** Parameters that more than one layer uses: one tensor for both. */
+  readonly shared: readonly string[];
 }
 
 function reachable(output: Traced): ReadonlySet<DraftNode> {
@@ -113,6 +115,20 @@ function leadsToParameter(value: Traced, names: ReadonlyMap<string, string>): st
   let at = value;
   while (at.origin.kind === 'made' && at.origin.node.inputs.length === 1) at = at.origin.node.inputs[0] as Traced;
   return at.origin.kind === 'stored' ? (names.get(at.name) ?? null) : null;
+}
+
+/** Operators that take a parameter apart or turn it, which is no use of its own. */
+const takesApart = new Set(['Slice', 'Split', 'Transpose', 'Reshape', 'Unsqueeze', 'Squeeze', 'Cast', 'Expand']);
+
+function sharedNames(
+  stored: ReadonlyMap<string, { readonly uses: readonly Use[] }>,
+  names: ReadonlyMap<string, string>,
+): string[] {
+  return [...stored].flatMap(([name, { uses }]) => {
+    const own = names.get(name);
+    const nodes = new Set(uses.map(({ node }) => node).filter(({ operator }) => !takesApart.has(operator)));
+    return own !== undefined && nodes.size > 1 ? [own] : [];
+  });
 }
 
 /** What the output depends on, as the data of a plan. @throws OnnxError */
@@ -209,5 +225,6 @@ export function collectNetwork(draft: Draft, output: Traced, limits: OnnxLimits)
     },
     weights: new Map([...weights].sort(([a], [b]) => compareNames(a, b))),
     inputs,
+    shared: sharedNames(stored, names),
   };
 }

@@ -23,6 +23,16 @@ export interface ImportedNetwork {
   readonly weights: NamedTensors;
 }
 
+/** Exporters store equal tensors once, as freshly made layers have them: then they are one tensor, and are trained as one. */
+function sharedNote(names: readonly string[]): string[] {
+  const [first] = names;
+  if (first === undefined) return [];
+  const others = names.length === 1 ? '' : ` and ${names.length - 1} more`;
+  return [
+    `${first.slice(0, 120)}${others}: used by several layers and trained as one. If they should be apart, export the network after training it, or with training=TrainingMode.TRAINING`,
+  ];
+}
+
 /** The float output: the one there is, or the one that is called logits or probabilities. */
 function chooseOutput(file: FileModel): string {
   const floats = file.outputs.filter(({ type }) => type === 'float' || type === 'double');
@@ -137,7 +147,7 @@ export function importNetwork(bytes: Uint8Array, plan: Plan, limits: OnnxLimits 
       .filter(({ name }) => collected.inputs.has(name))
       .map(({ name, shape }) => ({ name, shape: [...shape] })),
     ...collected.network,
-    changes: [...inputs.changes, ...head.changes],
+    changes: [...inputs.changes, ...sharedNote(collected.shared), ...head.changes],
   };
   checkNetwork(network, plan, limits);
   return { network, weights: collected.weights };

@@ -9,7 +9,7 @@ import { filesBeside } from '../../../shared/plan/model-file.ts';
 import { PlanError } from '../../../shared/plan/plan-error.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import { encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
-import { linearFile, tensor } from '../../support/onnx-bytes.ts';
+import { linearFile, node, tensor } from '../../support/onnx-bytes.ts';
 
 const text = readFileSync(new URL('../../support/heart-plan.yaml', import.meta.url), 'utf8');
 const onnxText = text.replace(/^model:.*$/m, 'model: { family: onnx, file: net.onnx }');
@@ -83,6 +83,15 @@ describe('a plan that names an ONNX file', () => {
     const error = refusal(() => loadPlan(onnxText, file, () => linearFile(6)));
     expect(error.details).toMatchObject({ onnx: 'wrong_input' });
     expect(error.message).toContain('features [rows, 5]');
+  });
+
+  it('is refused for an operator without a derivative on the way to what trains, by name', () => {
+    const floored = linearFile(5, {
+      nodes: [node('Gemm', ['x', 'weight', 'bias'], ['z']), node('Floor', ['z'], ['logits'])],
+    });
+    const error = refusal(() => loadPlan(onnxText, file, () => floored));
+    expect(error.details).toMatchObject({ onnx: 'unsupported_operator' });
+    expect(error.message).toContain('Floor');
   });
 
   it('is refused where no file is read: at the coordinator and at sites', () => {

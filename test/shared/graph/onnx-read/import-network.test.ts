@@ -337,6 +337,14 @@ describe('the parameters of a brought network', () => {
     expect(spec(file).parameters.map(({ name }) => name)).toEqual(['first', 'second', 'weight']);
   });
 
+  it('that several layers use are said to be one', () => {
+    const file = overSeries(60, [node('Mul', ['x', 'both'], ['a']), node('Add', ['a', 'both'], ['h'])], {
+      tensors: [tensor('both', [5], [1, 2, 3, 4, 5])],
+    });
+    expect(spec(file).changes).toEqual([expect.stringMatching(/^both: used by several layers and trained as one/)]);
+    expect(spec(exportedFile('gru')).changes).toEqual([]);
+  });
+
   it('are not single numbers, integers or what is only compared with', () => {
     const file = overSeries(
       60,

@@ -1,11 +1,11 @@
 import type { ContractColumn, DataContract } from '../../shared/plan/contract.ts';
-import type { SeriesPayload } from '../../shared/plan/payload.ts';
 import type { SiteDataConfig } from '../config.ts';
+import { checkNotes } from './check-notes.ts';
+import { missingIn, type Range, rangeOf } from './column-figures.ts';
 import { DataError } from './data-error.ts';
-import { readSiteData, refusalOf, type SiteData } from './load-site-data.ts';
-import type { ChannelFigures, PayloadReport } from './payload/payload-source.ts';
+import { readSiteData, refusalOf } from './load-site-data.ts';
+import type { ChannelFigures } from './payload/payload-source.ts';
 import type { Problem, ProblemCount } from './problems.ts';
-import { conversionSql, conversionsInto } from './units.ts';
 
 /** Figures of one column over sound rows. For the hospital's own eyes: exact, small counts included. */
 export interface ColumnCheck {
@@ -15,7 +15,7 @@ export interface ColumnCheck {
   readonly missing: number;
   readonly missingShare: number;
   /** Null for a categorical column or without values. */
-  readonly range: { readonly least: number; readonly mean: number; readonly largest: number } | null;
+  readonly range: Range | null;
   /** Rows a level; null for a continuous column. */
   readonly levels: Readonly<Record<string, number>> | null;
 }
@@ -66,35 +66,10 @@ export interface DataCheck {
   readonly refusal: { readonly code: string; readonly message: string } | null;
 }
 
-/** A note is written when so large a share of a column's numbers is out of range, and a conversion would mend so many of them. */
-const suspiciousShare = 0.2;
-const mendedShare = 0.9;
-/** Series with a number out of range below which nothing is said of a unit. */
-const fewestOutside = 10;
-
-function rangeOf(values: Float64Array): ColumnCheck['range'] {
-  let count = 0;
-  let sum = 0;
-  let least = Number.POSITIVE_INFINITY;
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
-    if (Number.isNaN(value)) continue;
-    count++;
-    sum += value;
-    if (value < least) least = value;
-    if (value > largest) largest = value;
-  }
-  return count === 0 ? null : { least, mean: sum / count, largest };
-}
-
 function levelCounts(values: Float64Array, levels: readonly string[]): Readonly<Record<string, number>> {
   const counts = levels.map(() => 0);
   for (const value of values) if (!Number.isNaN(value)) counts[value] = (counts[value] ?? 0) + 1;
   return Object.fromEntries(levels.map((level, index) => [level, counts[index] ?? 0]));
-}
-
-function missingIn(values: Float64Array): number {
-  return values.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
 }
 
 function checkColumn(column: ContractColumn, values: Float64Array): ColumnCheck {
@@ -108,100 +83,6 @@ function checkColumn(column: ContractColumn, values: Float64Array): ColumnCheck 
     range: column.kind === 'continuous' ? rangeOf(values) : null,
     levels: column.kind === 'categorical' ? levelCounts(values, column.levels) : null,
   };
-}
-
-/** Whether numbers out of range would be in range after a known conversion of units. */
-function unitNotes(data: SiteData, contract: DataContract): string[] {
-  return contract.columns.flatMap((column, index) => {
-    if (column.kind !== 'continuous' || column.summary !== undefined) return [];
-    const outside = data.loaded.outOfRange.get(column.name)?.values ?? new Float64Array();
-    const sound = data.table.columns[index]?.values ?? new Float64Array();
-    const numbers = outside.length + sound.length - missingIn(sound);
-    if (outside.length === 0 || outside.length / numbers < suspiciousShare) return [];
-    const [low, high] = column.range;
-    for (const conversion of conversionsInto(column)) {
-      const mended = outside.filter((value) => {
-        const converted = value * conversion.factor + conversion.offset;
-        return converted >= low && converted <= high;
-      }).length;
-      if (mended / outside.length >= mendedShare) {
-        return [
-          `${outside.length} of ${numbers} numbers of "${column.name}" are outside ${low} to ${high} ${column.unit}; ` +
-            `${mended} of them would be inside if they were in ${conversion.from}. ` +
-            `If they are, write in the query: ${conversionSql(column.name, conversion)}`,
-        ];
-      }
-    }
-    return [
-      `${outside.length} of ${numbers} numbers of "${column.name}" are outside ${low} to ${high} ${column.unit}: is the unit right?`,
-    ];
-  });
-}
-
-/** Whether the numbers of a channel that are out of range would be in range after a known conversion of units. */
-function channelUnitNotes(channel: SeriesPayload['channels'][number], { outOfRange }: PayloadReport): string[] {
-  const outside = outOfRange.get(channel.name) ?? new Float64Array();
-  if (outside.length < fewestOutside) return [];
-  const [low, high] = channel.range;
-  return conversionsInto(channel)
-    .flatMap((conversion) => {
-      const mended = outside.filter((value) => {
-        const converted = value * conversion.factor + conversion.offset;
-        return converted >= low && converted <= high;
-      }).length;
-      return mended / outside.length < mendedShare
-        ? []
-        : [
-            `Numbers of channel "${channel.name}" in ${outside.length} series are outside ${low} to ${high} ${channel.unit}; ` +
-              `in ${mended} of them they would be inside if they were in ${conversion.from}. ` +
-              `If they are, write in the series query: ${conversionSql(channel.name, conversion)}`,
-          ];
-    })
-    .slice(0, 1);
-}
-
-/** What the series or images hold that no row asks for. */
-function payloadNotes(report: PayloadReport, { payload }: DataContract): string[] {
-  const notes: string[] = [];
-  const { withoutRow, firstWithoutRow, beyondEnd, withoutKey } = report;
-  const named = `${firstWithoutRow.join(', ')}${withoutRow > firstWithoutRow.length ? ', ...' : ''}`;
-  if (payload?.kind === 'images' && withoutRow > 0) {
-    notes.push(`${withoutRow} image files belong to no row of the query, have no outcome and are not read: ${named}.`);
-  }
-  if (payload?.kind === 'series') {
-    if (withoutRow > 0) notes.push(`${withoutRow} series belong to no row of the query and are not read: ${named}.`);
-    if (beyondEnd > 0) {
-      const minutes = payload.steps * payload.stepMinutes;
-      notes.push(`${beyondEnd} rows of the series query are at minute ${minutes} or later and are not read.`);
-    }
-    notes.push(...payload.channels.flatMap((channel) => channelUnitNotes(channel, report)));
-    if (withoutKey > 0) {
-      notes.push(
-        `${withoutKey} rows of the series query have no ${payload.key}, belong to no series and are not read.`,
-      );
-    }
-  }
-  return notes;
-}
-
-function otherNotes(data: SiteData, contract: DataContract, nowMs: number): string[] {
-  const notes: string[] = [];
-  for (const [index, column] of contract.columns.entries()) {
-    const values = data.table.columns[index]?.values ?? new Float64Array();
-    const range = rangeOf(values);
-    if (values.length === 0) continue;
-    if (range === null) notes.push(`"${column.name}" is missing in every row.`);
-    else if (values.length > 1 && range.least === range.largest)
-      notes.push(`"${column.name}" has one value in every row.`);
-  }
-  const { payload, rowsWithoutOutcome } = data.loaded;
-  if (rowsWithoutOutcome.length > 0) {
-    notes.push(`Rows without an outcome, the first of them: ${rowsWithoutOutcome.join(', ')}.`);
-  }
-  if (payload !== null) notes.push(...payloadNotes(payload, contract));
-  const later = data.table.times.filter((time) => time > nowMs).length;
-  if (later > 0) notes.push(`${later} rows have a time in the future.`);
-  return notes;
 }
 
 /**
@@ -274,7 +155,7 @@ export async function checkSiteData(
       listed: loaded.problems.listed,
       unlisted: loaded.problems.unlisted,
     },
-    notes: [...unitNotes(data, contract), ...otherNotes(data, contract, nowMs)],
+    notes: checkNotes(data, contract, nowMs),
     refusal: refusal === null ? null : { code: refusal.fullCode, message: refusal.message },
   };
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { DataContract } from '../../../shared/plan/contract.ts';
 import type { SiteDataConfig } from '../../config.ts';
+import type { Range } from '../column-figures.ts';
 import { DataError } from '../data-error.ts';
 import { type QueryLimits, readQuery } from '../query.ts';
 
@@ -16,7 +17,7 @@ export interface ChannelFigures {
   /** Steps with a measurement, of all steps. */
   readonly measuredShare: number;
   /** Null without a measurement. */
-  readonly range: { readonly least: number; readonly mean: number; readonly largest: number } | null;
+  readonly range: Range | null;
 }
 
 /** What the series query or the image folder held beside what the rows have. Nothing of it is a problem of a row. */

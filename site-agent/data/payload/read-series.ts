@@ -3,24 +3,15 @@ import { cellNumber, cellText, isMissing } from '../cells.ts';
 import { DataError } from '../data-error.ts';
 import { GrowingColumn } from '../growing-column.ts';
 import { locateColumns } from '../locate-columns.ts';
-import type { ProblemRule } from '../problems.ts';
 import { type QueryBlock, runQuery } from '../query.ts';
 import { continuousReader } from '../readers.ts';
 import { enterComputed, RunningFigures } from './computed-columns.ts';
 import type { PayloadReport, PayloadSource } from './payload-source.ts';
 import type { PayloadTarget } from './payload-target.ts';
+import { SeriesFaults } from './series-faults.ts';
 import { SeriesGrid } from './series-grid.ts';
 
 const strangersNamed = 5;
-
-/** The first wrong cell of a rule in one series, and how many there are. */
-interface Fault {
-  readonly column: string;
-  readonly rule: ProblemRule;
-  readonly value: unknown;
-  readonly where: string;
-  more: number;
-}
 
 /**
  * Runs the series query (long: a row a series and minute, a column a channel) and lays each series that a row asks for on the grid.
@@ -59,12 +50,12 @@ export async function readSeries(
   let rowsRead = 0;
   let current: string | null = null;
   let currentRow: number | undefined;
-  let faults = new Map<string, Fault>();
+  const faults = new SeriesFaults();
 
   const finish = (): void => {
     const row = currentRow;
     if (current === null || row === undefined) return;
-    if (faults.size === 0) {
+    if (!faults.any) {
       const missing = grid.missingShare();
       if (missing > payload.maximumMissingShare) {
         const allowed = `${(payload.maximumMissingShare * 100).toFixed(1)}%`;
@@ -85,38 +76,24 @@ export async function readSeries(
         }
       }
     }
-    for (const { column, rule, value, where, more } of faults.values()) {
-      target.refuse(row, column, rule, value, more === 0 ? where : `${where}, and ${more} more`);
-    }
+    faults.finish(target, row);
   };
 
   const begin = (key: string): void => {
     finish();
     grid.clear();
-    faults = new Map();
     current = key;
     currentRow = rowOf.get(key);
     const again = currentRow === undefined ? strangers.has(key) : found[currentRow] === 1;
     if (again) {
       throw new DataError(
         'series_scattered',
-        `The rows of series "${key}" (${payload.key}) are not together in the series query. End it with ORDER BY ${payload.key}; data.memoryMegabytes must hold what is sorted, or keep the file sorted.`,
-        { column: payload.key },
+        `Row ${rowsRead} of the series query belongs to a series whose rows ended before it: the rows of one ${payload.key} must stand together. End the query with ORDER BY ${payload.key}; data.memoryMegabytes must hold what is sorted, or keep the file sorted.`,
+        { column: payload.key, row: rowsRead },
       );
     }
     if (currentRow !== undefined) found[currentRow] = 1;
     else strangers.add(key);
-  };
-
-  const fault = (column: string, rule: ProblemRule, value: unknown, minute: number): void => {
-    const identity = `${rule} ${column}`;
-    const earlier = faults.get(identity);
-    if (earlier !== undefined) earlier.more++;
-    else {
-      if (rule === 'out_of_range') outOfRange.get(column)?.push(cellNumber(value) ?? Number.NaN);
-      const at = Number.isFinite(minute) ? `minute ${minute}, ` : '';
-      faults.set(identity, { column, rule, value, where: `${at}row ${rowsRead} of the series query`, more: 0 });
-    }
   };
 
   const readBlock = (block: QueryBlock): void => {
@@ -142,11 +119,11 @@ export async function readSeries(
       const minuteCell = minutes[index];
       const minute = isMissing(minuteCell) ? undefined : cellNumber(minuteCell);
       if (minute === undefined) {
-        fault(payload.minute, 'minute_invalid', minuteCell, Number.NaN);
+        faults.add(payload.minute, 'minute_invalid', minuteCell, Number.NaN, rowsRead);
         continue;
       }
       if (minute < 0) {
-        fault(payload.minute, 'minute_negative', minuteCell, minute);
+        faults.add(payload.minute, 'minute_negative', minuteCell, minute, rowsRead);
         continue;
       }
       const step = grid.stepOf(minute);
@@ -164,8 +141,10 @@ export async function readSeries(
           continue;
         }
         const reading = read(cell);
-        if ('rule' in reading) fault(name, reading.rule, cell, minute);
-        else if (!Number.isNaN(reading.value)) grid.add(step, channel, reading.value);
+        if ('rule' in reading) {
+          const first = faults.add(name, reading.rule, cell, minute, rowsRead);
+          if (first && reading.rule === 'out_of_range') outOfRange.get(name)?.push(cellNumber(cell) ?? Number.NaN);
+        } else if (!Number.isNaN(reading.value)) grid.add(step, channel, reading.value);
       }
     }
   };

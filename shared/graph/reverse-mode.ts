@@ -1,6 +1,7 @@
 import type { ElementType, Value } from './graph.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { GraphError } from './graph-error.ts';
+import { SharedProducts } from './shared-products.ts';
 import { zerosLike } from './vector-jacobian/shapes.ts';
 import { vectorJacobianOf } from './vector-jacobian.ts';
 
@@ -34,12 +35,28 @@ export function gradients(builder: GraphBuilder, loss: Value, variables: readonl
   }
 
   const found = new Map<string, Value>();
+  const collect = (name: string, part: Value): void => {
+    const sum = found.get(name);
+    found.set(name, sum === undefined ? part : builder.add(sum, part));
+  };
+  const shared = new SharedProducts(nodes);
+  const gradientOf = ({ name }: Value): Value | null => {
+    if (!active.has(name)) return null;
+    for (const part of shared.resolve(builder, name)) collect(name, part);
+    return found.get(name) ?? null;
+  };
+
   if (active.has(loss.name)) found.set(loss.name, builder.scalar(1));
   for (const node of nodes.toReversed()) {
-    const given = node.outputs.map((output) => (active.has(output.name) ? (found.get(output.name) ?? null) : null));
+    const given = node.outputs.map(gradientOf);
     if (given.every((gradient) => gradient === null)) continue;
-    const needed = node.inputs.map((value) => active.has(value.name));
     const { operator, outputs } = node;
+    const needed = shared.defer(
+      node,
+      given[0],
+      node.inputs.map((value) => active.has(value.name)),
+    );
+    if (!needed.includes(true)) continue;
     const parts = vectorJacobianOf(operator)({ builder, node, outputs, gradients: given, needed });
     for (const [index, value] of node.inputs.entries()) {
       if (needed[index] !== true) continue;
@@ -49,9 +66,8 @@ export function gradients(builder: GraphBuilder, loss: Value, variables: readonl
           operator,
         });
       }
-      const sum = found.get(value.name);
-      found.set(value.name, sum === undefined ? part : builder.add(sum, part));
+      collect(value.name, part);
     }
   }
-  return variables.map((variable) => found.get(variable.name) ?? zerosLike(builder, variable));
+  return variables.map((variable) => gradientOf(variable) ?? zerosLike(builder, variable));
 }

@@ -49,7 +49,26 @@ function attention({ b, inputs, number, whole }: CaseUse): Value {
   return b.op('ReduceMean', [b.add(embedded, together)], { axes: { ints: [1] }, keepdims: { int: 0 } });
 }
 
+/** Three steps h' = tanh(h W + c) + x V with W and c shared, W penalised besides, and another bias with the same weight at the end. */
+function recurrent({ b, inputs }: CaseUse): Value {
+  const [x, start, weight, bias, other, entry] = inputs as [Value, Value, Value, Value, Value, Value];
+  const steps = b.ops('Split', [x], { axis: { int: 0 } }, 3).map((step) => b.squeeze(step, 0));
+  let hidden = start;
+  for (const step of steps) {
+    const next = b.op('Tanh', [b.gemm(hidden, weight, bias)]);
+    hidden = b.add(next, b.op('MatMul', [step, entry]));
+  }
+  const penalty = b.sum(b.mul(weight, weight), [1]);
+  return b.add(b.gemm(hidden, weight, other), b.op('MatMul', [b.op('Transpose', [b.gemm(weight, weight)]), penalty]));
+}
+
 const networks: readonly GradientCase[] = [
+  {
+    operator: 'recurrent network',
+    title: 'three steps of two rows',
+    inputs: [normal(3, 2, 2), small(2, 3), small(3, 3), small(3), small(3), small(2, 3)],
+    apply: recurrent,
+  },
   {
     operator: 'residual network',
     title: 'three images of two channels',
@@ -80,6 +99,24 @@ describe('gradients of whole networks', () => {
       apply: ({ b, x }) => b.add(b.mul(x, b.op('Tanh', [x])), x),
     };
     expect((await compareGradients(twice, 3)).centralDifferences).toBeLessThan(1e-7);
+  });
+
+  it('by a weight of many steps are one product', async () => {
+    const b = new GraphBuilder('steps');
+    const x = b.input('x', 'float', [2, 3]);
+    const weight = b.input('weight', 'float', [3, 3]);
+    const bias = b.input('bias', 'float', [3]);
+    let hidden = x;
+    for (let step = 0; step < 5; step++) hidden = b.op('Tanh', [b.gemm(hidden, weight, bias)]);
+    const loss = b.sum(hidden);
+    const before = b.nodes.length;
+    // Asked for twice, it is given twice, and counted once.
+    const found = gradients(b, loss, [weight, bias, weight]);
+    const added = b.nodes.slice(before).map(({ operator }) => operator);
+    // One product a step towards the step before, the first has none; one for the weight.
+    expect(added.filter((operator) => operator === 'Gemm')).toHaveLength(4 + 1);
+    expect(added.filter((operator) => operator === 'ReduceSum')).toHaveLength(1);
+    expect(found[2]).toBe(found[0]);
   });
 
   it('are the same when asked for apart', () => {

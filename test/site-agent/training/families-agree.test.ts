@@ -14,7 +14,7 @@ import {
   smallModels,
   type TaskKind,
 } from '../../support/model-plans.ts';
-import { installedTfjsBackends } from '../../support/tfjs.ts';
+import { installedTfjsBackends, nativeDirectory, webgpuDirectory } from '../../support/tfjs.ts';
 import { relativeDistance, trainingTask } from '../../support/training.ts';
 
 const never = new AbortController().signal;
@@ -57,6 +57,19 @@ function taskOf(model: object, kind: TaskKind, training: object): TrainingTask {
   const names = [...task.weights.keys()];
   return names.some(withoutEffect) ? { ...task, trainable: names.filter((name) => !withoutEffect(name)) } : task;
 }
+
+describe('what the engines are compared on', () => {
+  const names = trainers.map(([name]) => name);
+  it.skipIf(nativeDirectory === undefined)('TensorFlow’s own library (needs WARDROUND_TEST_TENSORFLOW)', () => {
+    expect(names.some((name) => name === 'node' || name === 'node-gpu')).toBe(true);
+  });
+  it.skipIf(webgpuDirectory === undefined)('WebGPU (needs WARDROUND_TEST_WEBGPU)', () => {
+    expect(names).toContain('webgpu');
+  });
+  it('WebAssembly and plain JavaScript', () => {
+    expect(names).toEqual(expect.arrayContaining(['wasm', 'cpu']));
+  });
+});
 
 describe.each(trainers)('the engines agree on every family: onnx and tfjs on %s', (backend, tfjs) => {
   // A hundred steps of plain JavaScript take a minute.

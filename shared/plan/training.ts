@@ -97,7 +97,7 @@ const schedule = z
   .describe('How the learning rate changes. Constant when absent.');
 
 const classWeights = z
-  .array(z.number().min(1e-6).max(1e6))
+  .array(z.number().min(1e-9).max(1e9))
   .min(2)
   .max(100)
   .optional()

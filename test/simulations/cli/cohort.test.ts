@@ -41,6 +41,20 @@ describe('wardround cohort', () => {
     expect(await patients('c', '2')).not.toBe(first);
   });
 
+  it.each([
+    ['icu-series', '60 series of 48 x 6 (steps x channels)'],
+    ['shape-images', '60 images of 1 x 20 x 20 (channels x height x width)'],
+  ])('writes %s with a plan that takes them', async (kind, shown) => {
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const out = join(folder, kind);
+    expect(await run(['cohort', out, '--kind', kind, '--rows', '60'])).toBe(0);
+    for (const site of ['north', 'south']) {
+      printed.mockClear();
+      expect(await run(['site', 'check', '--dir', join(out, site), '--plan', join(out, 'plan.yaml')])).toBe(0);
+      expect(printed.mock.calls.flat().join('\n')).toContain(shown);
+    }
+  });
+
   it('writes over nothing', async () => {
     vi.spyOn(console, 'log').mockImplementation(() => {});
     const complaint = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);

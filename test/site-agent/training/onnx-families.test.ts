@@ -1,8 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../../shared/plan/plan.ts';
+import { silentLogger } from '../../../shared/runtime/logger.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
+import { EngineTrainer } from '../../../site-agent/training/engine-trainer.ts';
 import { webgpuProvider } from '../../../site-agent/training/onnx/provider.ts';
 import { OnnxTrainer } from '../../../site-agent/training/onnx-trainer.ts';
+import { TfjsEngine } from '../../../site-agent/training/tfjs/tfjs-engine.ts';
+import { openTfjsBackend } from '../../../site-agent/training/tfjs-backends.ts';
 import type { Checkpoint, Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { fits, modelKinds, modelPlan, smallModels, type TaskKind, taskKinds } from '../../support/model-plans.ts';
 import { drawnMatrix, relativeDistance, trainingTask } from '../../support/training.ts';
@@ -99,6 +103,31 @@ describe('a round that is broken off', () => {
       work: { epochs: 10 },
     });
     expect(await interrupted(trainer, trainingTask(plan, 30))).toBeGreaterThan(5);
+    await trainer.dispose();
+  });
+
+  it.each(['wasm', 'cpu'] as const)('ends in the same bits on tfjs %s', async (name) => {
+    const engine = new TfjsEngine(await openTfjsBackend(silentLogger, name));
+    // A checkpoint after every step.
+    Object.defineProperty(engine, 'workPerCheckpoint', { value: 1 });
+    const plan = planOf('mlp', 'binary', {
+      optimiser: { kind: 'adam', rate: 0.01 },
+      earlyStopping: { share: 0.3, patience: 5, minimumDelta: 0 },
+    });
+    const task = { ...trainingTask(plan, 20), validation: drawnMatrix(plan, 9, 4) };
+    expect(await interrupted(new EngineTrainer(engine), task)).toBe(5);
+  });
+
+  it('ends in the same bits in parts of a batch, and in half precision with its scale of the loss', async () => {
+    const trainer = new OnnxTrainer({ provider: { ...provider, float16: true } });
+    const task = { ...trainingTask(planOf('mlp', 'binary', { precision: 'mixed' }), 20), mostRows: 3 };
+    expect(await interrupted(trainer, task)).toBe(5);
+    const half = await trainer.train(task, never);
+    const full = await cpu.train(task, never);
+    expect([half.precision, full.precision]).toEqual(['mixed', 'float32']);
+    const apart = relativeDistance(half.delta, full.delta);
+    expect(apart).toBeGreaterThan(1e-6);
+    expect(apart).toBeLessThan(2e-2);
     await trainer.dispose();
   });
 

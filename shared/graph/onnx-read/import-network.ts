@@ -1,4 +1,4 @@
-import type { NetworkSpec } from '../../plan/network.ts';
+import { type NetworkSpec, networkSchema } from '../../plan/network.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { digestOf } from '../../runtime/digest.ts';
 import type { NamedTensors } from '../../tensors/tensor.ts';
@@ -149,6 +149,15 @@ export function importNetwork(bytes: Uint8Array, plan: Plan, limits: OnnxLimits 
     ...collected.network,
     changes: [...inputs.changes, ...sharedNote(collected.shared), ...head.changes],
   };
+  // Odd attributes of operators that nothing else looks at must not become a plan that nobody else can read.
+  const checked = networkSchema.safeParse(network);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    throw new OnnxError(
+      'unsupported_form',
+      `the network cannot be part of a plan: ${issue?.path.join('.').slice(0, 200) ?? ''}: ${issue?.message.slice(0, 200) ?? ''}`,
+    );
+  }
   checkNetwork(network, plan, limits);
   return { network, weights: collected.weights };
 }

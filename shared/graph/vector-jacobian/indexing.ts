@@ -1,7 +1,7 @@
 import type { Value } from '../graph.ts';
 import { intAttribute, stringAttribute } from '../operators/attributes.ts';
 import { axisOf, knownShape } from '../operators/dimensions.ts';
-import { addAtPositions } from './positions.ts';
+import { addAtPlaces, addAtPositions } from './positions.ts';
 import { byFirstOutput, inputAt, refusal, type VectorJacobian, type VectorJacobians } from './product.ts';
 import { zeros } from './shapes.ts';
 
@@ -35,8 +35,7 @@ export const indexing: VectorJacobians = {
   GatherND: byFirstOutput(({ b, inputs, attributes, x, g, needed }) => {
     if (needed[0] !== true) return [null, null];
     if (intAttribute(attributes, 'batch_dims', 0) !== 0) throw refusal('GatherND', 'with batch_dims');
-    const empty = zeros(b, g, knownShape(x.shape));
-    return [b.op('ScatterND', [empty, inputAt(inputs, 1), g], { reduction: { string: 'add' } }), null];
+    return [addAtPlaces(b, g, inputAt(inputs, 1), knownShape(x.shape)), null];
   }),
   ScatterElements: scattered('ScatterElements', 'GatherElements'),
   ScatterND: scattered('ScatterND', 'GatherND'),

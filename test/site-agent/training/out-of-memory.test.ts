@@ -76,6 +76,27 @@ describe('memory that does not suffice', () => {
     expect(open.size).toBe(0);
   });
 
+  it('is heard of an abort while it compiles, and closes what came of it with the engine', async () => {
+    const controller = new AbortController();
+    let released = 0;
+    const trainer = new OnnxTrainer({
+      async openSession(model, options) {
+        const session = await openInferenceSession(model, options);
+        controller.abort(new Error('withdrawn'));
+        return {
+          run: () => Promise.reject(new Error('was run after the abort')),
+          async release() {
+            released += 1;
+            await session.release();
+          },
+        };
+      },
+    });
+    await expect(trainer.train(trainingTask(heartPlan(), 20), controller.signal)).rejects.toThrow('withdrawn');
+    await trainer.dispose();
+    expect(released).toBe(1);
+  });
+
   it.skipIf(!canLimit)(
     'really ends in smaller parts with the same result (needs Linux and prlimit)',
     { timeout: 120_000 },

@@ -77,14 +77,10 @@ export async function trainRound(
   const random = randomInputsOf(task);
   const begun = restoreLoop(task, step, calls, log);
 
-  const rowsAtOnce = new RowsAtOnce(
-    begun.partRows ?? Math.min(task.mostRows ?? step.partRows, batch),
-    whyWhole(plan),
-    {
-      log,
-      onCut: () => checkRandomByRows(random(batch), batch),
-    },
-  );
+  const rowsAtOnce = new RowsAtOnce(begun.partRows ?? Math.min(task.mostRows ?? step.partRows, batch), whyWhole(plan), {
+    log,
+    onCut: () => checkRandomByRows(random(batch), batch),
+  });
   rowsAtOnce.checkBatch(batch);
   const validationAtOnce = new RowsAtOnce(
     whyWholeLoss(plan) === null ? rowsAtOnce.rows : (validation?.rows ?? 1),

@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
+import { siteSoftware } from '../software.ts';
 import { type ChoiceStore, rememberedChoices, storedChoices } from './choice-store.ts';
 import type { DeviceChoice, EngineChoice } from './engine-choice.ts';
 import { type Candidate, MeasuredTrainer } from './measured-trainer.ts';
@@ -99,6 +100,7 @@ async function openAll(log: Logger, options: OpenTrainerOptions): Promise<Candid
 function environmentOf(candidates: readonly Candidate[]): string {
   return digestOf(
     canonicalJson([
+      siteSoftware(),
       process.version,
       process.platform,
       process.arch,

@@ -182,7 +182,9 @@ class Transformer(nn.Module):
         for index, layer in enumerate(self.encoder.layers):
             parts = [f"weights/block{index + 1}.attention.{part}" for part in ("query", "key", "value")]
             layer.self_attn.in_proj_weight.copy_(torch.cat([tensor(f"{part}.weight").T for part in parts]))
-            layer.self_attn.in_proj_bias.copy_(torch.cat([tensor(f"{part}.bias") for part in parts]))
+            # Ours has no bias of the keys, which softmax does not see: its gradient is zero here.
+            query, value = tensor(f"{parts[0]}.bias"), tensor(f"{parts[2]}.bias")
+            layer.self_attn.in_proj_bias.copy_(torch.cat([query, torch.zeros_like(query), value]))
 
 
 networks = {

@@ -231,6 +231,7 @@ def transformer(model):
         name = f"block{at + 1}"
         for part in ("query", "key", "value", "output"):
             shapes |= dense_shapes(f"{name}.attention.{part}", width, width)
+        del shapes[f"{name}.attention.key.bias"]
         shapes |= dense_shapes(f"{name}.feedforward.in", width, inner)
         shapes |= dense_shapes(f"{name}.feedforward.out", inner, width)
         shapes |= norm_shapes("layer", f"{name}.attention.norm", width)
@@ -247,7 +248,8 @@ def transformer(model):
             parts = [f"{name}.attention.{part}" for part in ("query", "key", "value")]
             with torch.no_grad():
                 layer.self_attn.in_proj_weight.copy_(torch.cat([w[f"{part}.weight"].T for part in parts]))
-                layer.self_attn.in_proj_bias.copy_(torch.cat([w[f"{part}.bias"] for part in parts]))
+                none = torch.zeros(width)
+                layer.self_attn.in_proj_bias.copy_(torch.cat([w.get(f"{part}.bias", none) for part in parts]))
                 for module, ours in (
                     (layer.self_attn.out_proj, f"{name}.attention.output"),
                     (layer.linear1, f"{name}.feedforward.in"),

@@ -17,7 +17,8 @@ type TransformerSpec = Extract<Plan['model'], { family: 'transformer' }>;
  *
  * [N, steps, channels] becomes [N, width]. Tensors: `input.weight` [channels, width], `input.bias`; `position` [steps, width], trained,
  * normal with deviation 0.02 (Devlin et al. 2019); of block b `blockB.attention.norm.scale`, `.shift`,
- * `blockB.attention.query.weight` [width, width], `.bias`, and `key`, `value`, `output`; `blockB.feedforward.norm.*`,
+ * `blockB.attention.query.weight` [width, width], `.bias`, and `value`, `output`, and `key` without a bias, which would add the same to
+ * every score of a query, so that softmax would not see it; `blockB.feedforward.norm.*`,
  * `blockB.feedforward.in.weight` [width, feedForward], `.bias`, `blockB.feedforward.out.*`; then `norm.scale`, `norm.shift`.
  * Matrices start after Glorot. Dropout is applied to the sum with the positions and to what each part adds (section 5.4).
  */
@@ -53,8 +54,8 @@ export function transformerNetwork(plan: Plan, model: TransformerSpec): Network 
   });
 }
 
-function dense(name: string, inputs: number, outputs: number): Layer {
-  return denseLayer({ name, inputs, outputs, initial: glorotUniform(inputs, outputs) });
+function dense(name: string, inputs: number, outputs: number, biased = true): Layer {
+  return denseLayer({ name, inputs, outputs, initial: glorotUniform(inputs, outputs), biased });
 }
 
 function positions(steps: number, width: number): Layer {
@@ -77,7 +78,7 @@ function part(model: TransformerSpec, name: string, layer: Layer): Layer {
 /** Scaled dot-product attention of several heads (equation 1): [N, steps, width] to the same shape. */
 function attention({ width, heads }: TransformerSpec, name: string, steps: number): Layer {
   const each = width / heads;
-  const named = (what: string): Layer => dense(`${name}.${what}`, width, width);
+  const named = (what: string): Layer => dense(`${name}.${what}`, width, width, what !== 'key');
   const [query, key, value, output] = [named('query'), named('key'), named('value'), named('output')];
   return {
     parameters: [query, key, value, output].flatMap(({ parameters }) => parameters),

@@ -8,7 +8,7 @@ import { temporalNetwork } from './families/tcn.ts';
 import { transformerNetwork } from './families/transformer.ts';
 import type { Network } from './network-types.ts';
 
-export type { ForwardUse, InitialValue, Network, NetworkInput, Parameter } from './network-types.ts';
+export type { Network, Parameter } from './network-types.ts';
 
 const known = new WeakMap<Plan, Network>();
 

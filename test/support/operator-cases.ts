@@ -278,6 +278,7 @@ export const operatorCases: readonly OperatorCase[] = [
   { operator: 'Split', what: 'equal parts', inputs: [x(6, 2)], outputs: 3 },
   { operator: 'Slice', what: 'both axes', inputs: [x(5, 6)], constants: integers([1, -4], [4, 9], [0, 1]) },
   { operator: 'Slice', what: 'steps', inputs: [x(5, 7)], constants: integers([0, 6], [5, -8], [0, 1], [2, -2]) },
+  { operator: 'Slice', what: 'backwards from the middle', inputs: [x(3, 9)], constants: integers([6], [0], [1], [-2]) },
   { operator: 'Pad', what: 'zeros', inputs: [x(2, 3)], constants: integers([1, 0, 2, 3]) },
   {
     operator: 'Pad',
@@ -495,6 +496,7 @@ function convolutionCases(): OperatorCase[] {
     one('2-D, same size', [2, 3, 6, 5], [4, 3, 3, 2], { auto_pad: { string: 'SAME_UPPER' }, strides: ints(2, 2) }),
     back('1-D', [2, 3, 5], [3, 4, 3], 1),
     back('1-D, strides', [2, 3, 5], [3, 4, 3], 1, { strides: ints(2), pads: ints(1, 1), output_padding: ints(1) }),
+    back('1-D, groups', [2, 4, 5], [4, 1, 3], 2),
     back('2-D', [2, 3, 4, 3], [3, 4, 3, 2], 1),
     back('2-D, strides, padding, dilations', [2, 3, 4, 3], [3, 2, 3, 3], 1, {
       strides: ints(2, 2),

@@ -3,6 +3,7 @@ import '../../../shared/runtime/no-telemetry.ts';
 
 import { env, type InferenceSession } from 'onnxruntime-node';
 import type { Graph } from '../../../shared/graph/graph.ts';
+import { leftToCpu } from './webgpu-kernels.ts';
 
 /** What onnxruntime computes on. */
 export type ProviderName = 'cpu' | 'webgpu' | 'cuda';
@@ -54,18 +55,11 @@ export const cudaProvider = (float16: boolean): Provider => ({
 
 export const onnxruntimeVersion = (): string => env.versions.node ?? env.versions.common;
 
-/** Names of nodes that webgpu takes and then refuses when it runs them, as `encodeOnnx` names them: a maximum asked where it was found. */
-function refusedOnWebgpu(graph: Graph): string[] {
-  return graph.nodes.flatMap(({ operator, outputs }, index) =>
-    operator === 'MaxPool' && outputs.length > 1 ? [`${index}.${operator}`] : [],
-  );
-}
-
 export function sessionOptions(provider: Provider, graph: Graph, threads: number): InferenceSession.SessionOptions {
-  const refused = provider.name === 'webgpu' ? refusedOnWebgpu(graph) : [];
+  const left = provider.name === 'webgpu' ? leftToCpu(graph) : [];
   return {
     // The binding takes no empty list.
-    executionProviders: [refused.length === 0 ? provider.name : { name: provider.name, forceCpuNodeNames: refused }],
+    executionProviders: [left.length === 0 ? provider.name : { name: provider.name, forceCpuNodeNames: left }],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',

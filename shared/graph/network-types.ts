@@ -37,6 +37,11 @@ export interface ForwardUse {
   readonly weights: ReadonlyMap<string, Value>;
   /** Uniforms in [0, 1) of this shape, new ones each step; null at inference, where nothing is random. */
   readonly random: ((shape: readonly number[]) => Value) | null;
+  /**
+   * Whether a parameter moves in this training; all do when absent. A batch normalisation of which neither scale nor shift moves is a frozen layer:
+   * it normalises by its running statistics and leaves them as they are, as at inference.
+   */
+  readonly moves?: ((name: string) => boolean) | undefined;
 }
 
 /** A network: the one definition that both engines train and that a release holds. */

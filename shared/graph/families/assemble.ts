@@ -22,9 +22,9 @@ export function assemble(plan: Plan, body: Body, last: Layer, outputs: number): 
     outputs,
     lastLayer: last.parameters.map(({ name }) => name).sort(),
     mixesRows: body.mixesRows,
-    forward({ builder, inputs, weights, random }) {
+    forward({ builder, inputs, weights, random, moves }) {
       const buffers = new Map<string, Value>();
-      const use: LayerUse = { builder, weights, random, buffers };
+      const use: LayerUse = { builder, weights, random, buffers, moves };
       const representation = body.represent(use, (name) => {
         const value = inputs.get(name);
         if (value === undefined) {

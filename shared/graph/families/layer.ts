@@ -9,6 +9,8 @@ export interface LayerUse {
   readonly weights: ReadonlyMap<string, Value>;
   /** Uniforms in [0, 1) of this shape in training; null at inference. */
   readonly random: ((shape: readonly number[]) => Value) | null;
+  /** As in `ForwardUse`. */
+  readonly moves?: ((name: string) => boolean) | undefined;
   /** Next values of buffers, filled by the layers that have any. */
   readonly buffers: Map<string, Value>;
 }

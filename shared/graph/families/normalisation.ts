@@ -16,7 +16,8 @@ const one = { kind: 'constant', value: 1 } as const;
  * Normalisation of [N, channels, height, width], with `NAME.scale` and `NAME.shift` [channels].
  * - batch: by mean and variance of the batch in training, by the running ones `NAME.mean` and `NAME.variance` at inference
  *   (Ioffe and Szegedy 2015, algorithms 1 and 2). At each step running = 0.9 · running + 0.1 · the batch's, the variance divided by the
- *   number of values, as ONNX defines it.
+ *   number of values, as ONNX defines it. Where neither scale nor shift trains, the running ones are used and stay as they are: statistics that
+ *   move below weights that do not would change a frozen layer (Keras's guide to transfer learning, "BatchNormalization layer"; PyTorch's `eval()`).
  * - group: by mean and variance of each row's groups of channels (Wu and He 2018, Group Normalization, equation 7); at most 8 groups.
  *   The same in training and inference and nothing to average over sites, whose batches differ (Hsieh et al. 2020).
  */
@@ -37,7 +38,9 @@ export function normalisation(kind: NormalisationName, name: string, channels: n
     apply(use, value) {
       const { builder } = use;
       const inputs = [value, ...[scale, shift, mean, variance].map((parameter) => weightOf(use, parameter.name))];
-      if (use.random === null) return builder.op('BatchNormalization', inputs, { epsilon: { float: epsilon } });
+      const frozen = use.moves !== undefined && !use.moves(scale.name) && !use.moves(shift.name);
+      if (use.random === null || frozen)
+        return builder.op('BatchNormalization', inputs, { epsilon: { float: epsilon } });
       const attributes = { epsilon: { float: epsilon }, momentum: { float: momentum }, training_mode: { int: 1 } };
       const [result, nextMean, nextVariance] = builder.ops('BatchNormalization', inputs, attributes, 3);
       use.buffers.set(mean.name, nextMean as Value);

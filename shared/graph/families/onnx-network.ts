@@ -99,7 +99,8 @@ function nodeOutputs(
   }
   if (node.operator === 'BatchNormalization') {
     const { training_mode: _, ...others } = attributes;
-    const trains = random !== null && intAttribute(attributes, 'training_mode', 0) === 1;
+    const frozen = use.moves !== undefined && !node.inputs.slice(1, 3).some(use.moves);
+    const trains = random !== null && !frozen && intAttribute(attributes, 'training_mode', 0) === 1;
     if (!trains) return [builder.op('BatchNormalization', inputs, others)];
     const [result, mean, variance] = builder.ops('BatchNormalization', inputs, attributes, 3);
     buffers.set(node.inputs[3] as string, mean as Value);

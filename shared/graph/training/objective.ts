@@ -117,6 +117,7 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
     frozen.map(({ name, weight, shape }) => [weight, builder.input(name, 'float', shape)] as const),
   );
   const moving = movingParameters(trainedParameters(plan), options.trainable).map(({ name }) => name);
+  const moved = new Set(moving);
   const random: FedTensor[] = [];
   const values = new Map([...trained].map(([name, { value }]) => [name, value] as const));
   if (mixed !== null) mixed.half = false;
@@ -126,6 +127,9 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
     builder,
     inputs,
     weights,
+    ...(network.parameters.every(({ name, role }) => role === 'buffer' || moved.has(name))
+      ? {}
+      : { moves: (name: string) => moved.has(name) }),
     random:
       options.random === false
         ? null

@@ -4,9 +4,11 @@ import type { Plan } from '../../plan/plan.ts';
 import { compareNames } from '../../tensors/safetensors.ts';
 import { encodedFeatures } from '../encoding.ts';
 import { outputWidth } from '../families/output-width.ts';
-import type { ElementType } from '../graph.ts';
-import { constantAt } from './constant-values.ts';
+import type { ConstantData, ElementType } from '../graph.ts';
+import { directionsOf, isRecurrent, mostSteps } from './composites.ts';
+import { constantAt, growsWithRows } from './constant-values.ts';
 import { inferSide, tracedRows } from './draft.ts';
+import type { Known } from './evaluate.ts';
 import { defaultLimits, type OnnxLimits } from './limits.ts';
 import { OnnxError, shown } from './onnx-error.ts';
 import { type Rows, rowsAt, rowsThrough } from './row-axis.ts';
@@ -19,9 +21,17 @@ interface Seen {
   readonly type: ElementType;
   readonly a: readonly number[];
   readonly b: readonly number[];
-  readonly contents?: { readonly a: readonly number[]; readonly b: readonly number[] };
+  readonly contents?: { readonly a: Contents; readonly b: Contents };
   readonly rows: Rows | null;
 }
+
+/** What a constant holds, in the two forms it is asked for: made once, however many nodes use it. */
+interface Contents {
+  readonly numbers: readonly number[];
+  readonly data: ConstantData;
+}
+
+const contentsOf = (known: Known): Contents => ({ numbers: Array.from(known.values), data: constantData(known) });
 
 export interface CheckedNetwork {
   /** Operator through which a row's output depends on other rows in training; null when there is none. */
@@ -29,6 +39,8 @@ export interface CheckedNetwork {
   /** By name of each dropout's output: values before one row in row-major order, 1 where rows are the first axis. */
   readonly dropoutBefore: ReadonlyMap<string, number>;
 }
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 function fail(code: ConstructorParameters<typeof OnnxError>[0], message: string): never {
   throw new OnnxError(code, `model.network: ${message}`);
@@ -67,27 +79,31 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
     if (former !== undefined && compareNames(former.name, name) >= 0)
       fail('malformed', 'parameters must be sorted by name');
     // As large as one row: a shape that differs from it with the rows would not be a parameter's.
-    elements += shape.reduce((product, length) => product * length, 1);
+    elements += sizeOf(shape);
     if (!(elements <= limits.elements)) fail('over_limit', `it has more than ${limits.elements} weights`);
     claim(name, { type: 'float', a: shape, b: shape, rows: null });
   }
-  let numbers = 0;
+  // A single number may stand for a whole tensor: counted before any is written out.
+  const numbers = network.constants.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (!(numbers <= limits.constantElements)) {
+    fail('over_limit', `its constants have ${numbers} values; the most is ${limits.constantElements}`);
+  }
   for (const constant of network.constants) {
     const a = constantAt(constant, one);
-    const b = constantAt(constant, two);
-    numbers += a.values.length;
-    if (!(numbers <= limits.elements)) fail('over_limit', 'its constants are too large');
+    const contents = contentsOf(a);
+    const other = growsWithRows(constant) ? contentsOf(constantAt(constant, two)) : contents;
     claim(constant.name, {
       type: constant.type,
       a: a.shape,
-      b: b.shape,
-      contents: { a: Array.from(a.values), b: Array.from(b.values) },
+      b: a.shape,
+      contents: { a: contents, b: other },
       rows: null,
     });
   }
   let mixesRows: string | null = null;
   const dropoutBefore = new Map<string, number>();
-  let work = 0;
+  let values = 0;
+  let recurrentSteps = 0;
   for (const [index, node] of network.nodes.entries()) {
     const where = `node ${index} (${node.operator})`;
     if (refused.has(node.operator)) fail('unsupported_operator', `${where} is refused`);
@@ -102,12 +118,7 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
         node.operator,
         inputs.map((value, at) => {
           const contents = value.contents?.[side];
-          const constant =
-            contents === undefined
-              ? {}
-              : {
-                  constant: constantData({ type: value.type, shape: value[side], values: Float64Array.from(contents) }),
-                };
+          const constant = contents === undefined ? {} : { constant: contents.data };
           return { name: node.inputs[at] ?? '', type: value.type, shape: value[side], ...constant };
         }),
         attributes,
@@ -115,20 +126,27 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
       ),
     );
     const [first, second] = sides as [(typeof sides)[0], (typeof sides)[0]];
+    if (isRecurrent(node.operator)) {
+      const steps = inputs[0]?.a[0] ?? 0;
+      recurrentSteps += steps * directionsOf(attributes).length;
+      if (recurrentSteps > mostSteps) {
+        fail(
+          'over_limit',
+          `its recurrent layers take ${recurrentSteps} steps and more, which are laid out one after the other; the most is ${mostSteps}`,
+        );
+      }
+    }
     const shapes = first.map(({ shape }, at) => ({ a: shape, b: second[at]?.shape ?? [] }));
     for (const { a, b } of shapes) {
-      const size = a.reduce((product, length) => product * length, 1);
-      work += size;
+      const size = sizeOf(a);
       if (!Number.isSafeInteger(size) || size > limits.elements * 16 || a.length !== b.length) {
         fail('over_limit', `${where} yields [${a.join(', ')}], too large to be built or of no definite length`);
       }
     }
-    // Values of all operators of one row, so that a plan cannot ask a site for more memory than a machine has.
-    if (work / one > limits.elements * 4) fail('over_limit', 'one row would take too much memory');
     const rows = rowsThrough({
       operator: node.operator,
       attributes,
-      inputs: inputs.map(({ a, b, contents }) => ({ a, b, contents: contents?.a })),
+      inputs: inputs.map(({ a, b, contents }) => ({ a, b, contents: contents?.a.numbers })),
       outputs: shapes,
       rows: inputs.map((value) => value.rows),
       count: one,
@@ -142,6 +160,9 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
         );
       }
       const shape = shapes[at] as { readonly a: readonly number[]; readonly b: readonly number[] };
+      // Values of all operators of one row, so that a plan cannot ask a site for more memory than a machine has.
+      values += place === null ? sizeOf(shape.a) : sizeOf(shape.a) / one;
+      if (values > limits.elements * 4) fail('over_limit', 'one row would take too much memory');
       claim(name, { type: first[at]?.type ?? 'float', ...shape, rows: place });
       if (node.operator === 'Dropout') {
         if (place === null) fail('unsupported_form', `${where} is applied to values that no row has`);

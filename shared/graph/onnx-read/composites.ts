@@ -3,8 +3,8 @@ import { shapeText } from '../graph.ts';
 import { GraphError } from '../graph-error.ts';
 import { intAttribute, stringAttribute } from '../operators.ts';
 
-/** Longest series a recurrent operator is written out for. */
-export const mostSteps = 4096;
+/** Most steps of all recurrent operators of a network together, each direction by itself: written out, hundreds take runtimes minutes to prepare. */
+export const mostSteps = 512;
 
 /** Gates of the recurrent operators that are written out step by step when a graph is built. */
 const gates: Readonly<Record<string, number>> = { GRU: 3, LSTM: 4 };

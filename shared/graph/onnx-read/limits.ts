@@ -17,6 +17,8 @@ export interface OnnxLimits {
   readonly attributeNumbers: number;
   /** Constants that become part of the plan, in numbers over all of them. */
   readonly constants: number;
+  /** Values of all constants of a plan once they are written out: a single number may stand for a whole tensor. */
+  readonly constantElements: number;
 }
 
 /** 64 million weights in float32; a plan of 1 MiB holds about 10 000 nodes. */
@@ -31,4 +33,5 @@ export const defaultLimits: OnnxLimits = {
   ports: 512,
   attributeNumbers: 4096,
   constants: 20_000,
+  constantElements: 4 * 1024 * 1024,
 };

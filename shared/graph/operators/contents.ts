@@ -13,8 +13,17 @@ export function knownContents(value: Value | undefined): readonly Dimension[] | 
   return value?.dimensions;
 }
 
+/** Most integers that say how an operator works, such as the sizes of a Split: what holds more is data. */
+const mostIntegers = 1024;
+
+function checkFew(value: Value | undefined): void {
+  const count = value?.constant?.length ?? 0;
+  if (count > mostIntegers) throw misfit(`${value?.name} holds ${count} integers, where ${mostIntegers} are the most`);
+}
+
 /** Integers of an input that must be known when the graph is built, such as the axes of ReduceSum. */
 export function constantIntegers(value: Value | undefined): number[] {
+  checkFew(value);
   const contents = knownContents(value);
   if (contents === undefined) throw misfit(`${value?.name ?? 'an absent input'} must be a constant of integers`);
   return contents.map((one) => {
@@ -25,6 +34,7 @@ export function constantIntegers(value: Value | undefined): number[] {
 
 /** Lengths held by an input, such as the shape given to Reshape. */
 export function lengthsOf(value: Value): readonly Dimension[] {
+  checkFew(value);
   const contents = knownContents(value);
   if (contents === undefined) {
     throw misfit(`${value.name}, a shape, must be a constant or made from the shapes of other values`);
@@ -86,7 +96,10 @@ export function followedContents(
     return first.shape.slice(intAttribute(attributes, 'start', 0), intAttribute(attributes, 'end', rank));
   }
   if (operator === 'Size') return [productOf(first.shape)];
-  const contents = inputs.map(knownContents);
+  // Looked at before it is copied: a constant may be a table, and be used by many nodes.
+  const contents = inputs.map((value) =>
+    (value.constant?.length ?? 0) > longestFollowed ? undefined : knownContents(value),
+  );
   const [a, b] = contents;
   if (a === undefined || a.length > longestFollowed) return undefined;
   switch (operator) {

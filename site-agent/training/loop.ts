@@ -79,7 +79,7 @@ export async function trainRound(
 
   const rowsAtOnce = new RowsAtOnce(begun.partRows ?? Math.min(task.mostRows ?? step.partRows, batch), whyWhole(plan), {
     log,
-    onCut: () => checkRandomByRows(random(batch), batch),
+    onCut: () => checkRandomByRows(random, batch),
   });
   rowsAtOnce.checkBatch(batch);
   const validationAtOnce = new RowsAtOnce(

@@ -25,15 +25,20 @@ export function drawRandom(
 }
 
 /**
- * Random values follow the rows of a batch when it is cut, so each must begin with the axis of the rows.
+ * Random values follow the rows of a batch when it is cut, so each must begin with the axis of the rows: of twice the rows it has twice the length
+ * along its first axis, and the same along the others.
+ * @param inputsFor the random values of a batch of so many rows
  * @throws TrainingError `batch_whole`
  */
-export function checkRandomByRows(inputs: readonly FedTensor[], rows: number): void {
-  const other = inputs.find(({ shape }) => (shape[0] ?? 0) % rows !== 0 || (shape[0] ?? 0) < rows);
-  if (other !== undefined) {
+export function checkRandomByRows(inputsFor: (rows: number) => readonly FedTensor[], rows: number): void {
+  const twice = inputsFor(2 * rows);
+  for (const [index, { name, shape }] of inputsFor(rows).entries()) {
+    const [first = 0, ...rest] = shape;
+    const byRows = first > 0 && first % rows === 0 && twice[index]?.shape.join() === [2 * first, ...rest].join();
+    if (byRows) continue;
     throw new TrainingError(
       'batch_whole',
-      `the random values ${other.name} [${other.shape.join(', ')}] do not belong to single rows of a batch of ${rows}, so it cannot be cut`,
+      `the random values ${name} [${shape.join(', ')}] do not belong to single rows of a batch of ${rows}, so it cannot be cut`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { networkOf } from '../../shared/graph/network.ts';
-import type { FedTensor } from '../../shared/graph/training/objective.ts';
+import { lossDecomposes } from '../../shared/graph/training/losses.ts';
+import { batchMayBeCut, type FedTensor } from '../../shared/graph/training/objective.ts';
 import { buildTrainingStep, type CarriedTensor, type SlotTensor } from '../../shared/graph/training/training-step.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { graphCost } from './graph-cost.ts';
@@ -33,12 +34,12 @@ export interface StepPlan {
 
 /** Why the losses of parts of the rows would not add up to that of all of them, where nothing is trained. */
 export function whyWholeLoss(plan: Plan): string | null {
-  const kind = plan.training.loss?.kind ?? (plan.task.kind === 'survival' ? 'cox' : null);
-  return kind === 'cox' ? "Cox's partial likelihood compares each row with all others of its batch" : null;
+  return lossDecomposes(plan) ? null : "Cox's partial likelihood compares each row with all others of its batch";
 }
 
 /** Why the losses of a batch's parts would not add up to the batch's in training. */
 export function whyWhole(plan: Plan): string | null {
+  if (batchMayBeCut(plan)) return null;
   const { mixesRows } = networkOf(plan);
   return mixesRows === null ? whyWholeLoss(plan) : `${mixesRows} looks at all rows of a batch together`;
 }

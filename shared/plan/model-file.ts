@@ -36,7 +36,9 @@ export function filesBeside(planFile: string): ReadBeside {
     } catch (cause) {
       if (cause instanceof OnnxError) throw cause;
       const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-      throw new OnnxError('wrong_input', `${full} cannot be read (${code})`, { file: full }, cause);
+      const reason =
+        code === 'ENOENT' ? 'is not there; the file is looked for beside the plan' : `cannot be read (${code})`;
+      throw new OnnxError('wrong_input', `${full} ${reason}`, { file: full }, cause);
     }
   };
 }

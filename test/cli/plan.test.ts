@@ -8,6 +8,7 @@ import { register } from '../../cli/plan.ts';
 import { PlanError } from '../../shared/plan/plan-error.ts';
 import { ConfigError } from '../../shared/runtime/config-error.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
+import { modelPlan, smallModels } from '../support/model-plans.ts';
 import { linearFile, node, value } from '../support/onnx-bytes.ts';
 
 const plan = fileURLToPath(new URL('../support/heart-plan.yaml', import.meta.url));
@@ -55,10 +56,30 @@ describe('plan check', () => {
     const { text, exitCode } = await run('plan', 'check', plan);
     expect(text).toContain(digest);
     expect(text).toContain('columns       3: age, sex, st_depression');
-    expect(text).toContain('mlp 16-8, relu');
+    expect(text).toMatch(/^model +mlp: fully connected network, hidden layers of 16, 8, relu$/m);
+    expect(text).toMatch(/^training +(?:adam|sgd).*, rate .*, batch /m);
     expect(text).toContain('rows with admitted from 2024-01-01 on; earlier rows train');
     expect(text.endsWith('The plan is valid.\n')).toBe(true);
     expect(exitCode).toBeUndefined();
+  });
+
+  it('prints what series a network reads, how it trains, and that other tasks than binary are held', async () => {
+    const series = modelPlan(smallModels.gru, 'survival', {
+      optimiser: { kind: 'adamw', rate: 0.01 },
+      loss: { kind: 'cox', ties: 'efron' },
+      earlyStopping: { share: 0.25 },
+      precision: 'mixed',
+    });
+    const { text } = await run('plan', 'check', write('series.json', JSON.stringify(series)));
+    for (const line of [
+      /^task +survival: .* in .*, until .* or the end of observation$/m,
+      /^model +gru: gated recurrent network, width \d+, \d layers?$/m,
+      /^reads +.*payload \[7, \d+\]: series of 7 steps of 60 minutes: pulse \(1\/min\), lactate \(mmol\/L\)$/m,
+      /^training +partial likelihood, ties after Efron; adamw, rate 0.01, .*weight decay 0.01, .*stopped early on 25 % of the patients, float16 where/m,
+      /^gate +.*the performance of a survival model is not/m,
+    ]) {
+      expect(text).toMatch(line);
+    }
   });
 
   it('prints one JSON value for a script', async () => {
@@ -156,13 +177,20 @@ describe('plan check of a plan that names an ONNX file', () => {
       /^model +onnx$/m,
       /^size +6 parameters, all of which train; 24 bytes each way/m,
       /^network +from hand, operator set 17, SHA-256 [0-9a-f]{64}$/m,
-      /^reads +features \[5\]$/m,
+      /^reads +features \[5\]: age, sex=/m,
       /^tensors +1 weights, 1 biases, 0 running statistics$/m,
       /^operators +Gemm 1$/m,
       /^changed +the final Sigmoid is left out/m,
     ]) {
       expect(text).toMatch(line);
     }
+  });
+
+  it('says where it looked for a file that is not there', async () => {
+    const text = readFileSync(plan, 'utf8').replace(/^model:.*$/m, 'model: { family: onnx, file: other.onnx }');
+    await expect(run('plan', 'check', write('other.yaml', text))).rejects.toThrowError(
+      /other\.onnx is refused \(onnx\.wrong_input\): .*other\.onnx is not there; the file is looked for beside the plan/,
+    );
   });
 
   it('refuses it with code and line', async () => {

@@ -93,7 +93,7 @@ export function fileTensor(message: Message, limits: OnnxLimits, fallbackName = 
   if (((message.get('dataLocation') as bigint | undefined) ?? 0n) !== 0n) {
     throw new OnnxError(
       'external_data',
-      `${where} keeps its values in another file, which is refused; save the model with save_as_external_data=False`,
+      `${where} keeps its values in another file, which is refused; export with external_data=False (torch.onnx.export), or save with save_as_external_data=False (onnx.save)`,
       { tensor: name },
     );
   }

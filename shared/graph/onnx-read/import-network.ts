@@ -2,17 +2,20 @@ import { type NetworkSpec, networkSchema } from '../../plan/network.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { digestOf } from '../../runtime/digest.ts';
 import type { NamedTensors } from '../../tensors/tensor.ts';
+import { GraphError } from '../graph-error.ts';
 import { checkNetwork } from './check-network.ts';
 import { classicalForm } from './classical.ts';
 import { collectNetwork } from './collect-network.ts';
 import { constantNodeTensor } from './constant-node.ts';
 import { Draft } from './draft.ts';
 import { classicalDomain, type FileModel, type FileNode, type FileTensor } from './file-model.ts';
+import type { FormUse } from './form-use.ts';
 import { fitHead } from './head.ts';
 import { defaultLimits, type OnnxLimits } from './limits.ts';
 import { matchInputs } from './match-inputs.ts';
 import { OnnxError, shown } from './onnx-error.ts';
 import { readOnnx } from './read-onnx.ts';
+import { freeRowsAdvice } from './row-lengths.ts';
 import { standardForm } from './standard-forms.ts';
 import type { Traced } from './traced.ts';
 
@@ -94,6 +97,19 @@ function tracedTensor(draft: Draft, tensor: FileTensor, isWeight: boolean): Trac
   return draft.stored(name, shape, data instanceof Float32Array ? data : Float32Array.from(data as Float64Array));
 }
 
+/** A node in operators of the plan. A file written for one number of rows says so where that is why its shapes do not fit. */
+function planForm(use: FormUse): readonly Traced[] {
+  const { node, fixedRows } = use;
+  try {
+    return node.domain === classicalDomain ? classicalForm(use) : standardForm(use);
+  } catch (cause) {
+    const misfit = cause instanceof OnnxError && cause.code === 'unsupported_form' && cause.cause instanceof GraphError;
+    if (!misfit || fixedRows === null) throw cause;
+    const { operator } = node;
+    throw new OnnxError('fixed_rows', `${operator}: ${freeRowsAdvice} (${cause.message})`, { operator }, cause);
+  }
+}
+
 /**
  * Turns an ONNX file into a network that a plan can hold: checked, in operator set 17, arithmetic on shapes done, with logits for
  * output.
@@ -133,7 +149,7 @@ export function importNetwork(bytes: Uint8Array, plan: Plan, limits: OnnxLimits 
     const given = node.inputs.map((name) => (name === '' ? null : (values.get(name) as Traced)));
     while (given.at(-1) === null) given.pop();
     const use = { draft, node, inputs: given, operatorSet: file.operatorSet, fixedRows: inputs.fixedRows, used };
-    const outputs = node.domain === classicalDomain ? classicalForm(use) : standardForm(use);
+    const outputs = planForm(use);
     for (const [index, name] of node.outputs.entries()) {
       const value = outputs[index];
       if (name !== '' && value !== undefined) values.set(name, value);

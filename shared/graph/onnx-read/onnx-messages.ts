@@ -33,7 +33,10 @@ export function onnxTables(limits: OnnxLimits): MessageTable {
       12: ['docString', 'skip'],
       13: [
         'externalData',
-        refuse('external_data', 'values in another file are refused; save with save_as_external_data=False'),
+        refuse(
+          'external_data',
+          'values in another file are refused; export with external_data=False (torch.onnx.export), or save with save_as_external_data=False (onnx.save)',
+        ),
       ],
       14: ['dataLocation', 'int64'],
       16: ['metadata', 'skip'],

@@ -248,7 +248,7 @@ export function readOnnx(bytes: Uint8Array, limits: OnnxLimits = defaultLimits):
     if (!known) {
       throw new OnnxError(
         'unknown_domain',
-        `node ${index} uses ${node.operator} of ${shown(node.domain)}; only ONNX’s own operators are taken`,
+        `node ${index} uses ${node.operator} of ${shown(node.domain)}; only ONNX’s own operators are taken, of which docs/bring-your-own.md has the list`,
         { operator: node.operator },
       );
     }

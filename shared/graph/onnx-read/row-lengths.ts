@@ -3,7 +3,8 @@ import { type FormUse, givenInput } from './form-use.ts';
 import { OnnxError } from './onnx-error.ts';
 import { fixedContents, type Traced } from './traced.ts';
 
-const advice =
+/** What to do with a file that holds for one number of rows. */
+export const freeRowsAdvice =
   'the file was exported for a fixed number of rows: export with dynamic_axes={"input": {0: "rows"}} (or dynamic_shapes), and let the network reshape with -1 for the rows';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
@@ -16,7 +17,7 @@ function withRows(use: FormUse, times: number, rest: readonly number[]): Traced 
     shape: [rest.length + 1],
     values: Float64Array.of(times * rows, ...rest),
   }));
-  if (a === undefined || b === undefined) throw new OnnxError('fixed_rows', advice);
+  if (a === undefined || b === undefined) throw new OnnxError('fixed_rows', freeRowsAdvice);
   return draft.knownSides('int64', [a, b]);
 }
 
@@ -45,7 +46,7 @@ export function reshapeForm(use: FormUse): readonly Traced[] {
     : Number.isInteger(times) && sizeOf(fixed) * draft.rows[0] === sizeOf(a.shape) * fixedRows;
   if (!meant) {
     if (!open && sizeOf(fixed) !== sizeOf(a.shape)) {
-      throw new OnnxError('fixed_rows', `Reshape to [${fixed.join(', ')}]: ${advice}`, { operator: 'Reshape' });
+      throw new OnnxError('fixed_rows', `Reshape to [${fixed.join(', ')}]: ${freeRowsAdvice}`, { operator: 'Reshape' });
     }
     return [draft.op('Reshape', [x, target], attributes)];
   }

@@ -582,6 +582,22 @@ const refusals: readonly (readonly [string, OnnxErrorCode, () => Uint8Array, Par
     { payload: series },
   ],
   [
+    // As attention of PyTorch is written when the number of rows is not left free: [steps, rows, heads, width].
+    'another number of rows written behind the first length',
+    'fixed_rows',
+    () =>
+      overSeries(
+        60,
+        [
+          node('Transpose', ['x'], ['t'], attributes.ints('perm', [1, 0, 2])),
+          node('Reshape', ['t', 'target'], ['s']),
+          node('Transpose', ['s'], ['h'], attributes.ints('perm', [1, 0, 2, 3])),
+        ],
+        { inputs: [value('x', [2, 12, 5])], tensors: [ints('target', [12, 2, 5, 1])] },
+      ),
+    { payload: series },
+  ],
+  [
     'tables too large for a plan',
     'over_limit',
     () =>

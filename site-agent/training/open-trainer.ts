@@ -88,7 +88,8 @@ async function openAll(log: Logger, options: OpenTrainerOptions): Promise<Candid
     } catch (cause) {
       options.signal?.throwIfAborted();
       if (!(cause instanceof TrainingError)) throw cause;
-      log.debug({ engine: name, error: cause }, 'training engine passed over');
+      // Of TensorFlow.js `openTfjsBackend` has said why.
+      if (name.startsWith('onnx-')) log.info({ engine: name, reason: cause.message }, 'training engine passed over');
     }
   };
   for (const name of measuredChoices) await open(name);

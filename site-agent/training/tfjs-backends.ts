@@ -92,12 +92,17 @@ export async function openTfjsBackend(
       return backend;
     } catch (cause) {
       const { reason, notInstalled } = reasonOf(cause);
-      log[notInstalled ? 'debug' : 'warn'](
-        { engine: 'tfjs', backend: name, reason },
-        'tensorflow.js backend passed over',
-      );
+      // Who names a folder expects something in it.
+      const level = !notInstalled ? 'warn' : options.engineDirectory === undefined ? 'debug' : 'info';
+      log[level]({ engine: 'tfjs', backend: name, reason }, 'tensorflow.js backend passed over');
       if (only !== undefined) {
-        throw new TrainingError('engine_missing', `tensorflow.js backend ${name}: ${reason}`, { backend: name }, cause);
+        const where = options.engineDirectory ?? "the product's own folder; engineDirectory in site.yaml names another";
+        throw new TrainingError(
+          'engine_missing',
+          `tensorflow.js backend ${name}: ${notInstalled ? `not installed in ${where}` : reason}; docs/engines-tensorflow.md says what it needs. Name another engine, or auto`,
+          { backend: name },
+          cause,
+        );
       }
     }
   }

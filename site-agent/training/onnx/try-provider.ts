@@ -13,6 +13,15 @@ export type Trial =
 const trialTimeoutMs = 60_000;
 const longestReason = 400;
 
+/** What a native library says, on one line and without the place in its source that a failed check begins with. */
+export function reasonOf(message: string): string {
+  return message
+    .replace(/^\/\S+:\d+ .* was false\. (?=\S)/s, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, longestReason);
+}
+
 /** x · w where w is given in the graph, so that four numbers show whether the device can multiply. */
 function productGraph(half: boolean): Uint8Array {
   const builder = new GraphBuilder('trial');
@@ -107,9 +116,9 @@ export async function tryProvider(provider: ProviderName, signal: AbortSignal): 
   try {
     answer = JSON.parse(output.trim().split('\n').at(-1) ?? '') as Answer;
   } catch {
-    return { works: false, reason: `the process it was tried in: ${ended}; ${failure.trim()}`.slice(0, longestReason) };
+    return { works: false, reason: reasonOf(`the process it was tried in: ${ended}; ${failure}`) };
   }
-  if (answer.reason !== undefined) return { works: false, reason: answer.reason.slice(0, longestReason) };
+  if (answer.reason !== undefined) return { works: false, reason: reasonOf(answer.reason) };
   if (!near(answer.float32, 1e-4)) {
     return { works: false, reason: `it computes wrongly: ${answer.float32?.join(', ')} for ${expected.join(', ')}` };
   }

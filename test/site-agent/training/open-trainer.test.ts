@@ -58,6 +58,12 @@ describe('opening a trainer', () => {
     expect(choice.measured.map(({ engine }) => engine)).toEqual(expect.arrayContaining(['onnx-cpu', 'tfjs-wasm']));
     expect(choice.measured[0]?.engine).toBe(choice.engine);
     expect(trainer.description).toContain('auto: ');
+    // CUDA's libraries are not part of the package: whoever has a GPU must see why it is not used.
+    expect(first.lines.find(({ fields }) => fields.engine === 'onnx-cuda')).toMatchObject({
+      level: 'info',
+      message: 'training engine passed over',
+      fields: { reason: expect.stringContaining('docs/engines.md') },
+    });
     const named = await openTrainer(choice.engine, silentLogger);
     expect(result).toEqual(await named.train(task, never));
     await named.dispose();

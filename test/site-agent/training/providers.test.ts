@@ -5,7 +5,7 @@ import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { expandBatchNormalisation } from '../../../site-agent/training/onnx/expand-batch-norm.ts';
 import { openWatched, type Placement, placementOf } from '../../../site-agent/training/onnx/placement.ts';
 import { openInferenceSession } from '../../../site-agent/training/onnx/sessions.ts';
-import { tryProvider } from '../../../site-agent/training/onnx/try-provider.ts';
+import { reasonOf, tryProvider } from '../../../site-agent/training/onnx/try-provider.ts';
 import { type FloatTensor, runOnnx } from '../../support/run-onnx.ts';
 import { vulkanDriver } from '../../support/vulkan.ts';
 
@@ -34,6 +34,15 @@ describe('trying a provider in a process of its own', () => {
       if (before === undefined) delete process.env.NODE_OPTIONS;
       else process.env.NODE_OPTIONS = before;
     }
+  });
+
+  it('repeats what a library says without the place in its source', () => {
+    // What onnxruntime-node 1.30 says without a Vulkan driver.
+    const said =
+      '/onnxruntime_src/onnxruntime/core/providers/webgpu/webgpu_context.cc:136 onnxruntime::webgpu::WebGpuContext::Initialize(const onnxruntime::webgpu::WebGpuContextConfig&)::<lambda()> adapter_result.status == wgpu::RequestAdapterStatus::Success was false. Failed to get a WebGPU adapter: No supported adapters\n';
+    expect(reasonOf(said)).toBe('Failed to get a WebGPU adapter: No supported adapters');
+    expect(reasonOf('Failed to load shared library\n')).toBe('Failed to load shared library');
+    expect(reasonOf('/a/b.cc:1 f() x was false. ')).toContain('x was false.');
   });
 
   it('stops when it is aborted', async () => {

@@ -39,6 +39,25 @@ describe('opening a backend', () => {
     ]);
   });
 
+  it('says where it looked for a backend that is named, and what to do', async () => {
+    const named = async (options: { engineDirectory?: string }) =>
+      String(await openTfjsBackend(silentLogger, 'node-gpu', options).catch((cause: unknown) => cause));
+    const missing = await named({ engineDirectory: empty });
+    expect(missing).toContain(`tensorflow.js backend node-gpu: not installed in ${empty}; docs/engines-tensorflow.md`);
+    expect(missing).toContain('Name another engine, or auto');
+    expect(await named({})).toContain('engineDirectory in site.yaml');
+  });
+
+  it('tells who names a folder that there is nothing in it', async () => {
+    const told = async (options: { engineDirectory?: string }) => {
+      const { log, lines } = recordingLogger();
+      await openTfjsBackend(log, undefined, options);
+      return lines.filter(({ fields }) => fields.reason === 'not installed').map(({ level }) => level);
+    };
+    expect(await told({ engineDirectory: empty })).toEqual(['info', 'info', 'info']);
+    expect(new Set(await told({}))).not.toContain('info');
+  });
+
   it('passes over a package that does not load, with its own words', async () => {
     const engineDirectory = withPackage(
       'broken',

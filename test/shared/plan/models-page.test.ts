@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { modelSizeText } from '../../../shared/graph/model-size.ts';
 import { modelSchema } from '../../../shared/plan/model.ts';
+import { trainingSchema } from '../../../shared/plan/training.ts';
 import { modelPlan } from '../../support/model-plans.ts';
 
 const page = readFileSync(new URL('../../../docs/models.md', import.meta.url), 'utf8');
@@ -25,8 +26,29 @@ it('docs/models.md lists every family with its settings', () => {
   );
 });
 
+const trainings = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '').training);
+
+it('docs/models.md has examples that a plan takes', () => {
+  const models = [...page.matchAll(/^- `(\{ family: .*\})`$/gm)].map(([, text]) =>
+    modelSchema.parse(parse(text ?? '')),
+  );
+  expect(new Set(models.map(({ family }) => family))).toEqual(
+    new Set(
+      modelSchema.options.map((option) => option.shape.family.value).filter((name) => !/logistic|cox/.test(name)),
+    ),
+  );
+  const [whole] = trainings;
+  expect(trainingSchema.parse(whole)).toMatchObject(whole);
+});
+
+it('docs/models.md lists every key of training', () => {
+  const section = /## How it trains\n([\s\S]*?)\n## /.exec(page)?.[1] ?? '';
+  const rows = [...section.matchAll(/^\| (`[a-z].*?) \|/gim)].flatMap(([, cell]) => (cell ?? '').match(/\w+/g) ?? []);
+  expect(rows.sort()).toEqual(Object.keys(trainingSchema.shape).sort());
+});
+
 it('docs/models.md gives choices of what trains that a plan takes, and the sizes they lead to', () => {
-  const fragments = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '').training);
+  const fragments = trainings.filter((training) => 'trainable' in training);
   expect(fragments).toHaveLength(3);
   const said = [...page.matchAll(/^\| (?:absent|`last-layer`|`lora` as above) \| (.*) \|$/gm)].map(([, text]) => text);
   const [whole, last, , adapters] = [{}, ...fragments].map((training) =>

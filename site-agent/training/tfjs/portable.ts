@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import type { StartedBackend } from './started-backend.ts';
+import { mendWasmProducts } from './wasm-products.ts';
 
 /** The library keeps the paths for the process and refuses to be told twice. */
 let wasmPathsSet = false;
@@ -42,7 +43,9 @@ export async function openWasm(): Promise<StartedBackend> {
     wasm.setWasmPaths(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep);
     wasmPathsSet = true;
   }
-  return started(library, 'wasm');
+  const backend = await started(library, 'wasm');
+  mendWasmProducts(library);
+  return backend;
 }
 
 /** Plain JavaScript: slow, and everywhere. */

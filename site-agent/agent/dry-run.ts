@@ -16,6 +16,7 @@ import type { EngineChoice } from '../training/engine-choice.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import { ownPreprocessing } from '../training/own-preprocessing.ts';
 import type { TrainingResult } from '../training/trainer.ts';
+import { checkTrainingMemory } from '../training/training-memory.ts';
 import { trainingRows } from '../training/training-rows.ts';
 import { AgentError } from './agent-error.ts';
 import { engineOptions } from './engine-options.ts';
@@ -89,7 +90,6 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
   const { directory, config, site } = ground;
   const { plan, digest } = ground.plan;
   const notes: string[] = [];
-  const { weights, frozen } = startOf(ground, notes);
   const data = await loadSiteData(directory, config.data, plan, signal);
   if (data.trainingRows.length < config.minimumRows) {
     throw new DataError(
@@ -98,6 +98,10 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
       { rows: data.trainingRows.length, minimumRows: config.minimumRows },
     );
   }
+  const { batch } = plan.training;
+  const inBatch = batch === 'full' ? data.trainingRows.length : Math.min(batch, data.trainingRows.length);
+  checkTrainingMemory(plan, inBatch, config.trainingMemoryMegabytes);
+  const { weights, frozen } = startOf(ground, notes);
   if (ground.preprocessing === null)
     notes.push("Columns are scaled by this site's own rows; in a run they are scaled by those of all sites together.");
   const preprocessing = ground.preprocessing ?? ownPreprocessing(data.table, plan, digest, data.trainingRows);

@@ -1,16 +1,19 @@
 import { frozenParameters, frozenWeights } from '../../shared/graph/adapters.ts';
+import { modelTensors } from '../../shared/graph/families.ts';
+import { modelSize } from '../../shared/graph/model-size.ts';
 import { baseWeightsObject, readBaseWeights } from '../../shared/graph/onnx-read/base-weights.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { canonicalDigest } from '../../shared/runtime/canonical.ts';
 import { deriveSeed } from '../../shared/runtime/random.ts';
-import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
+import { encodeSafetensors, safetensorsHeader } from '../../shared/tensors/safetensors.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 import type { Receipt, SummaryOffer, TrainOffer, UpdateHeader } from '../../shared/wire/messages.ts';
 import { DataError } from '../data/data-error.ts';
 import { summarise } from '../data/site-summary.ts';
 import { siteSoftware } from '../software.ts';
 import type { Progress } from '../training/trainer.ts';
+import { checkTrainingMemory } from '../training/training-memory.ts';
 import { rowsDigest, trainingRows } from '../training/training-rows.ts';
 import { AgentError } from './agent-error.ts';
 import type { SiteRows, TaskParts } from './task-parts.ts';
@@ -89,6 +92,21 @@ async function frozenTensors(parts: TaskParts, plan: Plan, signal: AbortSignal):
   return frozenWeights(plan, readBaseWeights(plan, await parts.downloads.bytes(object, signal)));
 }
 
+/** What a file of weights may say beside its tensors. */
+const mostMetadataBytes = 64 * 1024;
+
+/** The plan says how large its weights are: more is not fetched. */
+function checkWeightsObject({ id, base }: TrainOffer, plan: Plan): void {
+  const tensors = modelTensors(plan);
+  const most = safetensorsHeader(tensors).byteLength + modelSize(plan).bytesEachWay + mostMetadataBytes;
+  if (base.bytes <= most) return;
+  throw new AgentError(
+    'object_too_large',
+    `The weights offered have ${base.bytes} bytes; those of the plan's model have at most ${most}.`,
+    { task: id, digest: base.digest, bytes: base.bytes },
+  );
+}
+
 async function train(
   parts: TaskParts,
   offer: TrainOffer,
@@ -97,6 +115,13 @@ async function train(
 ): Promise<UpdateHeader> {
   const { tasks, objects, downloads, checkpoints, log } = parts;
   const rows = await trainableRows(parts, offer.run, plan, signal);
+  const { batch } = plan.plan.training;
+  checkTrainingMemory(
+    plan.plan,
+    batch === 'full' ? rows.trainingRows.length : Math.min(batch, rows.trainingRows.length),
+    parts.config.trainingMemoryMegabytes,
+  );
+  checkWeightsObject(offer, plan.plan);
   const preprocessing = await downloads.preprocessing(offer.preprocessing, plan.digest, signal);
   const weights = await downloads.weights(offer.base, signal);
   const frozen = await frozenTensors(parts, plan.plan, signal);

@@ -17,6 +17,7 @@ export type TrainingErrorCode =
   | 'not_finite_delta'
   | 'batch_whole'
   | 'out_of_memory'
+  | 'plan_too_large'
   | 'disposed'
   | 'engine_failed';
 
@@ -64,6 +65,11 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
   out_of_memory: {
     meaning:
       'Memory does not suffice for one row at a time, or for a batch that cannot be cut; end other programs, take an engine without a GPU, or ask the consortium for a smaller batch or model.',
+    advice: 'abort',
+  },
+  plan_too_large: {
+    meaning:
+      'The plan’s model takes more memory than this site gives to training (trainingMemoryMegabytes in site.yaml); nothing was fetched or made of it.',
     advice: 'abort',
   },
   disposed: { meaning: 'The trainer was used after it was disposed of.', advice: 'abort' },

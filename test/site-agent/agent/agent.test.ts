@@ -325,6 +325,45 @@ describe('training', () => {
     expect(offsets).toEqual([0, ...Array.from({ length: pieces }, (_, index) => 150 * index)]);
   });
 
+  it('fetches no weights that are larger than those of the plan, and starts no plan that takes more memory than it gives', async () => {
+    const weights = initialWeights(plan.plan);
+    const wanted = put(encodeSafetensors(weights));
+    const real = port();
+    let fetched = 0;
+    await startApproved({
+      async *readObject(digest, offset) {
+        if (digest === wanted.digest) fetched++;
+        yield* real.readObject(digest, offset);
+      },
+    });
+    const preprocessing = await summarised();
+    const task = trainOffer('too-much', preprocessing);
+    offer({ ...task, base: { ...task.base, bytes: 2 ** 32 } });
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]?.task).toBe('too-much');
+    expect(fetched).toBe(0);
+    offer(trainOffer('right', preprocessing));
+    await eventually('the update', () => updates().length === 1, 30_000);
+  });
+
+  it('declines a plan that takes more memory than site.yaml gives to training, before it fetches anything for it', async () => {
+    setUp({ ...trained, model: { family: 'mlp', hidden: [8192, 8192], activation: 'relu' } } as Plan);
+    config = { ...config, trainingMemoryMegabytes: 256 };
+    let fetched = 0;
+    const real = port();
+    await startApproved({
+      async *readObject(digest, offset) {
+        fetched++;
+        yield* real.readObject(digest, offset);
+      },
+    });
+    const preprocessing = await summarised();
+    offer({ ...base('large', 1), kind: 'train', base: put(new Uint8Array(16)), preprocessing });
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]?.text).toContain('training.plan_too_large');
+    expect(fetched).toBe(0);
+  });
+
   it('stops within a step when the task is withdrawn, and takes the next', async () => {
     setUp(endless);
     await startApproved();

@@ -1,0 +1,52 @@
+import { totalmem } from 'node:os';
+import { frozenParameters, trainedParameters } from '../../shared/graph/adapters.ts';
+import { buildTrainingStep } from '../../shared/graph/training/training-step.ts';
+import type { Plan } from '../../shared/plan/plan.ts';
+import { graphCost } from './graph-cost.ts';
+import { whyWhole } from './step-plan.ts';
+import { TrainingError } from './training-error.ts';
+
+const megabyte = 1024 ** 2;
+/** What is left to the system, the rows and everything else when nobody says how much memory training may have. */
+const usualShare = 0.75;
+
+/** Memory that training may have when the site names none: three quarters of the machine's, or of what the process is confined to. */
+export function usualMemoryMegabytes(): number {
+  const confined = process.constrainedMemory();
+  const bytes = confined > 0 ? Math.min(confined, totalmem()) : totalmem();
+  return Math.floor((bytes * usualShare) / megabyte);
+}
+
+const valuesOf = (tensors: readonly { readonly shape: readonly number[] }[]): number =>
+  tensors.reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
+
+/**
+ * Bytes without which a plan cannot be trained on the CPU, read off its graphs with nothing allocated: the weights as they came, as they are
+ * and as they become, the optimiser's state before and after a step, what stays as it is, and the values of a step on the fewest rows it may
+ * be cut to. The libraries and the site's rows come on top.
+ *
+ * @param batch rows of a batch
+ */
+export function leastTrainingBytes(plan: Plan, batch: number): number {
+  const travelling = valuesOf(trainedParameters(plan));
+  const frozen = valuesOf(frozenParameters(plan));
+  const step = buildTrainingStep(plan, { rows: whyWhole(plan) === null ? 1 : batch });
+  const { peakBytes } = graphCost(step.graph);
+  return 4 * (3 * travelling + 2 * valuesOf(step.slots) + frozen) + peakBytes;
+}
+
+/**
+ * Refuses a plan that would take more memory than the site gives to training, before its weights are fetched or made: the system would end
+ * the agent in the middle of the round.
+ * @param limitMegabytes `trainingMemoryMegabytes` of site.yaml; the usual when undefined
+ * @throws TrainingError `plan_too_large`
+ */
+export function checkTrainingMemory(plan: Plan, batch: number, limitMegabytes = usualMemoryMegabytes()): void {
+  const needed = Math.ceil(leastTrainingBytes(plan, batch) / megabyte);
+  if (needed <= limitMegabytes) return;
+  throw new TrainingError(
+    'plan_too_large',
+    `training this plan takes at least ${needed.toLocaleString('en-GB')} MB of memory, and this site gives it ${limitMegabytes.toLocaleString('en-GB')} MB; raise trainingMemoryMegabytes in site.yaml where the machine has more, or ask the consortium for a smaller model`,
+    { neededMegabytes: needed, limitMegabytes },
+  );
+}

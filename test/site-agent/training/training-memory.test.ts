@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { TrainingError } from '../../../site-agent/training/training-error.ts';
+import {
+  checkTrainingMemory,
+  leastTrainingBytes,
+  usualMemoryMegabytes,
+} from '../../../site-agent/training/training-memory.ts';
+import { planAround, series } from '../../support/brought-plans.ts';
+
+const megabyte = 1024 ** 2;
+const wide = (layers: number) =>
+  planAround({ model: { family: 'mlp', hidden: Array.from({ length: layers }, () => 4096) } });
+
+function refusal(...given: Parameters<typeof checkTrainingMemory>): TrainingError {
+  try {
+    checkTrainingMemory(...given);
+  } catch (error) {
+    if (error instanceof TrainingError) return error;
+    throw error;
+  }
+  throw new Error('the plan was taken');
+}
+
+describe('memory that a plan takes', () => {
+  it('counts weights as they came, are and become, the optimiser, and the values of a step', () => {
+    // Two layers of 4096 x 4096, 64 MiB each in float32, once given, once held, once made anew; gradients among the values of a step.
+    const bytes = leastTrainingBytes(wide(3), 64);
+    expect(bytes).toBeGreaterThan(3 * 2 * 64 * megabyte);
+    expect(bytes).toBeLessThan(8 * 2 * 64 * megabyte);
+    const adam = planAround({
+      model: wide(3).model,
+      training: { optimiser: { kind: 'adam', rate: 0.001 } },
+    });
+    // Two moments of each weight, before and after a step.
+    expect(leastTrainingBytes(adam, 64) - bytes).toBeGreaterThan(4 * 2 * 64 * megabyte);
+  });
+
+  it('does not grow with a batch that may be cut, and does with one that may not', () => {
+    const free = planAround({ model: { family: 'transformer', width: 64, heads: 4, blocks: 2 }, payload: series });
+    expect(leastTrainingBytes(free, 4096)).toBe(leastTrainingBytes(free, 1));
+    const images = { kind: 'images', file: 'image', width: 64, height: 64, channels: 1, mean: [0], scale: [1] };
+    const mixed = planAround({
+      model: { family: 'cnn', channels: [16], normalisation: 'batch' },
+      payload: images,
+    });
+    expect(leastTrainingBytes(mixed, 512)).toBeGreaterThan(100 * leastTrainingBytes(mixed, 2));
+  });
+
+  it('is refused beyond what the site gives, with both figures and nothing allocated', () => {
+    const plan = wide(16);
+    const before = process.memoryUsage().arrayBuffers;
+    const error = refusal(plan, 64, 2048);
+    expect(error.code).toBe('plan_too_large');
+    expect(error.details.limitMegabytes).toBe(2048);
+    expect(Number(error.details.neededMegabytes)).toBeGreaterThan(15 * 64 * 3);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * megabyte);
+    checkTrainingMemory(plan, 64, 16_384);
+  });
+
+  it('is by itself a share of the machine', () => {
+    expect(usualMemoryMegabytes()).toBeGreaterThan(256);
+    checkTrainingMemory(planAround({ model: { family: 'logistic' } }), 64);
+  });
+});

@@ -58,7 +58,8 @@ export function modelCountsText(plan: Plan): string {
   return `${number(parameters)} parameters, of which ${number(trained)} train (${share} %)${carried}`;
 }
 
-function bytesText(bytes: number): string {
+/** A number of bytes in words, such as `27.1 KB`; 1 KB is 1,000 bytes. */
+export function bytesText(bytes: number): string {
   const units = ['bytes', 'KB', 'MB', 'GB'];
   let value = bytes;
   let unit = 0;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { bytesText } from '../../shared/graph/model-size.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
@@ -28,9 +29,8 @@ function counted(levels: Readonly<Record<string, number>>): string {
 function printPayload({ payload, rowsSound }: DataCheck): void {
   if (payload === null) return;
   const { kind, shape, bytes, channels } = payload;
-  const megabytes = (bytes / 1_000_000).toFixed(1);
   const named = kind === 'series' ? 'steps x channels' : 'channels x height x width';
-  console.log(`\n${rowsSound} ${kind} of ${shape.join(' x ')} (${named}), ${megabytes} MB.`);
+  console.log(`\n${rowsSound} ${kind} of ${shape.join(' x ')} (${named}), ${bytesText(bytes)}.`);
   if (channels.length === 0) return;
   console.log(
     tableText(

@@ -42,7 +42,8 @@ describe('wardround cohort', () => {
   });
 
   it.each([
-    ['icu-series', '60 series of 48 x 6 (steps x channels)'],
+    // 60 · 48 · 6 · 4 bytes.
+    ['icu-series', '60 series of 48 x 6 (steps x channels), 69.1 KB.'],
     ['shape-images', '60 images of 1 x 20 x 20 (channels x height x width)'],
   ])('writes %s with a plan that takes them', async (kind, shown) => {
     const printed = vi.spyOn(console, 'log').mockImplementation(() => {});

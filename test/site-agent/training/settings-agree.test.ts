@@ -63,6 +63,11 @@ const settings: readonly Setting[] = [
   { what: 'a focal loss', training: { loss: { kind: 'focal', gamma: 2, classWeights: [1, 3] } } },
   { what: 'a focal loss of classes', kind: 'multiclass', training: { loss: { kind: 'focal', gamma: 1.5 } } },
   { what: 'Huber’s loss', kind: 'regression', training: { loss: { kind: 'huber', delta: 0.7 } } },
+  {
+    what: 'Huber’s loss, each row clipped',
+    kind: 'regression',
+    training: { loss: { kind: 'huber', delta: 0.7 }, perExampleClip: 0.3 },
+  },
   { what: 'Cox after Breslow', kind: 'survival', training: { loss: { kind: 'cox', ties: 'breslow' } } },
   { what: 'Cox after Efron', kind: 'survival', training: { loss: { kind: 'cox', ties: 'efron' } } },
   { what: 'ordered grades', kind: 'ordinal' },

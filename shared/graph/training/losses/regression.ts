@@ -14,9 +14,7 @@ export function squaredError(b: GraphBuilder, outputs: Value, labels: Value): Va
  */
 export function huber(b: GraphBuilder, outputs: Value, labels: Value, delta: number): Value {
   const residual = b.sub(outputs, labels);
-  // r - relu(r - delta) + relu(-r - delta) lies within ±delta.
-  const over = b.op('Relu', [b.sub(residual, b.scalar(delta))]);
-  const under = b.op('Relu', [b.sub(b.neg(residual), b.scalar(delta))]);
-  const within = b.add(b.sub(residual, over), under);
+  // By a bound and not by differences with delta: beside a residual some 2^24 times as large they would leave nothing.
+  const within = b.op('Clip', [residual, b.scalar(-delta), b.scalar(delta)]);
   return b.mul(within, b.sub(residual, b.mul(within, b.scalar(0.5))));
 }

@@ -44,6 +44,12 @@ function reversed(value: unknown): unknown {
   );
 }
 
+/** Time this process has computed for: other programs on the machine do not count. */
+function computedMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
+
 describe('the digest of a plan', () => {
   it('is the one computed without our code', () => {
     expect(loadPlan(text, file).digest).toBe(digest);
@@ -277,18 +283,18 @@ describe('loadPlan', () => {
           .fill(`*a${at - 1}`)
           .join(', ')}]`,
       );
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(refusal(() => loadPlan(lines.join('\n'), file)).code).toBe('yaml_syntax');
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(computedMs(started)).toBeLessThan(1000);
   });
 
   it('refuses a megabyte of wrong keys, or of nesting in canonical form, in a moment', () => {
     const keys = `${text}${Array.from({ length: 100_000 }, (_, index) => `q${index}: 1`).join('\n')}`;
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(refusal(() => loadPlan(keys, file)).problems).toHaveLength(100_000);
     const deep = new TextEncoder().encode(`{"wardround":${'['.repeat(500_000)}${']'.repeat(500_000)}}`);
     expect(refusal(() => parseCanonicalPlan(deep)).code).toMatch(/invalid_value|missing_key|not_canonical/);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(computedMs(started)).toBeLessThan(20_000);
   });
 
   it('refuses a file beyond the limit before it parses it', () => {

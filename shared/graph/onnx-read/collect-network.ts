@@ -182,7 +182,14 @@ export function collectNetwork(draft: Draft, output: Traced, limits: OnnxLimits)
   const constants: NetworkConstant[] = [];
   const constantByContent = new Map<string, string>();
   let numbers = 0;
+  // A table may be used by thousands of nodes: it is looked through once.
+  const constantByValue = new Map<Traced, string>();
   const constantName = (value: Traced): string => {
+    const name = constantByValue.get(value) ?? collectConstant(value);
+    constantByValue.set(value, name);
+    return name;
+  };
+  const collectConstant = (value: Traced): string => {
     const fresh = networkConstant(`#${constants.length + 1}`, value, draft.rows);
     const key = JSON.stringify([fresh.type, fresh.shape, fresh.values]);
     const known = constantByContent.get(key);

@@ -42,6 +42,7 @@ export class Draft {
   }
 
   known(type: ElementType, shape: readonly number[], values: ArrayLike<number>): Traced {
+    this.#afford(shape);
     const list = Float64Array.from(values);
     const side: Side = { shape, known: { type, shape, values: type === 'float' ? list.map(Math.fround) : list } };
     return this.#value('', type, { kind: 'known' }, [side, side]);
@@ -78,14 +79,17 @@ export class Draft {
     const inferred = this.#infer(operator, inputs, attributes, count);
     if (count === 1 && inputs.length > 0 && inputs.every((input) => input.sides[0].known !== null)) {
       const [output] = inferred;
-      this.#afford(output?.sides[0].shape ?? []);
-      const [a, b] = [0, 1].map((at) =>
+      for (const { shape } of [...(output?.sides.slice(0, 1) ?? []), ...inputs.map(({ sides }) => sides[0])]) {
+        this.#afford(shape);
+      }
+      const side = (at: 0 | 1): Known | null =>
         evaluate(
           operator,
-          inputs.map((input) => (input.sides[at] as Side).known as Known),
+          inputs.map((input) => input.sides[at].known as Known),
           fixedAttributes(attributes),
-        ),
-      ) as [Known | null, Known | null];
+        );
+      const a = side(0);
+      const b = inputs.every(({ sides }) => sides[0].known === sides[1].known) ? a : side(1);
       if (a !== null && b !== null) return [this.knownSides(a.type, [a, b])];
     }
     const node: DraftNode = {
@@ -157,7 +161,7 @@ export class Draft {
   /** Bounds the work of shape arithmetic over the whole file. */
   #afford(shape: readonly number[]): void {
     this.#computed += sizeOf(shape) + 64;
-    if (this.#computed > this.#limits.elements) {
+    if (this.#computed > this.#limits.computed) {
       throw new OnnxError('over_limit', 'working out the constants of the file takes more numbers than is allowed');
     }
   }

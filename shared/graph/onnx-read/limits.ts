@@ -19,6 +19,10 @@ export interface OnnxLimits {
   readonly constants: number;
   /** Values of all constants of a plan once they are written out: a single number may stand for a whole tensor. */
   readonly constantElements: number;
+  /** Numbers read and made, over the whole file, while constants and shapes are worked out. */
+  readonly computed: number;
+  /** Numbers in lists over the whole file; a name, node or attribute counts for four. Numbers written as bytes cost nothing. */
+  readonly entries: number;
 }
 
 /** 64 million weights in float32; a plan of 1 MiB holds about 10 000 nodes. */
@@ -34,4 +38,6 @@ export const defaultLimits: OnnxLimits = {
   attributeNumbers: 4096,
   constants: 20_000,
   constantElements: 4 * 1024 * 1024,
+  computed: 8 * 1024 * 1024,
+  entries: 4 * 1024 * 1024,
 };

@@ -32,6 +32,7 @@ export type Message = ReadonlyMap<string, unknown>;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function text(bytes: Uint8Array, where: string): string {
+  if (bytes.byteLength === 0) return '';
   try {
     return decoder.decode(bytes);
   } catch (cause) {
@@ -45,13 +46,21 @@ const numberReaders = {
   double: { kind: 1, bytes: 8, next: (from: WireReader) => from.double() },
 } as const;
 
+/** What may still be decoded of a file. A few bytes become an entry of many, so entries are bounded beside the file's bytes. */
+export interface Budget {
+  entries: number;
+}
+
+/** A name or a message takes that much more than a number. */
+const entriesOfPart = 4;
+
 /**
  * Reads a message by its table. Numbers of a list may be packed or not; a single field that comes twice is refused,
  * since readers differ in which of the two they believe.
  * @returns by name of field: lists of numbers as arrays, float lists that come in one piece as Float32Array
  * @throws OnnxError
  */
-export function readMessage(table: MessageTable, bytes: Uint8Array): Message {
+export function readMessage(table: MessageTable, bytes: Uint8Array, budget: Budget): Message {
   const reader = new WireReader(bytes);
   const found = new Map<string, unknown>();
   const listOf = <T>(name: string): T[] => {
@@ -79,7 +88,11 @@ export function readMessage(table: MessageTable, bytes: Uint8Array): Message {
       if (found.has(name)) throw new OnnxError('malformed', `${where} is there twice`);
       found.set(name, value);
     };
-    const add = <T>(value: T, most: number): void => {
+    const add = <T>(value: T, most: number, entries = 1): void => {
+      budget.entries -= entries;
+      if (budget.entries < 0) {
+        throw new OnnxError('over_limit', `${where}: the file holds more names, numbers and nodes than are read`);
+      }
       const list = listOf<T>(name);
       if (!Array.isArray(list)) throw new OnnxError('malformed', `${where} comes in several pieces`);
       if (list.length >= most) {
@@ -102,7 +115,7 @@ export function readMessage(table: MessageTable, bytes: Uint8Array): Message {
       set(reader.float());
     } else if ('texts' in type) {
       expect(2);
-      add(text(reader.part(), where), type.texts);
+      add(text(reader.part(), where), type.texts, entriesOfPart);
     } else if ('numbers' in type) {
       const { numbers, most } = type;
       const read = numberReaders[numbers];
@@ -126,10 +139,10 @@ export function readMessage(table: MessageTable, bytes: Uint8Array): Message {
     } else if ('refuse' in type) throw new OnnxError(type.refuse, `${where}: ${type.why}`, { field: where });
     else if ('message' in type) {
       expect(2);
-      set(readMessage(type.message, reader.part()));
+      set(readMessage(type.message, reader.part(), budget));
     } else {
       expect(2);
-      add(readMessage(type.messages, reader.part()), type.most);
+      add(readMessage(type.messages, reader.part(), budget), type.most, entriesOfPart);
     }
   }
   return found;

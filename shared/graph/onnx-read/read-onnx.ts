@@ -219,7 +219,7 @@ function operatorSetsOf(message: Message): { standard: number; classical: number
  */
 export function readOnnx(bytes: Uint8Array, limits: OnnxLimits = defaultLimits): FileModel {
   scan(bytes, limits);
-  const message = readMessage(onnxTables(limits), bytes);
+  const message = readMessage(onnxTables(limits), bytes, { entries: limits.entries });
   const ir = message.get('irVersion') as bigint | undefined;
   if (ir === undefined || ir < BigInt(irVersions.lowest) || ir > BigInt(irVersions.highest)) {
     throw new OnnxError(

@@ -35,8 +35,16 @@ export interface DraftNode {
   readonly attributes: Attributes;
 }
 
-/** Contents in the form of a graph's constants. */
-export function constantData({ type, values }: Known): ConstantData {
+const made = new WeakMap<Known, ConstantData>();
+
+/** Contents in the form of a graph's constants, made once however many nodes use them. Not to be written to. */
+export function constantData(known: Known): ConstantData {
+  const data = made.get(known) ?? converted(known);
+  made.set(known, data);
+  return data;
+}
+
+function converted({ type, values }: Known): ConstantData {
   if (type === 'int64') return BigInt64Array.from(Array.from(values, (value) => BigInt(Math.trunc(value))));
   if (type === 'int32') return Int32Array.from(values);
   if (type === 'double') return values;

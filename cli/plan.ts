@@ -1,15 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { encodedFeatures } from '../shared/graph/encoding.ts';
-import { modelSizeText } from '../shared/graph/model-size.ts';
-import { familyText, lossText, payloadText, trainingText } from '../shared/graph/model-words.ts';
-import { networkOf } from '../shared/graph/network.ts';
-import { describeNetwork } from '../shared/graph/onnx-read/describe-network.ts';
 import { loadPlan, loadPolicy, maximumPlanBytes } from '../shared/plan/load-plan.ts';
 import { filesBeside } from '../shared/plan/model-file.ts';
-import type { Plan } from '../shared/plan/plan.ts';
 import { PlanError, planErrorOf } from '../shared/plan/plan-error.ts';
-import type { Policy } from '../shared/plan/policy.ts';
+import { planSummary, policyText } from '../shared/plan/plan-summary.ts';
 import { strictnessViolations } from '../shared/plan/strictness.ts';
 import { commandGroup } from '../shared/runtime/command-group.ts';
 import { ConfigError } from '../shared/runtime/config-error.ts';
@@ -45,75 +39,6 @@ function readText(file: string): string {
 
 function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
-}
-
-function outcomeText(plan: Plan): string {
-  const { label } = plan.data;
-  if ('event' in label) return `${label.name} in ${label.unit}, until ${label.event} or the end of observation`;
-  return 'levels' in label ? `${label.name} (${label.levels.join(', ')})` : `${label.name} in ${label.unit}`;
-}
-
-function planSummary(plan: Plan, digest: string): string {
-  const { data, federation } = plan;
-  const lines: [string, string][] = [
-    ['plan', plan.name],
-    ['digest', digest],
-    ['purpose', plan.purpose.replaceAll(/\s+/g, ' ').trim()],
-    ['task', `${plan.task.kind}: ${outcomeText(plan)}`],
-    ['columns', `${data.columns.length}: ${data.columns.map((column) => column.name).join(', ')}`],
-    [
-      'judged on',
-      data.trainingCutoff === null
-        ? "each site's declared holdout (retrospective)"
-        : `rows with ${data.time} from ${data.trainingCutoff} on; earlier rows train`,
-    ],
-    ['model', plan.model.family === 'onnx' ? 'onnx' : `${plan.model.family}: ${familyText(plan)}`],
-    ['size', modelSizeText(plan)],
-    ['reads', readsText(plan)],
-    ...networkLines(plan),
-    ['training', [lossText(plan.training), trainingText(plan)].filter((text) => text !== null).join('; ')],
-    [
-      'federation',
-      `${federation.strategy.kind}, ${federation.rounds} rounds, ${federation.sites.minimum} to ${federation.sites.target} sites, ${federation.roundDeadlineSeconds} s a round`,
-    ],
-    ['small counts', `figures from fewer than ${federation.minimumCount} patients stay at the site`],
-    ['gate', plan.task.kind === 'binary' ? policyText(plan.gate) : heldText(plan)],
-  ];
-  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}\n`).join('');
-}
-
-/** The network's inputs for one row, with the order of what the columns give, which an ONNX file must follow. */
-function readsText(plan: Plan): string {
-  return networkOf(plan)
-    .inputs.map(({ name, shape }) => {
-      const what = name === 'features' ? encodedFeatures(plan).join(', ') : payloadText(plan.data);
-      return `${name} [${shape.join(', ')}]: ${what}`;
-    })
-    .join('; ');
-}
-
-/** What was read of an ONNX file: lines for people who must know what they approve. */
-function networkLines({ model }: Plan): [string, string][] {
-  if (model.family !== 'onnx' || model.network === undefined) return [];
-  const text = describeNetwork(model.network);
-  return [
-    ['network', `from ${text.source}`],
-    ['tensors', text.tensors],
-    ['operators', text.operators],
-    ...(text.withoutDerivative === null
-      ? []
-      : [['passes none', `${text.withoutDerivative}: nothing is learnt through these`] as [string, string]]),
-    ...text.changes.map((change): [string, string] => ['changed', change]),
-  ];
-}
-
-function policyText(policy: Policy): string {
-  return `${policy.name}: AUROC at least ${policy.auroc.floor}, at most ${policy.auroc.margin} below the model in use, ${policy.minimumEvents} events and ${policy.minimumNonEvents} non-events`;
-}
-
-/** What the gate does with models whose performance it does not judge. */
-function heldText({ gate, task }: Plan): string {
-  return `${gate.name}: shift is judged, the performance of a ${task.kind} model is not; every release is held for a person to decide`;
 }
 
 function checkPlan(file: string, options: JsonOption): void {

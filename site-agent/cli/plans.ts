@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { planSummary } from '../../shared/plan/plan-summary.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
+import { findPlan } from './find-plan.ts';
 import { withSite } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
 
@@ -31,10 +33,18 @@ async function list(options: SiteOptions): Promise<void> {
   );
   for (const { digest, name, purpose, approval } of entries) {
     if (approval === null) {
-      console.log(`\n${name} asks: ${purpose}\n  try it:     wardround site check --plan ${digest.slice(0, 12)}`);
+      console.log(`\n${name} asks: ${purpose}\n  read it:    wardround site plans ${digest.slice(0, 12)}`);
+      console.log(`  try it:     wardround site check --plan ${digest.slice(0, 12)}`);
       console.log(`  approve it: wardround site approve ${digest.slice(0, 12)}`);
     }
   }
+}
+
+/** What one plan asks for, and its network where it brings one: what a hospital reads before it approves. */
+async function show(name: string, options: SiteOptions): Promise<void> {
+  const { plan, digest } = await findPlan(siteDirectory(options), name);
+  if (options.json === true) printJson(plan);
+  else console.log(planSummary(plan, digest).trimEnd());
 }
 
 async function approve(digest: string, options: SiteOptions): Promise<void> {
@@ -53,8 +63,11 @@ async function approve(digest: string, options: SiteOptions): Promise<void> {
 
 export function registerPlans(site: Command): void {
   siteOptions(site.command('plans'), { json: true })
-    .description('list the plans that have reached this site')
-    .action(list);
+    .description('list the plans that have reached this site, or say what one of them asks for')
+    .argument('[plan]', 'digest of a plan, a run or a plan file: what it asks for; with --json the whole plan')
+    .action((name: string | undefined, options: SiteOptions) =>
+      name === undefined ? list(options) : show(name, options),
+    );
   siteOptions(site.command('approve'), { json: true })
     .description('allow a plan to run here, and sign the policy that will judge its models')
     .argument('<digest>', 'digest of the plan, or its first 8 digits or more')

@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml';
 import { createIdentityStore } from '../../../certs/identity-store.ts';
 import { loadPlan } from '../../../shared/plan/load-plan.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { RunId, SiteName } from '../../../shared/runtime/ids.ts';
 import { createPlanBook } from '../../../site-agent/agent/plans.ts';
 import { openAgentStore } from '../../../site-agent/agent/store.ts';
@@ -136,6 +137,19 @@ describe('the other commands', () => {
     await wardround('plans', '--json');
     expect(json()).toMatchObject([{ digest: plan.digest, runs: ['heart-disease-1'], approval: null }]);
     printed.length = 0;
+    await wardround('plans');
+    expect(printed.join('\n')).toContain(`wardround site plans ${plan.digest.slice(0, 12)}`);
+    printed.length = 0;
+    // What a hospital reads before it approves: the whole plan, or what it asks for.
+    await wardround('plans', plan.digest.slice(0, 12), '--json');
+    expect(digestOf(canonicalJson(json()))).toBe(plan.digest);
+    printed.length = 0;
+    await wardround('plans', 'heart-disease-1');
+    for (const line of [/^digest +[0-9a-f]{64}$/m, /^reads +features \[\d+\]: age, /m, /^training +/m, /^gate +/m]) {
+      expect(printed.join('\n')).toMatch(line);
+    }
+    printed.length = 0;
+    await expect(wardround('plans', 'ffffffff')).rejects.toMatchObject({ code: 'unknown_plan' });
     await wardround('approve', plan.digest.slice(0, 8), '--json');
     expect(json()).toMatchObject({ plan: plan.digest, site: 'north', mode: 'manual', policySource: 'plan' });
     printed.length = 0;

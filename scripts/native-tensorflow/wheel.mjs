@@ -13,6 +13,7 @@ const localSignature = 0x04034b50;
 /** Longest end record: 22 bytes and a comment of 65,535. */
 const longestEnd = 22 + 0xffff;
 const tooLarge = 0xffffffff;
+const longestText = 4 * 1024 * 1024;
 
 export class WheelError extends Error {}
 
@@ -34,6 +35,13 @@ export async function openWheel(file) {
   }
 }
 
+/** A name becomes a path below the folder that is unpacked into, and must not lead out of it. */
+function checkName(name) {
+  const leadsOut = name.split('/').some((step) => step === '..') || name.startsWith('/') || /[\\\0:]/.test(name);
+  if (leadsOut)
+    throw new WheelError(`it holds a file named ${JSON.stringify(name)}, which would lie outside its folder`);
+}
+
 async function entriesOf(handle) {
   const { size } = await handle.stat();
   const tail = await bytesAt(handle, Math.max(0, size - longestEnd), Math.min(size, longestEnd));
@@ -45,16 +53,20 @@ async function entriesOf(handle) {
   const offset = tail.readUInt32LE(at + 16);
   if (count === 0xffff || offset === tooLarge)
     throw new WheelError('it is a zip file of 64 bits, which no wheel of TensorFlow is');
+  if (offset + length > size) throw new WheelError('its list of files is damaged');
   const directory = await bytesAt(handle, offset, length);
   const entries = [];
   let position = 0;
   for (let index = 0; index < count; index++) {
-    if (directory.readUInt32LE(position) !== entrySignature) throw new WheelError('its list of files is damaged');
+    if (position + 46 > length || directory.readUInt32LE(position) !== entrySignature)
+      throw new WheelError('its list of files is damaged');
     const nameLength = directory.readUInt16LE(position + 28);
     const extraLength = directory.readUInt16LE(position + 30);
     const commentLength = directory.readUInt16LE(position + 32);
+    const name = directory.toString('utf8', position + 46, position + 46 + nameLength);
+    checkName(name);
     entries.push({
-      name: directory.toString('utf8', position + 46, position + 46 + nameLength),
+      name,
       method: directory.readUInt16LE(position + 10),
       checksum: directory.readUInt32LE(position + 16),
       packedBytes: directory.readUInt32LE(position + 20),
@@ -81,8 +93,14 @@ async function dataStream({ file, handle }, entry) {
 export async function unpack(wheel, entry, target) {
   await mkdir(dirname(target), { recursive: true });
   let checksum = 0;
+  let bytes = 0;
   const check = new Transform({
     transform(chunk, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes > entry.bytes) {
+        done(new WheelError(`${entry.name} unpacks to more than the ${entry.bytes} bytes it claims`));
+        return;
+      }
       checksum = crc32(chunk, checksum);
       done(null, chunk);
     },
@@ -99,7 +117,12 @@ export async function unpack(wheel, entry, target) {
 /** One small text file of the wheel. */
 export async function textOf(wheel, entry) {
   const chunks = [];
+  let bytes = 0;
   const stream = await dataStream(wheel, entry);
-  for await (const chunk of entry.method === 8 ? stream.pipe(createInflateRaw()) : stream) chunks.push(chunk);
+  for await (const chunk of entry.method === 8 ? stream.pipe(createInflateRaw()) : stream) {
+    bytes += chunk.length;
+    if (bytes > longestText) throw new WheelError(`${entry.name} has more than ${longestText} bytes`);
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks).toString('utf8');
 }

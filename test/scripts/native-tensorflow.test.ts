@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
@@ -9,7 +9,7 @@ const directory = mkdtempSync(join(tmpdir(), 'native-tensorflow-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** A zip file of texts, each deflated, with its list of files at the end (PKWARE APPNOTE 6.3). */
-function zip(files: Readonly<Record<string, string>>): Buffer {
+function zip(files: Readonly<Record<string, string>>, claimed?: number): Buffer {
   const parts: Buffer[] = [];
   const list: Buffer[] = [];
   let offset = 0;
@@ -24,7 +24,7 @@ function zip(files: Readonly<Record<string, string>>): Buffer {
     entry.writeUInt16LE(8, 10);
     entry.writeUInt32LE(crc32(text), 16);
     entry.writeUInt32LE(packed.length, 20);
-    entry.writeUInt32LE(text.length, 24);
+    entry.writeUInt32LE(claimed ?? text.length, 24);
     entry.writeUInt16LE(name.length, 28);
     entry.writeUInt32LE(offset, 42);
     parts.push(local, Buffer.from(name), packed);
@@ -94,6 +94,29 @@ describe.skipIf(!supported)('setting TensorFlow up from a wheel (needs Linux on 
     ],
   ])('says what is missing: %s', (_, wheel, words) => {
     expect(failure(wheel)).toContain(words);
+  });
+
+  it.each(['tensorflow/include/tensorflow/c/../../../../../escaped.h', '/tmp/escaped.h', 'tensorflow\\..\\escaped.h'])(
+    'refuses a file that would be unpacked elsewhere: %s',
+    (name) => {
+      const files = { ...metadata('tensorflow'), ...libraries, ...header, [name]: 'escaped' };
+      expect(failure(wheelOf('slip.whl', zip(files)))).toContain('would lie outside its folder');
+    },
+  );
+
+  it('refuses metadata that unpack to more than any have', () => {
+    const files = { 'tensorflow-9.9.9.dist-info/METADATA': 'Name: tensorflow\n'.repeat(400_000) };
+    expect(failure(wheelOf('long.whl', zip(files)))).toContain('has more than 4194304 bytes');
+  });
+
+  it('unpacks no more of a file than it claims to have', async () => {
+    const reader = new URL('../../scripts/native-tensorflow/wheel.mjs', import.meta.url).href;
+    const { openWheel, unpack } = await import(reader);
+    const wheel = await openWheel(wheelOf('bomb.whl', zip({ 'bomb.h': '0'.repeat(5_000_000) }, 1000)));
+    const target = join(directory, 'unpacked', 'bomb.h');
+    await expect(unpack(wheel, wheel.entries[0], target)).rejects.toThrow('more than the 1000 bytes it claims');
+    await wheel.handle.close();
+    expect(statSync(target).size).toBeLessThanOrEqual(1000);
   });
 
   it('refuses a wheel without CUDA for a GPU', () => {

@@ -146,7 +146,8 @@ async function train(
       weights,
       ...(frozen === null ? {} : { frozen }),
       seed: deriveSeed(plan.plan.training.seed, 'batches', offer.round, parts.site),
-      round: offer.round,
+      // Round 0 of a run is that of the summaries: schedules begin with the first that trains.
+      round: Math.max(0, offer.round - 1),
       onProgress: progressOf(parts, offer, () => trainer.description),
       async onCheckpoint(checkpoint) {
         try {

@@ -4,12 +4,12 @@ import type { TrainingSpec } from '../../plan/training.ts';
 export interface StepPlace {
   /** Step of the round, 1 first. */
   readonly step: number;
-  /** Round of the run, 0 first. */
+  /** Rounds of the run that trained before this one. */
   readonly round: number;
 }
 
 /**
- * Learning rate of a step, in float64. Counts begin at 0 and are steps of the round or rounds of the run.
+ * Learning rate of a step, in float64. Counts begin at 0 and are steps of the round or training rounds of the run.
  * - exponential: rate · factor^count;
  * - steps: rate · factor^floor(count / every);
  * - cosine, linear: from rate · 1 / (warmup + 1) up to the rate at count `warmup`, then down to rate · lowest at count `over`, where it stays;

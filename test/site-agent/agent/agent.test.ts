@@ -250,6 +250,27 @@ describe('training', () => {
     });
   });
 
+  it('counts a schedule by rounds from the first round that trains, which is round 1 of the run', async () => {
+    const schedule = { kind: 'steps', per: 'round', every: 2, factor: 0.5 } as const;
+    const optimiser = { kind: 'sgd', rate: 0.25, momentum: 0 } as const;
+    setUp(heartPlan({ training: { schedule, optimiser, batch: 'full', work: { epochs: 1 }, l2: 0 } }));
+    await startApproved();
+    const preprocessing = await summarised();
+    const deltas: number[][] = [];
+    for (const round of [1, 2, 3]) {
+      offer(trainOffer(`train-${round}`, preprocessing, initialWeights(plan.plan), round));
+      await eventually(`update ${round}`, () => updates().length === round);
+      const { digest } = (updates()[round - 1] as UpdateHeader).delta;
+      const delta = decodeSafetensors(coordinator.objects.get(digest) as Uint8Array);
+      deltas.push([...delta.values()].flatMap(({ data }) => [...data]));
+    }
+    const [first = [], second, third] = deltas;
+    expect(first.some((value) => value !== 0)).toBe(true);
+    // Two rounds at the whole rate, then at half of it, from weights of zero: to the bit.
+    expect(second).toEqual(first);
+    expect(third).toEqual(first.map((value) => value / 2));
+  });
+
   it('caps the weight as the plan says', async () => {
     setUp(heartPlan({ federation: { weightCap: 50 } }));
     await startApproved();

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { frozenWeights } from '../../shared/graph/adapters.ts';
+import { skippedName } from '../../shared/graph/training/loss-scaling.ts';
 import { buildObjective } from '../../shared/graph/training/objective.ts';
 import { stepScalars } from '../../shared/graph/training/optimiser-update.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
@@ -145,8 +146,15 @@ export async function trainRound(
         signal.throwIfAborted();
       }
     }
-    const trained = stopping === null ? weightsOf(await opened.state(), task.weights) : bestOf(stopping);
+    const ended = stopping === null || precision === 'mixed' ? await opened.state() : (new Map() as NamedTensors);
+    const trained = stopping === null ? weightsOf(ended, task.weights) : bestOf(stopping);
     signal.throwIfAborted();
+    const skippedSteps = ended.get(skippedName)?.data[0];
+    if (skippedSteps !== undefined && skippedSteps > 0)
+      log.info(
+        { skippedSteps, steps: done },
+        'steps left out: a gradient was too large for float16, and its scale was halved',
+      );
     return {
       delta: deltaOf(task.weights, new Map([...trained].map(([name, tensor]) => [name, tensor.data]))),
       examples: data.rows,
@@ -154,6 +162,7 @@ export async function trainRound(
       metrics: losses.metrics(done < schedule.steps),
       rowsAtOnce: Math.min(batch, rowsAtOnce.rows),
       precision,
+      ...(skippedSteps === undefined ? {} : { skippedSteps }),
       ...(stopping === null ? {} : { validation: { losses: stopping.record.losses, best: stopping.record.best } }),
     };
   } finally {

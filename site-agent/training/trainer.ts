@@ -54,7 +54,7 @@ export interface TrainingTask {
   readonly frozen?: NamedTensors;
   /** Seed of this site's batch order and other random values in this round. */
   readonly seed: number;
-  /** The round, 0 first, for schedules counted in rounds. 0 when absent. */
+  /** Rounds that trained before this one, for schedules counted in rounds. 0 when absent. */
   readonly round?: number;
   /** Adds (mu / 2) · |w - w0|² to the loss, w0 the starting weights (FedProx, Li et al. 2020, equation 2). Not below 0; none when absent. */
   readonly proximal?: number;
@@ -86,6 +86,8 @@ export interface TrainingResult {
   readonly rowsAtOnce?: number;
   /** What was computed in: float32 where the engine has no float16, whatever the plan allows. */
   readonly precision?: 'float32' | 'mixed';
+  /** Of the steps done, those that changed nothing because a gradient was too large for float16. Absent in float32. */
+  readonly skippedSteps?: number;
 }
 
 /** One way of carrying out local training. Two engines given the same task agree to float32 tolerance. */

@@ -10,6 +10,8 @@ const patience = 200;
 
 /** Name of the scale among the carried tensors. */
 export const scaleName = 'scaling/scale';
+/** Name of the number of steps left out among the carried tensors. */
+export const skippedName = 'scaling/skipped';
 
 const carried = (name: string, initial: number): SlotTensor => ({
   name: `scaling/${name}`,

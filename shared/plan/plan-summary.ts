@@ -42,14 +42,19 @@ export function planSummary(plan: Plan, digest: string): string {
   return lines.map(([name, text]) => `${name.padEnd(13)} ${text}\n`).join('');
 }
 
-/** The network's inputs for one row, with the order of what the columns give, which an ONNX file must follow. */
+/** The network's inputs for one row, with the order of what the columns give, which an ONNX file must follow, and what it leaves unread. */
 function readsText(plan: Plan): string {
-  return networkOf(plan)
-    .inputs.map(({ name, shape }) => {
-      const what = name === 'features' ? encodedFeatures(plan).join(', ') : payloadText(plan.data);
-      return `${name} [${shape.join(', ')}]: ${what}`;
-    })
-    .join('; ');
+  const { inputs } = networkOf(plan);
+  const encoded = encodedFeatures(plan).join(', ');
+  const payload = payloadText(plan.data);
+  const unread = [
+    ...(inputs.some(({ name }) => name === 'features') || encoded === '' ? [] : [encoded]),
+    ...(inputs.some(({ name }) => name === 'payload') || payload === null ? [] : [payload]),
+  ];
+  return [
+    ...inputs.map(({ name, shape }) => `${name} [${shape.join(', ')}]: ${name === 'features' ? encoded : payload}`),
+    ...(unread.length === 0 ? [] : [`never ${unread.join(', ')}`]),
+  ].join('; ');
 }
 
 /** What was read of an ONNX file: lines for people who must know what they approve. */

@@ -14,9 +14,13 @@ export async function findPlan(directory: string, plan: string): Promise<LoadedP
   return withSite(directory, ({ plans }) => {
     const ofRun = plans.list().find(({ runs }) => (runs as readonly string[]).includes(plan));
     if (ofRun === undefined && !isDigest) {
-      throw new AgentError('unknown_plan', `--plan ${plan}: there is no such file, and it is no digest and no run.`, {
-        plan,
-      });
+      throw new AgentError(
+        'unknown_plan',
+        `${plan}: there is no such file, and it is no digest and no run that has reached this site; "wardround site plans" lists them.`,
+        {
+          plan,
+        },
+      );
     }
     return plans.load(ofRun?.digest ?? plans.resolve(plan)) as LoadedPlan;
   });

@@ -74,7 +74,11 @@ function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
       : label.range === null
         ? 'none'
         : `${figure(label.range.least)} to ${figure(label.range.largest)}, mean ${figure(label.range.mean)}`;
-  console.log(`\nOutcome ${label.name}: ${outcome}; not known: ${label.unknown}`);
+  const seen =
+    label.event === null
+      ? ''
+      : `; ${label.event.name} seen in ${label.event.seen} of ${check.rowsSound - label.unknown}, observation ended before it in the others`;
+  console.log(`\nOutcome ${label.name}: ${outcome}${seen}; not known: ${label.unknown}`);
   console.log(
     `Would train on ${split.training} rows` +
       (split.trainingWithoutOutcome === 0 ? '' : ` (${split.trainingWithoutOutcome} more have no outcome yet)`) +

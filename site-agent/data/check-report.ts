@@ -40,6 +40,8 @@ export interface DataCheck {
     readonly unknown: number;
     readonly levels: Readonly<Record<string, number>> | null;
     readonly range: ColumnCheck['range'];
+    /** Of survival tasks: rows in which the event was seen; in the others that have an outcome observation ended before it. */
+    readonly event: { readonly name: string; readonly seen: number } | null;
   };
   readonly times: { readonly first: string; readonly last: string } | null;
   readonly split: {
@@ -133,6 +135,10 @@ export async function checkSiteData(
       unknown: missingIn(table.labels),
       levels: classes === null ? null : levelCounts(table.labels, classes),
       range: classes === null ? rangeOf(table.labels) : null,
+      event:
+        'event' in contract.label
+          ? { name: contract.label.event, seen: table.events?.filter((seen) => seen === 1).length ?? 0 }
+          : null,
     },
     times:
       times === null

@@ -315,6 +315,21 @@ describe('site check', () => {
     expect(check.refusal?.code).toBe('data.too_many_problems');
   });
 
+  it('counts in how many rows the event of a survival task was seen', async () => {
+    const rows = heartRows(60).map((row, index) => ({ ...row, days: 10 + index, died: index % 5 === 0 ? 1 : 0 }));
+    const config = writeHeartSite(folder.path, rows);
+    const label = { name: 'days', event: 'died', unit: 'days', range: [0, 100] as [number, number] };
+    const check = await checkSiteData(
+      folder.path,
+      { ...config.data, units: { ...config.data.units, days: 'days' } },
+      { ...plan.data, label },
+      5,
+      Date.UTC(2026, 0, 1),
+    );
+    // Rows 0, 5, ..., 55.
+    expect(check.label).toMatchObject({ unknown: 0, levels: null, event: { name: 'died', seen: 12 } });
+  });
+
   it('notes times in the future and columns of one value; refuses too few rows', async () => {
     const rows = heartRows(30).map((row) => ({ ...row, maximum_rate: 150 }));
     const config = writeHeartSite(folder.path, rows);

@@ -2,6 +2,8 @@
 import '../../shared/runtime/no-telemetry.ts';
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { OnnxError } from '../../shared/graph/onnx-read/onnx-error.ts';
+import { checkSelfContained } from '../../shared/graph/onnx-read/self-contained.ts';
 import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { gatherPayload, type RawRows } from '../training/raw-rows.ts';
@@ -27,12 +29,18 @@ export interface Scorer {
 
 /**
  * Opens a model on onnxruntime's CPU provider, on one thread, so that the same rows give the same bits.
- * @throws JudgingError `model_unreadable` when the runtime refuses the file, `model_interface` when its inputs or outputs are not
+ * @throws JudgingError `model_unreadable` when the file reaches beyond itself or the runtime refuses it, `model_interface` when its inputs or outputs are not
  *   those of a Wardround model: a float input `features` [rows, columns], for series and images `payload` [rows, ...], and an output
  *   `probability`, `prediction` or `risk`.
  */
 export async function openScorer(modelBytes: Uint8Array): Promise<Scorer> {
   let session: InferenceSession;
+  try {
+    checkSelfContained(modelBytes);
+  } catch (cause) {
+    const why = cause instanceof OnnxError ? `: ${cause.message}` : '';
+    throw new JudgingError('model_unreadable', `the model is not given to a runtime${why}`, {}, cause);
+  }
   try {
     session = await InferenceSession.create(modelBytes, {
       executionProviders: ['cpu'],

@@ -11,9 +11,9 @@ const rowsMultiple = z
 
 const constant = z
   .strictObject({
-    name,
-    type: z.enum(['float', 'double', 'int64', 'int32', 'bool']),
-    shape,
+    name: name.describe('Name of the value.'),
+    type: z.enum(['float', 'double', 'int64', 'int32', 'bool']).describe('Type of its elements.'),
+    shape: shape.describe('Length of each axis; none for a single number.'),
     values: z
       .array(z.union([z.number(), z.enum(['Infinity', '-Infinity']), rowsMultiple]))
       .min(1)
@@ -32,10 +32,16 @@ const attribute = z.union([
 
 const node = z
   .strictObject({
-    operator: z.string().regex(/^[A-Z][A-Za-z0-9]{0,40}$/),
-    inputs: z.array(name).max(512),
-    outputs: z.array(name).min(1).max(512),
-    attributes: z.record(z.string().regex(/^[a-z][A-Za-z_]{0,40}$/), attribute).optional(),
+    operator: z
+      .string()
+      .regex(/^[A-Z][A-Za-z0-9]{0,40}$/)
+      .describe("The operator's name in ONNX."),
+    inputs: z.array(name).max(512).describe('Values it takes, by name, in order.'),
+    outputs: z.array(name).min(1).max(512).describe('Values it makes, by name, in order.'),
+    attributes: z
+      .record(z.string().regex(/^[a-z][A-Za-z_]{0,40}$/), attribute)
+      .optional()
+      .describe("The operator's attributes, each with its type."),
   })
   .describe('One use of an operator of ONNX set 17, or of GRU, LSTM, Dropout.');
 
@@ -53,19 +59,26 @@ export const networkSchema = z
           .max(80)
           .regex(/^[\x20-\x7e]*$/)
           .describe('What wrote it, in its own words.'),
-        operatorSet: z.int().min(1).max(100),
+        operatorSet: z.int().min(1).max(100).describe('ONNX operator set of the file.'),
       })
       .describe('Where it comes from.'),
     inputs: z
-      .array(z.strictObject({ name: z.enum(['features', 'payload']), shape: z.array(length.min(1)).min(1).max(7) }))
+      .array(
+        z.strictObject({
+          name: z
+            .enum(['features', 'payload'])
+            .describe('features: the encoded columns; payload: the series or image.'),
+          shape: z.array(length.min(1)).min(1).max(7).describe('Of one row.'),
+        }),
+      )
       .min(1)
       .max(2)
       .describe('What it reads of a row.'),
     parameters: z
       .array(
         z.strictObject({
-          name,
-          shape,
+          name: name.describe('Name of the tensor.'),
+          shape: shape.describe('Length of each axis.'),
           role: z
             .enum(['weight', 'bias', 'buffer'])
             .describe('weight: with penalty and decay; bias: without; buffer: not trained by gradient.'),
@@ -74,7 +87,7 @@ export const networkSchema = z
       .min(1)
       .max(10_000)
       .describe('Tensors of the starting weights, sorted by name.'),
-    constants: z.array(constant).max(10_000),
+    constants: z.array(constant).max(10_000).describe('What is fixed.'),
     nodes: z.array(node).min(1).max(10_000).describe('In an order in which each stands after those it depends on.'),
     output: name.describe('The value that is the logits or predictions, a row each.'),
     outputs: z.int().min(1).max(10_000).describe('Numbers it puts out a row.'),

@@ -9,7 +9,7 @@ const measure = z.number().min(-1e15).max(1e15);
 const channel = z
   .strictObject({
     name: columnName.describe('Column of the series query.'),
-    description: lineOfText(2000).optional(),
+    description: lineOfText(2000).optional().describe('What it means, for people; the computation ignores it.'),
     unit: lineOfText(64).describe('Unit of the values. Compared, as text, with the unit each site declares.'),
     range: z.tuple([measure, measure]).describe('Lowest and highest plausible value, both inclusive, in the unit.'),
     normal: measure.describe('Value used until the first measurement of a series, in the unit.'),

@@ -1,3 +1,6 @@
+// First: what follows would start the library's telemetry.
+import '../../../shared/runtime/no-telemetry.ts';
+
 import { Tensor } from 'onnxruntime-node';
 import type { FedTensor } from '../../../shared/graph/training/feeds.ts';
 import type { EngineStep } from '../engine.ts';

@@ -1,3 +1,6 @@
+// First: what follows would start the library's telemetry.
+import '../../../shared/runtime/no-telemetry.ts';
+
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import type { Graph } from '../../../shared/graph/graph.ts';
 import { runtimeError } from './runtime-errors.ts';

@@ -1,6 +1,8 @@
+import { trainedParameters } from '../../shared/graph/adapters.ts';
 import { codesOf, encodedFeatures, encodedLayout } from '../../shared/graph/encoding.ts';
 import { checkFrozen, checkWeights } from '../../shared/graph/families.ts';
 import { labelWidth } from '../../shared/graph/training/losses.ts';
+import { movingParameters } from '../../shared/graph/training/objective.ts';
 import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
@@ -119,9 +121,16 @@ export function checkTrainingData(plan: Plan, data: DesignMatrix): void {
   checkLabels(plan, data);
 }
 
-/** The tensors named by a control variate must be those of the model. */
-function checkControl({ weights, control }: TrainingTask): void {
-  for (const [name, { shape, data }] of control ?? []) {
+/** The tensors named by a control variate must be those of the model, and every tensor that moves must have one. */
+function checkControl({ plan, weights, control, trainable }: TrainingTask): void {
+  if (control === undefined) return;
+  const missing = movingParameters(trainedParameters(plan), trainable).find(({ name }) => !control.has(name));
+  if (missing !== undefined) {
+    throw new TrainingError('control_invalid', `the tensor ${missing.name} trains and has no control variate`, {
+      tensor: missing.name,
+    });
+  }
+  for (const [name, { shape, data }] of control) {
     const weight = weights.get(name);
     if (weight === undefined || weight.shape.join() !== shape.join() || firstNotFinite(data) !== -1) {
       throw new TrainingError(

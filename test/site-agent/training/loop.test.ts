@@ -96,8 +96,19 @@ describe('the loop', () => {
 
   it('refuses control variates of other tensors', async () => {
     const task = trainingTask(planWith({}), 20);
-    const control = new Map([['layer9.weight', { shape: [1], data: Float32Array.of(1) }]]);
+    const control = new Map([...task.weights, ['layer9.weight', { shape: [1], data: Float32Array.of(1) }]]);
     await expect(round(fakeEngine(), { ...task, control })).rejects.toMatchObject({ code: 'control_invalid' });
+  });
+
+  it('refuses control variates that leave out a tensor that trains, and no other', async () => {
+    const task = trainingTask(planWith({}), 20);
+    const [first] = task.weights.keys();
+    const control = new Map([...task.weights].filter(([name]) => name !== first));
+    await expect(round(fakeEngine(), { ...task, control })).rejects.toMatchObject({
+      code: 'control_invalid',
+      message: expect.stringContaining(first as string),
+    });
+    await round(fakeEngine(), { ...task, control, trainable: [...control.keys()] });
   });
 });
 

@@ -1,7 +1,7 @@
-import { totalmem } from 'node:os';
 import { frozenParameters, trainedParameters } from '../../shared/graph/adapters.ts';
 import { buildTrainingStep } from '../../shared/graph/training/training-step.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
+import { machineMemoryBytes } from '../../shared/runtime/machine-memory.ts';
 import { graphCost } from './graph-cost.ts';
 import { whyWhole } from './step-plan.ts';
 import { TrainingError } from './training-error.ts';
@@ -12,9 +12,7 @@ const usualShare = 0.75;
 
 /** Memory that training may have when the site names none: three quarters of the machine's, or of what the process is confined to. */
 export function usualMemoryMegabytes(): number {
-  const confined = process.constrainedMemory();
-  const bytes = confined > 0 ? Math.min(confined, totalmem()) : totalmem();
-  return Math.floor((bytes * usualShare) / megabyte);
+  return Math.floor((machineMemoryBytes() * usualShare) / megabyte);
 }
 
 const valuesOf = (tensors: readonly { readonly shape: readonly number[] }[]): number =>

@@ -1,5 +1,6 @@
 import type { DataContract } from '../../../shared/plan/contract.ts';
 import { payloadShape } from '../../../shared/plan/payload.ts';
+import { machineMemoryBytes } from '../../../shared/runtime/machine-memory.ts';
 import { cellShown } from '../cells.ts';
 import { DataError } from '../data-error.ts';
 import type { ProblemCollector } from '../problems.ts';
@@ -76,8 +77,20 @@ export async function attachPayload(
   return { table: withoutRows(whole, refused), report };
 }
 
+/** Of the machine's memory, for all series or images: the rest is the system's, the runtime's and the training's. */
+const largestShare = 0.75;
+
 function allocated(kind: 'series' | 'images', rows: number, size: number): Float32Array | Uint8Array {
   const bytes = rows * size * (kind === 'series' ? 4 : 1);
+  const machineBytes = machineMemoryBytes();
+  // A system may grant more than it has, and then end the process that fills it.
+  if (bytes > largestShare * machineBytes) {
+    throw new DataError(
+      'out_of_memory',
+      `${rows} rows of ${kind} need ${(bytes / 2 ** 30).toFixed(1)} GiB in one piece, and this machine has ${(machineBytes / 2 ** 30).toFixed(1)} GiB for everything. Yield fewer rows in the query.`,
+      { rows, bytes, machineBytes },
+    );
+  }
   try {
     return kind === 'series' ? new Float32Array(rows * size) : new Uint8Array(rows * size);
   } catch (cause) {

@@ -203,7 +203,21 @@ export function federationDoor(needs: FederationNeeds, identity: SiteIdentity): 
     uploadOffset: (object) =>
       atTheDoor(async () => {
         checkObject(object);
-        return (await hasSent(object)) ? object.bytes : uploads.held(site, object);
+        if (await hasSent(object)) return object.bytes;
+        const held = await uploads.held(site, object);
+        if (held < object.bytes) return held;
+        // All its bytes came, and then the process ended before the object was taken in: the site has nothing left to send.
+        try {
+          await writeObject(object, held, nothing());
+          return object.bytes;
+        } catch (cause) {
+          // Another call took it in meanwhile, or the bytes were not what they were said to be, and are gone.
+          if (!(cause instanceof WireError)) throw cause;
+          if (await hasSent(object)) return object.bytes;
+          const left = await uploads.held(site, object);
+          if (left >= object.bytes) throw cause;
+          return left;
+        }
       }),
     writeObject: (object, offset, chunks, signal) => atTheDoor(() => writeObject(object, offset, chunks, signal)),
     submitSummary(task, summary) {
@@ -234,3 +248,5 @@ export function federationDoor(needs: FederationNeeds, identity: SiteIdentity): 
       }),
   };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, void> {}

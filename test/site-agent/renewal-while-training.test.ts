@@ -102,7 +102,7 @@ test('agents renew their certificates while they train: no round loses one of th
       training: { optimiser: { kind: 'adam', rate: 0.001 }, batch: 'full' },
       federation: { rounds: 500, sites: { minimum: 1, target: 2 } },
     });
-    const plan = { ...base, training: { ...base.training, work: { steps: 12_000 } } };
+    const plan = { ...base, training: { ...base.training, work: { steps: 100_000 } } };
     const { view, sites } = await withOperator(directory, async (operator) => {
       const { run } = await operator.startRun(canonicalJson(plan), {});
       const renewed = async (): Promise<boolean> => {

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { modelTensors } from '../../../shared/graph/families.ts';
 import type { ModelNotice } from '../../../shared/plan/notice.ts';
@@ -215,6 +217,20 @@ describe('an update', () => {
       await expect(port.readObject(refOf(theirs).digest, 0)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
         code: 'not_found',
       });
+    });
+  });
+
+  test('of which all bytes came before the coordinator was killed is taken in when the site asks where to go on', async () => {
+    await withCork('train', async ({ core, cork, offer }) => {
+      const port = core.site('cork');
+      const own = deltaFor(plan, 'cork', offer.base.digest);
+      const object = refOf(own);
+      const partial = join(core.objects.folder, 'partial', `cork.${object.digest}`);
+      writeFileSync(partial, new Uint8Array(object.bytes));
+      expect(await port.uploadOffset(object)).toBe(0);
+      writeFileSync(partial, own);
+      expect(await port.uploadOffset(object)).toBe(object.bytes);
+      expect(await port.submitUpdate(cork.header(offer, plan, own))).toMatchObject({ outcome: 'accepted' });
     });
   });
 

@@ -200,7 +200,7 @@ describe('judging a release', () => {
       [{ ...right, ref: { ...right.ref, version: harmful.ref.version } }, /version/],
       [broken((files) => files.delete('card.json')), /no card\.json/],
       [broken((files) => files.set('card.json', Buffer.from('{"version":"x/1","plan":"y"}'))), /another version/],
-      [broken((files) => files.set('model.onnx', Buffer.from('no model'))), /cannot open/],
+      [broken((files) => files.set('model.onnx', Buffer.from('no model'))), /not given to a runtime/],
       [broken((files) => files.set('preprocessing.json', Buffer.from('{}'))), /preprocessing/],
       [packageOf({ ...plan, name: 'other' }, reference, rightWeights, 'heart-disease/2'), /under plan/],
       [packageOf(plan, reference, notANumber, 'heart-disease/2'), /no usable figure/],

@@ -2,30 +2,16 @@ import type { Command } from 'commander';
 import { createLogger } from '../../shared/runtime/logger.ts';
 import { readSiteConfig } from '../config.ts';
 import { startSiteAgent } from '../main.ts';
+import { interruptible } from './interruptible.ts';
 import { type SiteOptions, siteDirectory, siteOptions } from './options.ts';
 
 async function run(options: SiteOptions): Promise<void> {
   const directory = siteDirectory(options);
   const config = await readSiteConfig(directory);
-  const stopping = new AbortController();
-  const stop = (): void => {
-    // A second signal finds no listener, and ends the process.
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-    stopping.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  try {
+  await interruptible(async (signal) => {
     console.log(`Agent of ${directory} starts; Ctrl-C stops it.`);
-    await startSiteAgent(directory, {
-      signal: stopping.signal,
-      log: createLogger({ level: config.logLevel, name: 'site-agent' }),
-    });
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  }
+    await startSiteAgent(directory, { signal, log: createLogger({ level: config.logLevel, name: 'site-agent' }) });
+  });
 }
 
 export function registerStart(site: Command): void {

@@ -13,6 +13,7 @@ import { createTaskStore } from '../agent/task-store.ts';
 import { readSiteConfig } from '../config.ts';
 import { type EngineChoice, engineChoices } from '../training/engine-choice.ts';
 import { findPlan } from './find-plan.ts';
+import { interruptible } from './interruptible.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
 
@@ -91,34 +92,24 @@ async function run(options: TrainOptions): Promise<void> {
   const directory = siteDirectory(options);
   const config = await readSiteConfig(directory);
   const plan = await findPlan(directory, options.plan);
-  const stopping = new AbortController();
-  const stop = (): void => {
-    // A second signal finds no listener, and ends the process.
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-    stopping.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  try {
-    const ground: DryRunGround = {
-      directory,
-      config,
-      plan,
-      ...(await brought(directory, plan)),
-      ...(options.engine === undefined ? {} : { engine: options.engine }),
-    };
-    const result = await dryRun(ground, createLogger({ level: 'warn', name: 'site-train' }), stopping.signal);
-    if (options.json === true) printJson({ ...result, sent: false });
-    else print(plan, result);
-  } catch (error) {
-    if (!stopping.signal.aborted) throw error;
-    console.error('Stopped. Nothing was sent.');
-    process.exitCode = exitCodes.interrupted;
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  }
+  await interruptible(async (signal) => {
+    try {
+      const ground: DryRunGround = {
+        directory,
+        config,
+        plan,
+        ...(await brought(directory, plan)),
+        ...(options.engine === undefined ? {} : { engine: options.engine }),
+      };
+      const result = await dryRun(ground, createLogger({ level: 'warn', name: 'site-train' }), signal);
+      if (options.json === true) printJson({ ...result, sent: false });
+      else print(plan, result);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      console.error('Stopped. Nothing was sent.');
+      process.exitCode = exitCodes.interrupted;
+    }
+  });
 }
 
 export function registerTrain(site: Command): void {

@@ -6,6 +6,7 @@ const reportFile = process.env.WARDROUND_TEST_REPORT;
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/fixed-seed.ts'],
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -52,6 +52,8 @@ function gaussian(y: number): number {
 
 /** P(Z > |x|) for |x| beyond the centre. */
 function farTail(y: number): number {
+  // Below the smallest double from 38.6 on; from 1e307 on the split of the square would overflow to NaN.
+  if (y > 40) return 0;
   if (y <= 5.656854249492381) return gaussian(y) * rational(middle, y);
   const inverseSquare = 1 / (y * y);
   return (gaussian(y) * (inverseRootTwoPi - inverseSquare * rational(outer, inverseSquare))) / y;
@@ -62,7 +64,7 @@ export function normalUpper(x: number): number {
   if (Number.isNaN(x)) throw new StatisticsError('not_finite', 'normalUpper: x is NaN');
   const y = Math.abs(x);
   if (y <= 0.67448975) return 0.5 - x * rational(centre, x * x);
-  const tail = y === Number.POSITIVE_INFINITY ? 0 : farTail(y);
+  const tail = farTail(y);
   return x > 0 ? tail : 1 - tail;
 }
 

@@ -47,6 +47,10 @@ describe('special functions against mpmath', () => {
 
   it('has the right ends and refuses the rest', () => {
     expect(normalUpper(Number.POSITIVE_INFINITY)).toBe(0);
+    for (const far of [39, 1e160, 1.7e307, Number.MAX_VALUE]) {
+      expect(normalUpper(far)).toBeLessThan(1e-300);
+      expect(normalUpper(-far)).toBe(1);
+    }
     expect(normalCdf(Number.NEGATIVE_INFINITY)).toBe(0);
     expect(gammaUpper(2, 0)).toBe(1);
     expect(gammaUpper(2, Number.POSITIVE_INFINITY)).toBe(0);

@@ -159,7 +159,7 @@ async function baselinesOf(
     JSON.parse(Buffer.from(await fileOf(preprocessingFile)).toString('utf8')),
   );
   const sites = [];
-  for (const { site } of cohort.sites) sites.push(await readBaselineSite(site, join(directory, site), plan, signal));
+  for (const { site } of cohort.sites) sites.push(await readBaselineSite(site, join(directory, site), plan, simulatedNowMs, signal));
   const release = { model: await fileOf(modelFile), preprocessing };
   const base = baseWeightsObject(plan) === null ? undefined : readBaseWeights(plan, await fileOf(baseWeightsFile));
   return runBaselines(

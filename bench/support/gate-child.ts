@@ -15,7 +15,8 @@ async function rowsOf(): Promise<JudgingRows> {
   if (source === 'table') return { table: gateTable(rows, 1) };
   const units = Object.fromEntries(Array.from({ length: numeric }, (_, index) => [`x${index}`, 'SD']));
   const query = `select * from '${source}'`;
-  const data = await readSiteData(directory as string, { query, units, memoryMegabytes: 512, threads: 1 }, plan.data);
+  const config = { query, units, memoryMegabytes: 512, threads: 1 };
+  const data = await readSiteData(directory as string, config, plan.data, nowMs);
   return {
     table: data.table,
     problemRows: data.loaded.problems.rows,

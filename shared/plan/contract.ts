@@ -146,7 +146,7 @@ export const dataContractSchema = z
       .max(36_500)
       .default(0)
       .describe(
-        'Days after the time of prediction until the outcome is final. A row judges only once they have passed: an event is often known before a non-event can be.',
+        'Days after the time of prediction until the outcome is final. A row trains and judges only once they have passed: an event is often known before a non-event can be.',
       ),
     subgroups: z.array(subgroup).max(100).default([]).describe('Groups whose figures are judged and reported apart.'),
     /** Largest share of rows a site may lose to problems (range, level, text in numbers) before training is refused. */

@@ -24,11 +24,12 @@ export async function readBaselineSite(
   site: SiteName,
   directory: string,
   plan: Plan,
+  nowMs: number,
   signal: AbortSignal,
 ): Promise<BaselineSite> {
   const config = await readSiteConfig(directory, {});
   try {
-    const data = await readSiteData(directory, config.data, plan.data, signal);
+    const data = await readSiteData(directory, config.data, plan.data, nowMs, signal);
     const tooFew = data.trainingRows.length < config.minimumRows ? new DataError('too_few_rows') : null;
     return { site, data, refusal: (refusalOf(data, plan.data) ?? tooFew)?.fullCode ?? null };
   } catch (error) {

@@ -154,7 +154,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
   const rowsOf = async (run: string, plan: LoadedPlan, signal: AbortSignal): Promise<SiteRows> => {
     if (held?.run === run && held.plan === plan.digest) return held.rows;
     held = null;
-    const rows = await loadSiteData(directory, config.data, plan.plan, signal);
+    const rows = await loadSiteData(directory, config.data, plan.plan, parts.clock.now(), signal);
     log.info(
       {
         run,

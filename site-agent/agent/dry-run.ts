@@ -90,7 +90,7 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
   const { directory, config, site } = ground;
   const { plan, digest } = ground.plan;
   const notes: string[] = [];
-  const data = await loadSiteData(directory, config.data, plan, signal);
+  const data = await loadSiteData(directory, config.data, plan, Date.now(), signal);
   if (data.trainingRows.length < config.minimumRows) {
     throw new DataError(
       'too_few_rows',

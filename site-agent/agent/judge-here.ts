@@ -130,7 +130,7 @@ export async function judgeHere(
   const judge = createJudge({
     // Read anew: the patients since the last reading are the ones that judge.
     async loadRows() {
-      const rows = await readSiteData(parts.directory, parts.config.data, plan.plan.data, signal);
+      const rows = await readSiteData(parts.directory, parts.config.data, plan.plan.data, parts.clock.now(), signal);
       refusal = refusalOf(rows, plan.plan.data);
       return {
         table: rows.table,

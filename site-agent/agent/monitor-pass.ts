@@ -198,7 +198,7 @@ async function startWatching(
   if (previous !== null && against !== undefined) packages.push(await installedPackage(parts, previous));
   const validated = judgement === null ? Number.NaN : Date.parse(judgement.evidence.judgedAt);
   const validatedMs = Number.isNaN(validated) ? (active.decidedMs ?? nowMs) : validated;
-  const rows = await readSiteData(parts.directory, parts.config.data, contract, signal);
+  const rows = await readSiteData(parts.directory, parts.config.data, contract, nowMs, signal);
   try {
     const baseline = await startMonitor(
       {

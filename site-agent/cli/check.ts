@@ -82,6 +82,9 @@ function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
   console.log(
     `Would train on ${split.training} rows` +
       (split.trainingWithoutOutcome === 0 ? '' : ` (${split.trainingWithoutOutcome} more have no outcome yet)`) +
+      (split.trainingWindowOpen === 0
+        ? ''
+        : ` (${split.trainingWindowOpen} more wait for their outcome window to close)`) +
       `; would judge on ${split.judgingWithOutcome} of ${split.judging} ` +
       (split.kind === 'prospective' ? 'later rows' : 'held-out rows (retrospective)') +
       (split.judgingEvents === null ? '.' : `: ${split.judgingEvents} events, ${split.judgingNonEvents} others.`),

@@ -49,6 +49,8 @@ export interface DataCheck {
     readonly training: number;
     /** Rows before the cut-off whose outcome is not known. */
     readonly trainingWithoutOutcome: number;
+    /** Their outcome window has not closed. */
+    readonly trainingWindowOpen: number;
     readonly judging: number;
     readonly judgingWithOutcome: number;
     readonly judgingEvents: number | null;
@@ -89,7 +91,7 @@ function checkColumn(column: ContractColumn, values: Float64Array): ColumnCheck 
 
 /**
  * Runs the hospital's query against a plan and says what would be trained and judged on.
- * @param nowMs for the note about times in the future
+ * @param nowMs milliseconds since the epoch: for outcome windows, and the note about times in the future
  * @throws DataError for what keeps the rows from being read at all
  */
 export async function checkSiteData(
@@ -100,7 +102,7 @@ export async function checkSiteData(
   nowMs: number,
   signal?: AbortSignal,
 ): Promise<DataCheck> {
-  const data = await readSiteData(directory, config, contract, signal);
+  const data = await readSiteData(directory, config, contract, nowMs, signal);
   const { table, loaded } = data;
   const classes = 'levels' in contract.label ? contract.label.levels : null;
   const judged = Float64Array.from(data.judgingRows, (row) => table.labels[row] as number);
@@ -148,6 +150,7 @@ export async function checkSiteData(
       kind: data.kind,
       training: data.trainingRows.length,
       trainingWithoutOutcome: data.unlabelledTrainingRows,
+      trainingWindowOpen: data.openTrainingRows,
       judging: judged.length,
       judgingWithOutcome: judged.length - missingIn(judged),
       judgingEvents: binary ? judged.filter((label) => label === 1).length : null,

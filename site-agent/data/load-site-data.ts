@@ -74,11 +74,15 @@ function checkDeclared(
   }
 }
 
-/** Reads the rows and divides them, without judging whether they suffice: what `site check` reports on. */
+/**
+ * Reads the rows and divides them, without judging whether they suffice: what `site check` reports on.
+ * @param nowMs milliseconds since the epoch: rows whose outcome window is open then do not train
+ */
 export async function readSiteData(
   directory: string,
   config: SiteDataConfig,
   contract: DataContract,
+  nowMs: number,
   signal?: AbortSignal,
 ): Promise<SiteData> {
   checkUnits(contract, config);
@@ -95,7 +99,7 @@ export async function readSiteData(
     signal,
   );
   if (loaded.rowsRead === 0) throw new DataError('empty_table');
-  const { table, split } = splitRows(loaded.table, contract, config.holdout);
+  const { table, split } = splitRows(loaded.table, contract, config.holdout, nowMs);
   return { ...split, table, loaded };
 }
 
@@ -133,15 +137,17 @@ export function refusalOf(data: SiteData, contract: DataContract): DataError | n
 
 /**
  * A site's rows, checked against the plan's contract and divided into training and judging rows.
+ * @param nowMs as for `readSiteData`
  * @throws DataError; `too_many_problems` when more rows than the plan allows are unfit
  */
 export async function loadSiteData(
   directory: string,
   config: SiteDataConfig,
   plan: Plan,
+  nowMs: number,
   signal?: AbortSignal,
 ): Promise<SiteData> {
-  const data = await readSiteData(directory, config, plan.data, signal);
+  const data = await readSiteData(directory, config, plan.data, nowMs, signal);
   const refusal = refusalOf(data, plan.data);
   if (refusal !== null) throw refusal;
   return data;

@@ -6,14 +6,18 @@ import type { SiteTable } from './site-table.ts';
 
 /** Which rows train and which judge; no row does both. Row indices of the table, ascending. */
 export interface RowSplit {
-  /** Rows with a known outcome before the cut-off, or outside the holdout. */
+  /** Rows with a known outcome before the cut-off, or outside the holdout, whose outcome window has closed. */
   readonly trainingRows: Uint32Array;
   /** Rows at or after the cut-off, or in the holdout; their outcome may not be known yet. */
   readonly judgingRows: Uint32Array;
   readonly kind: 'prospective' | 'retrospective';
   /** Rows before the cut-off, or outside the holdout, whose outcome is not known. */
   readonly unlabelledTrainingRows: number;
+  /** Rows before the cut-off whose outcome window has not closed: an event among them is often known before a non-event can be. */
+  readonly openTrainingRows: number;
 }
+
+const dayMs = 86_400_000;
 
 /** The moment from which rows judge (midnight UTC), where the plan has a time and a cut-off; else null. */
 export function cutoffMs(contract: DataContract): number | null {
@@ -53,6 +57,7 @@ function markHoldout(table: SiteTable, holdout: HoldoutConfig): Uint8Array {
 
 /**
  * Divides the rows by the plan's cut-off or, where the plan has none, by the holdout the site declared.
+ * @param nowMs milliseconds since the epoch; an outcome window that ends later is open
  * @returns the split, and the table with its holdout column filled in
  * @throws DataError `holdout_missing` where the plan has no cut-off and the site declares no holdout, `holdout_invalid`
  */
@@ -60,6 +65,7 @@ export function splitRows(
   table: SiteTable,
   contract: DataContract,
   holdout: HoldoutConfig | undefined,
+  nowMs: number,
 ): { readonly table: SiteTable; readonly split: RowSplit } {
   const judgesFromMs = cutoffMs(contract);
   const prospective = judgesFromMs !== null;
@@ -68,10 +74,13 @@ export function splitRows(
 
   const training: number[] = [];
   const judging: number[] = [];
+  const closedUntilMs = nowMs - contract.outcomeWindowDays * dayMs;
   let unlabelledTrainingRows = 0;
+  let openTrainingRows = 0;
   for (let row = 0; row < table.rows; row++) {
     const judges = judgesFromMs === null ? marks[row] === 1 : (table.times[row] as number) >= judgesFromMs;
     if (judges) judging.push(row);
+    else if ((table.times[row] as number) > closedUntilMs) openTrainingRows++;
     else if (Number.isNaN(table.labels[row])) unlabelledTrainingRows++;
     else training.push(row);
   }
@@ -82,6 +91,7 @@ export function splitRows(
       judgingRows: Uint32Array.from(judging),
       kind: prospective ? 'prospective' : 'retrospective',
       unlabelledTrainingRows,
+      openTrainingRows,
     },
   };
 }

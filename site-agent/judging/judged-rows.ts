@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 export interface JudgedRows {
   /** Row indices, one a patient, in the order of patient keys, so that the order of the table changes nothing. */
   readonly judged: Uint32Array;
-  /** The same of rows that trained at this site. */
+  /** The same of rows that trained at this site: before the cut-off, the outcome window closed. */
   readonly training: Uint32Array;
   /** The same of patients of the judged time whose outcome may not be used yet, or is not there; none of them is in `judged`. */
   readonly waiting: Uint32Array;
@@ -71,7 +71,7 @@ export function selectRows(
     if (Number.isNaN(labels[row])) continue;
     const id = patient[row] as number;
     const trainsHere = trains(row);
-    if (trainsHere) training.offer(id, row);
+    if (trainsHere && !((times[row] as number) + windowMs > nowMs)) training.offer(id, row);
     if (trainsHere || (judgedFromMs !== null && (times[row] as number) < judgedFromMs)) trained[id] = 1;
   }
 

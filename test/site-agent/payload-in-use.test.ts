@@ -80,7 +80,7 @@ async function siteInUse(name: keyof typeof forms): Promise<{
   await writePatients(folder.path, rows);
   await writeSiteConfig(folder.path, plan.plan, { query: plainQuery, holdoutColumn: null, approval: 'manual' });
   const config = await readSiteConfig(folder.path, {});
-  const data = await readSiteData(folder.path, config.data, plan.plan.data);
+  const data = await readSiteData(folder.path, config.data, plan.plan.data, Date.UTC(2026, 0, 1));
   const authority = await createTestAuthority();
   const { keyPem, chain, rootPem } = await authority.site('north');
   mkdirSync(join(folder.path, 'identity'));

@@ -187,7 +187,7 @@ async function takePart(
   const judging =
     source.schema === null
       ? Uint32Array.from({ length: table.rows }, (_, row) => row)
-      : splitRows(table, contract, needs.holdout).split.judgingRows;
+      : splitRows(table, contract, needs.holdout, nowMs).split.judgingRows;
   const due = Array.from(judging).filter((row) => !((table.times[row] as number) > nowMs));
   tally.notDue += table.rows - due.length;
   const rows = canonicalRows(table, due);

@@ -77,6 +77,7 @@ describe('docs/data.md', () => {
         series: { units: {}, ...data.series, query: sql(data.series?.query ?? '') },
       },
       plan.data,
+      Date.UTC(2026, 0, 1),
     );
     expect(found.loaded.problems.rows).toBe(0);
     // Pulse (x - 80) / 20 and lactate (x - 1) / 2: 90 in the first hour; 105 and 2 in the second.
@@ -91,14 +92,24 @@ describe('docs/data.md', () => {
     put('images/a.png', png);
     put('images.csv', 'patient,taken,file,finding\np1,2023-01-01,a.png,present\n');
     const listed = imagePlan({ data: { ...finding, time: 'taken' } });
-    const list = await readSiteData(folder.path, configs[2]?.data as SiteConfig['data'], listed.data);
+    const list = await readSiteData(
+      folder.path,
+      configs[2]?.data as SiteConfig['data'],
+      listed.data,
+      Date.UTC(2026, 0, 1),
+    );
     expect([list.table.rows, list.loaded.problems.rows]).toEqual([1, 0]);
     for (const name of ['absent/p1_left.png', 'present/p2_left.png']) {
       mkdirSync(join(folder.path, 'data', 'images', name.split('/')[0] as string));
       put(`images/${name}`, png);
     }
     const classes = imagePlan({ data: { ...finding, time: null, trainingCutoff: null } });
-    const found = await readSiteData(folder.path, configs[3]?.data as SiteConfig['data'], classes.data);
+    const found = await readSiteData(
+      folder.path,
+      configs[3]?.data as SiteConfig['data'],
+      classes.data,
+      Date.UTC(2026, 0, 1),
+    );
     expect(found.table.patientKeys).toEqual(['p1', 'p2']);
     expect([...found.table.labels]).toEqual([0, 1]);
   });

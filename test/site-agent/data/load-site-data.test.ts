@@ -17,9 +17,9 @@ afterEach(() => folder.remove());
 
 const plan = heartPlan();
 const load = (rows: readonly HeartRow[], data: object = {}, under: Plan = plan) =>
-  loadSiteData(folder.path, writeHeartSite(folder.path, rows, { data }).data, under);
+  loadSiteData(folder.path, writeHeartSite(folder.path, rows, { data }).data, under, Date.UTC(2026, 0, 1));
 const read = (rows: readonly HeartRow[], data: object = {}, under: Plan = plan) =>
-  readSiteData(folder.path, writeHeartSite(folder.path, rows, { data }).data, under.data);
+  readSiteData(folder.path, writeHeartSite(folder.path, rows, { data }).data, under.data, Date.UTC(2026, 0, 1));
 
 async function refusal(promise: Promise<unknown>): Promise<DataError> {
   const error = await promise.then(
@@ -104,6 +104,29 @@ describe('a sound table', () => {
     const data = await load(rows);
     expect(data.unlabelledTrainingRows).toBe(5);
     expect(data.trainingRows.length).toBe(75);
+  });
+
+  it('keeps rows whose outcome window is open out of training, events too, and counts them', async () => {
+    const days = 30;
+    const rows = heartRows(60).map((row, index) => ({
+      ...row,
+      admitted: index < 20 ? '2023-05-01' : index < 40 ? '2023-05-02' : '2023-04-01',
+    }));
+    const waiting = { ...plan, data: { ...plan.data, outcomeWindowDays: days } };
+    const config = writeHeartSite(folder.path, rows);
+    const at = (iso: string) => readSiteData(folder.path, config.data, waiting.data, Date.parse(iso));
+    const admitted = Date.parse('2023-05-01T00:00:00Z') + days * 86_400_000;
+    const counts = async (iso: string) => {
+      const { trainingRows, openTrainingRows, judgingRows } = await at(iso);
+      expect(judgingRows).toHaveLength(0);
+      return [trainingRows.length, openTrainingRows];
+    };
+    expect(await counts(new Date(admitted - 1).toISOString())).toEqual([20, 40]);
+    expect(await counts(new Date(admitted).toISOString())).toEqual([40, 20]);
+    expect(await counts('2023-06-01T00:00:00Z')).toEqual([60, 0]);
+    const check = await checkSiteData(folder.path, config.data, waiting.data, 30, admitted - 1);
+    expect(check.split).toMatchObject({ training: 20, trainingWithoutOutcome: 0, trainingWindowOpen: 40 });
+    expect(check.refusal?.code).toBe('data.too_few_rows');
   });
 });
 
@@ -238,7 +261,10 @@ describe('problems, row by row', () => {
       columns: [{ name: 'sex', kind: 'categorical', levels: ['1', '1.0'], missing: 'indicator' }],
     };
     const config = writeHeartSite(folder.path, sound);
-    await expectCode(readSiteData(folder.path, config.data, contract as Plan['data']), 'levels_ambiguous');
+    await expectCode(
+      readSiteData(folder.path, config.data, contract as Plan['data'], Date.UTC(2026, 0, 1)),
+      'levels_ambiguous',
+    );
   });
 });
 

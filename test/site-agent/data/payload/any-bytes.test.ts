@@ -52,7 +52,9 @@ async function ends(stays: string, measured: string): Promise<void> {
       series: { query: `SELECT * FROM ${measured}`, units: { pulse: '1/min', lactate: 'mmol/L' } },
     },
   });
-  const result = await readSiteData(folder.path, data, plan.data).catch((error: unknown) => error);
+  const result = await readSiteData(folder.path, data, plan.data, Date.UTC(2026, 0, 1)).catch(
+    (error: unknown) => error,
+  );
   if (result instanceof Error) expect(result).toBeInstanceOf(DataError);
   else {
     const { table } = result as Awaited<ReturnType<typeof readSiteData>>;
@@ -82,7 +84,7 @@ describe('any bytes', () => {
     await fc.assert(
       fc.asyncProperty(bytes, async (content) => {
         put('images/b.png', content);
-        const { loaded, table } = await readSiteData(folder.path, data, plan.data);
+        const { loaded, table } = await readSiteData(folder.path, data, plan.data, Date.UTC(2026, 0, 1));
         expect(table.rows).toBe(0);
         expect(loaded.problems.rows).toBe(2);
         for (const { rule } of loaded.problems.listed) expect(problemMeanings[rule]).toBeTypeOf('string');

@@ -56,7 +56,7 @@ function config(rows: readonly HeartRow[], data: object = {}): SiteConfig['data'
 describe('an image folder', () => {
   it('gives every row the bytes of its image, and the columns computed from it', async () => {
     const rows = soundRows(21);
-    const { table, loaded } = await loadSiteData(folder.path, config(rows), plan);
+    const { table, loaded } = await loadSiteData(folder.path, config(rows), plan, Date.UTC(2026, 0, 1));
     expect(loaded.problems.rows).toBe(0);
     expect(table.payload).toMatchObject({ kind: 'images', shape: [1, 4, 6] });
     const values = table.payload?.values as Uint8Array;
@@ -83,6 +83,7 @@ describe('an image folder', () => {
       folder.path,
       config([], { query, holdout: { share: 0.5, seed: 3 } }),
       listing.data,
+      Date.UTC(2026, 0, 1),
     );
     expect(found.table.rows).toBe(4);
     expect([...found.table.patientKeys].sort()).toEqual(['p0', 'p1', 'p2', 'p3']);
@@ -127,7 +128,7 @@ describe('an image folder', () => {
       row(200, 'alias.png'),
       row(201, 'upright.jpg', { disease: null }),
     ];
-    const data = await readSiteData(folder.path, config(all), plan.data);
+    const data = await readSiteData(folder.path, config(all), plan.data, Date.UTC(2026, 0, 1));
     expect(data.table.rows).toBe(32);
     expect(data.loaded.problems.rows).toBe(faults.length);
     const listed = data.loaded.problems.listed.map(({ row: number, column, rule, value }) => [
@@ -177,7 +178,7 @@ describe('an image folder', () => {
         columns: [{ ...imagePlan().data.columns[0], range: [0, 100], edges: [50] }],
       },
     });
-    const data = await readSiteData(folder.path, config(soundRows(8)), dark.data);
+    const data = await readSiteData(folder.path, config(soundRows(8)), dark.data, Date.UTC(2026, 0, 1));
     const means = forms.map((form) => greyOf(form).reduce((sum, pixel) => sum + pixel, 0) / 24);
     const fits = means.map((mean) => mean <= 100);
     expect(data.table.rows).toBe(2 * fits.filter(Boolean).length);
@@ -189,11 +190,15 @@ describe('an image folder', () => {
 
   it('refuses a site without a folder, or with one that is not there', async () => {
     const rows = soundRows(3);
-    await expect(loadSiteData(folder.path, config(rows, { images: undefined }), plan)).rejects.toMatchObject({
+    await expect(
+      loadSiteData(folder.path, config(rows, { images: undefined }), plan, Date.UTC(2026, 0, 1)),
+    ).rejects.toMatchObject({
       code: 'payload_source_missing',
       details: { path: 'data.images' },
     });
-    await expect(loadSiteData(folder.path, config(rows, { images: { folder: 'no' } }), plan)).rejects.toMatchObject({
+    await expect(
+      loadSiteData(folder.path, config(rows, { images: { folder: 'no' } }), plan, Date.UTC(2026, 0, 1)),
+    ).rejects.toMatchObject({
       code: 'image_folder_missing',
     });
   });
@@ -216,7 +221,9 @@ describe('an image folder', () => {
   it('stops when it is told to', async () => {
     const stop = new AbortController();
     stop.abort(new Error('stopped'));
-    await expect(loadSiteData(folder.path, config(soundRows(4)), plan, stop.signal)).rejects.toThrow('stopped');
+    await expect(
+      loadSiteData(folder.path, config(soundRows(4)), plan, Date.UTC(2026, 0, 1), stop.signal),
+    ).rejects.toThrow('stopped');
   });
 
   it('turns colour into three planes', async () => {

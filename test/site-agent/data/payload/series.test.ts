@@ -55,7 +55,7 @@ function config(rows: readonly HeartRow[], measured: readonly HeartRow[], series
 }
 
 const read = (rows: readonly HeartRow[], measured: readonly HeartRow[], under: Plan = plan): Promise<SiteData> =>
-  readSiteData(folder.path, config(rows, measured), under.data);
+  readSiteData(folder.path, config(rows, measured), under.data, Date.UTC(2026, 0, 1));
 
 const valuesOf = ({ table }: { readonly table: SiteTable }, row: number): number[] => {
   const size = (table.payload?.shape ?? []).reduce((product, length) => product * length, 1);
@@ -123,6 +123,7 @@ describe('series on the grid', () => {
       folder.path,
       config(rows, measured, { query: "SELECT * FROM 'data/measured.parquet'" }),
       observed.data,
+      Date.UTC(2026, 0, 1),
     );
     expect(parquet.table).toEqual(csv.table);
   });
@@ -213,7 +214,7 @@ describe('what is wrong with a series', () => {
   it('not_finite where the source holds NaN or infinity as numbers', async () => {
     const query = `SELECT * FROM (VALUES ('s0', 0.0::DOUBLE, 'nan'::DOUBLE, NULL::DOUBLE), ('s1', 0.0, 'inf'::DOUBLE, NULL), ('s2', 0.0, 80.0, 1.0))
       AS measured(stay, minute, pulse, lactate)`;
-    const data = await readSiteData(folder.path, config(stays(3), [], { query }), plan.data);
+    const data = await readSiteData(folder.path, config(stays(3), [], { query }), plan.data, Date.UTC(2026, 0, 1));
     expect(data.loaded.problems.listed.map(({ row, rule }) => [row, rule])).toEqual([
       [1, 'not_finite'],
       [2, 'not_finite'],
@@ -271,7 +272,7 @@ describe('what is wrong with a series', () => {
 
 describe('the series query', () => {
   async function refusal(code: DataErrorCode, series: object, measured: readonly HeartRow[] = []): Promise<string> {
-    const error = await loadSiteData(folder.path, config(stays(2), measured, series), plan).then(
+    const error = await loadSiteData(folder.path, config(stays(2), measured, series), plan, Date.UTC(2026, 0, 1)).then(
       () => undefined,
       (cause: unknown) => cause,
     );
@@ -285,7 +286,9 @@ describe('the series query', () => {
     expect(await refusal('series_scattered', {}, rows)).toContain('ORDER BY stay');
     await refusal('series_scattered', {}, [at('x', 0, 80), at('s1', 0, 80), at('x', 60, 80)]);
     const sorted = { query: "SELECT * FROM read_csv('data/measured.csv', all_varchar = true) ORDER BY stay" };
-    expect((await loadSiteData(folder.path, config(stays(2), rows, sorted), plan)).table.rows).toBe(2);
+    expect(
+      (await loadSiteData(folder.path, config(stays(2), rows, sorted), plan, Date.UTC(2026, 0, 1))).table.rows,
+    ).toBe(2);
   });
 
   it('goes through the same guards as the other', async () => {
@@ -310,7 +313,9 @@ describe('the series query', () => {
 
   it('payload_source_missing where site.yaml has none', async () => {
     const { series: _, ...without } = config(stays(1), []);
-    await expect(loadSiteData(folder.path, without, plan)).rejects.toMatchObject({ code: 'payload_source_missing' });
+    await expect(loadSiteData(folder.path, without, plan, Date.UTC(2026, 0, 1))).rejects.toMatchObject({
+      code: 'payload_source_missing',
+    });
   });
 
   it('ends on any text in a problem or a number, never otherwise', async () => {
@@ -381,7 +386,12 @@ describe('labels of survival tasks', () => {
       rows,
       labels.map((_, index) => at(`s${index}`, 0, 80)),
     );
-    const data = await readSiteData(folder.path, { ...base, units: { ...base.units, days: 'days' } }, survival.data);
+    const data = await readSiteData(
+      folder.path,
+      { ...base, units: { ...base.units, days: 'days' } },
+      survival.data,
+      Date.UTC(2026, 0, 1),
+    );
     expect([...data.table.labels]).toEqual([12, 30.5, Number.NaN, 9]);
     expect([...(data.table.events ?? [])]).toEqual([1, 0, Number.NaN, 1]);
     expect(data.loaded.problems.listed.map(({ row, column, rule }) => [row, column, rule])).toEqual([

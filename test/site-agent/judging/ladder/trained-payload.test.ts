@@ -59,7 +59,7 @@ async function ground(name: keyof typeof cohorts): Promise<TrainingGround> {
   await writePatients(folder.path, rows);
   await writeSiteConfig(folder.path, plan, { query: plainQuery, holdoutColumn: null, approval: 'manual' });
   const { data } = await readSiteConfig(folder.path, {});
-  const { table } = await readSiteData(folder.path, data, plan.data);
+  const { table } = await readSiteData(folder.path, data, plan.data, Date.UTC(2026, 0, 1));
   const all = Uint32Array.from({ length: table.rows }, (_, row) => row);
   const summary = summarise(table, all, plan, digest);
   return {

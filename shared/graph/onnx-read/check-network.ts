@@ -5,14 +5,16 @@ import { compareNames } from '../../tensors/safetensors.ts';
 import { encodedFeatures } from '../encoding.ts';
 import { outputWidth } from '../families/output-width.ts';
 import type { ConstantData, ElementType } from '../graph.ts';
+import { nodeProblem } from './check-node.ts';
 import { directionsOf, isRecurrent, mostSteps } from './composites.ts';
 import { constantAt, growsWithRows } from './constant-values.ts';
 import { inferSide, tracedRows } from './draft.ts';
 import type { Known } from './evaluate.ts';
 import { defaultLimits, type OnnxLimits } from './limits.ts';
 import { OnnxError, shown } from './onnx-error.ts';
+import { isReserved } from './parameter-names.ts';
 import { type Rows, rowsAt, rowsThrough } from './row-axis.ts';
-import { constantData } from './traced.ts';
+import { constantData, sameShape } from './traced.ts';
 
 /** Operators that may be in a file's graph but not in a plan's network. */
 const refused = new Set(['Constant', 'Scan', 'If', 'Loop']);
@@ -23,6 +25,7 @@ interface Seen {
   readonly b: readonly number[];
   readonly contents?: { readonly a: Contents; readonly b: Contents };
   readonly rows: Rows | null;
+  readonly role?: NetworkSpec['parameters'][number]['role'];
 }
 
 /** What a constant holds, in the two forms it is asked for: made once, however many nodes use it. */
@@ -74,14 +77,16 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
     claim(name, { type: 'float', a, b, rows: rowsAt({ a, b }, 1, one) ?? null });
   }
   let elements = 0;
-  for (const [index, { name, shape }] of network.parameters.entries()) {
+  for (const [index, { name, shape, role }] of network.parameters.entries()) {
     const former = network.parameters[index - 1];
     if (former !== undefined && compareNames(former.name, name) >= 0)
       fail('malformed', 'parameters must be sorted by name');
+    if (isReserved(name))
+      fail('name_invalid', `${shown(name)} cannot be the name of a parameter: it is used for something else`);
     // As large as one row: a shape that differs from it with the rows would not be a parameter's.
     elements += sizeOf(shape);
     if (!(elements <= limits.elements)) fail('over_limit', `it has more than ${limits.elements} weights`);
-    claim(name, { type: 'float', a: shape, b: shape, rows: null });
+    claim(name, { type: 'float', a: shape, b: shape, rows: null, role });
   }
   // A single number may stand for a whole tensor: counted before any is written out.
   const numbers = network.constants.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -126,6 +131,19 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
       ),
     );
     const [first, second] = sides as [(typeof sides)[0], (typeof sides)[0]];
+    const problem = nodeProblem(
+      node,
+      inputs.map(({ type, a, contents, role = null }, at) => ({
+        name: shown(node.inputs[at] ?? ''),
+        type,
+        shape: a,
+        numbers: contents?.a.numbers ?? null,
+        growing: contents !== undefined && contents.a !== contents.b,
+        role,
+      })),
+      limits,
+    );
+    if (problem !== null) fail(problem.code, `${where} ${problem.message}`);
     if (isRecurrent(node.operator)) {
       const steps = inputs[0]?.a[0] ?? 0;
       recurrentSteps += steps * directionsOf(attributes).length;
@@ -153,13 +171,13 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
     });
     for (const [at, name] of node.outputs.entries()) {
       const place = rows[at];
-      if (place === undefined) {
+      const shape = shapes[at] as { readonly a: readonly number[]; readonly b: readonly number[] };
+      if (place === undefined || (place === null && !sameShape(shape.a, shape.b))) {
         fail(
           'rows_mixed',
           `${where} would put rows together: the prediction for one patient would depend on the others of the batch. The first axis of every input must stay that of rows; recurrent and attention layers need batch_first=True`,
         );
       }
-      const shape = shapes[at] as { readonly a: readonly number[]; readonly b: readonly number[] };
       // Values of all operators of one row, so that a plan cannot ask a site for more memory than a machine has.
       values += place === null ? sizeOf(shape.a) : sizeOf(shape.a) / one;
       if (values > limits.elements * 4) fail('over_limit', 'one row would take too much memory');

@@ -3,7 +3,14 @@ import type { Known } from './evaluate.ts';
 import { defaultLimits } from './limits.ts';
 import { OnnxError, shown } from './onnx-error.ts';
 
-/** Numbers that a constant of the plan holds for so many rows. @throws OnnxError `tensor_size`, `over_limit` */
+/** Larger ones would be another number once written as their type: beyond 2^53 a plan's numbers are not exact, beyond 2^31 int32 wraps. */
+const mostOf: Readonly<Partial<Record<NetworkConstant['type'], number>>> = {
+  int64: Number.MAX_SAFE_INTEGER,
+  int32: 2 ** 31 - 1,
+  bool: 1,
+};
+
+/** Numbers that a constant of the plan holds for so many rows. @throws OnnxError `tensor_size`, `over_limit`, `unsupported_form` */
 export function constantAt({ name, type, shape, values }: NetworkConstant, rows: number): Known {
   const count = shape.reduce((product, length) => product * length, 1);
   if (!(count <= defaultLimits.elements)) {
@@ -20,8 +27,13 @@ export function constantAt({ name, type, shape, values }: NetworkConstant, rows:
   }
   const numbers = values.map((value): number => {
     if (typeof value === 'number') {
-      if ((type === 'int64' || type === 'int32' || type === 'bool') && !Number.isInteger(value)) {
-        throw new OnnxError('tensor_size', `constant ${shown(name)} of ${type} holds ${value}`, { constant: name });
+      const most = mostOf[type];
+      if (most !== undefined && !(Number.isInteger(value) && Math.abs(value) <= most)) {
+        throw new OnnxError(
+          'unsupported_form',
+          `constant ${shown(name)} of ${type} holds ${value}; whole numbers up to ${most} are taken`,
+          { constant: name },
+        );
       }
       return value;
     }

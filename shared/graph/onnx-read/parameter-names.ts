@@ -3,13 +3,17 @@ const reservedNames = new Set(['features', 'payload', 'labels', 'loss', 'proxima
 const reservedStart = /^(?:[%#]|[a-z]+\/)/;
 const longest = 190;
 
+/** Whether graphs of training would take a parameter of this name for something of their own. */
+export const isReserved = (name: string): boolean =>
+  name.includes('#') || reservedNames.has(name) || reservedStart.test(name);
+
 /**
  * The name of a parameter as in the file, changed only where graphs would read something else into it: `#`, which marks values made by
  * Wardround, a beginning such as `next/`, or a name that is taken.
  */
 export function parameterName(written: string, taken: Set<string>): string {
   const plain = written.replaceAll('#', '-').slice(-longest).trim();
-  const safe = reservedNames.has(plain) || reservedStart.test(plain) || plain === '' ? `file.${plain}` : plain;
+  const safe = isReserved(plain) || plain === '' ? `file.${plain}` : plain;
   let name = safe;
   for (let copy = 2; taken.has(name); copy++) name = `${safe}.${copy}`;
   taken.add(name);

@@ -97,6 +97,23 @@ function keepsRows(x: TwoShapes, output: TwoShapes | undefined, { axis }: RowPla
   return output?.a[axis] === x.a[axis] && output?.b[axis] === x.b[axis];
 }
 
+/** Bounds that stand for "to the end" of any axis. */
+const toTheEnd = 2 ** 31 - 1;
+
+/** Whether Slice leaves an axis as it is, however many rows there are: a step of -1 would turn them round, a fixed end cut longer batches. */
+function slicesNothing({ inputs }: AxisUse, axis: number): boolean {
+  const rank = inputs[0]?.a.length ?? 0;
+  const [starts, ends, axes, steps] = inputs.slice(1).map((input) => input.contents);
+  const at = (axes ?? (starts ?? []).map((_, index) => index)).findIndex((one) => normal(one, rank) === axis);
+  return at < 0 || (starts?.[at] === 0 && (ends?.[at] ?? 0) >= toTheEnd && (steps?.[at] ?? 1) === 1);
+}
+
+/** Whether Pad adds nothing to an axis. What it adds before and takes away behind would push each row into the next one's place. */
+function padsNothing({ inputs }: AxisUse, axis: number): boolean {
+  const pads = inputs[1]?.contents;
+  return pads?.[axis] === 0 && pads[axis + pads.length / 2] === 0;
+}
+
 /** The one place of rows that broadcast inputs share in the output; undefined when they do not. */
 function broadcast({ inputs, outputs, rows, count }: AxisUse): Rows | null | undefined {
   const [output] = outputs;
@@ -121,6 +138,7 @@ function matrixProduct(use: AxisUse): Rows | null | undefined {
   const [a, b] = inputs;
   const [output] = outputs;
   if (a === undefined || b === undefined || output === undefined) return undefined;
+  const added = rows[2] ?? null;
   const turnedA = operator === 'Gemm' && intAttribute(attributes, 'transA', 0) === 1;
   const turnedB = operator === 'Gemm' && intAttribute(attributes, 'transB', 0) === 1;
   const summedA = turnedA ? a.a.length - 2 : a.a.length - 1;
@@ -145,7 +163,10 @@ function matrixProduct(use: AxisUse): Rows | null | undefined {
     if (found !== null && found.before !== there.before) return undefined;
     found = there;
   }
-  return found;
+  if (added === null) return found;
+  // What Gemm adds must have each row where the product has it.
+  const sum = broadcast({ ...use, inputs: inputs.slice(2), rows: [added] });
+  return found !== null && sum?.before === found.before ? found : undefined;
 }
 
 function einsum({ attributes, inputs, outputs, rows, count }: AxisUse): Rows | null | undefined {
@@ -163,8 +184,13 @@ function einsum({ attributes, inputs, outputs, rows, count }: AxisUse): Rows | n
   const [letter] = named;
   if (named.size > 1 || letter === undefined || !right.includes(letter)) return undefined;
   // The letter of the rows in a tensor without rows would be an axis that only happens to fit.
-  const [first] = letters.filter((one) => one !== null);
+  const places = letters.filter((one) => one !== null);
+  const [first] = places;
   if (first === undefined || inputs.length !== letters.length) return undefined;
+  // Axes of one length may hold the rows and what is laid beside them in another order.
+  if (!places.every(({ place }) => place.outer === first.place.outer && place.inner === first.place.inner)) {
+    return undefined;
+  }
   return rowsAt(output, product(output.a.slice(0, right.indexOf(letter))) * first.place.outer, count);
 }
 
@@ -192,6 +218,11 @@ export function rowsThrough(use: AxisUse): readonly (Rows | null | undefined)[] 
   const [x] = inputs;
   if (operator === 'GRU' || operator === 'LSTM') {
     if (place?.axis !== 1 || rows.slice(1, 4).some((one) => one !== null)) return every(undefined);
+    const states = rows.slice(4).filter((one) => one !== null);
+    const aligned = states.every(
+      (one) => one.place.axis === 1 && one.place.outer === place.outer && one.place.inner === place.inner,
+    );
+    if (!aligned) return every(undefined);
     return outputs.map((output) => {
       const axis = output.a.length - 2;
       return rowsAt(output, product(output.a.slice(0, axis)) * place.outer, count);
@@ -200,9 +231,8 @@ export function rowsThrough(use: AxisUse): readonly (Rows | null | undefined)[] 
   const joined = joinedAxes(use);
   if (joined !== null && operator !== 'Concat' && operator !== 'Gather' && operator !== 'GatherElements') {
     if (x === undefined || place === undefined || others.some((one) => one != null)) return every(undefined);
-    const [output] = outputs;
     // A slice that takes the whole axis of rows takes nothing from it.
-    const whole = operator === 'Slice' && keepsRows(x, output, place);
+    const whole = operator === 'Slice' && slicesNothing(use, place.axis);
     if (joined.includes(place.axis) && !whole) return every(undefined);
     return outputs.map((result) => {
       const gone = reductions.test(operator) && result.a.length < x.a.length ? joined : [];
@@ -256,13 +286,14 @@ export function rowsThrough(use: AxisUse): readonly (Rows | null | undefined)[] 
     case 'Tile': {
       const [output] = outputs;
       if (place === undefined || output === undefined || x === undefined) return every(undefined);
-      const kept = keepsRows(x, output, place);
+      const kept = keepsRows(x, output, place) && (operator === 'Tile' || padsNothing(use, place.axis));
       return every(kept ? rowsAt(output, product(output.a.slice(0, place.axis)) * place.outer, count) : undefined);
     }
   }
   if (perRow.test(operator)) {
     if (place?.axis !== 0 || others.some((one) => one !== null)) return every(undefined);
-    return outputs.map((output, index) => (index === 0 ? rowsAt(output, place.outer, count) : null));
+    // Other outputs are of the whole batch: running means, and places of maxima counted from its first row on.
+    return outputs.map((output, index) => (index === 0 ? rowsAt(output, place.outer, count) : undefined));
   }
   return every(undefined);
 }

@@ -45,7 +45,7 @@ const constant = (
   name: string,
   shape: number[],
   values: NetworkSpec['constants'][number]['values'],
-  type: 'float' | 'int64' = 'float',
+  type: 'float' | 'int64' | 'int32' | 'bool' = 'float',
 ) => ({ name, type, shape, values });
 
 const meanInto = (name: string): NetworkSpec['nodes'] => [
@@ -124,5 +124,233 @@ describe('a network in a plan is checked', () => {
       nodes: [...shapes, { operator: 'Identity', inputs: ['y0'], outputs: ['y'] }],
     });
     expect(checkNetwork(network, plan).mixesRows).toBeNull();
+  });
+});
+
+type Nodes = NetworkSpec['nodes'];
+const node = (operator: string, inputs: string[], output: string, attributes?: Nodes[number]['attributes']) => ({
+  operator,
+  inputs,
+  outputs: [output],
+  ...(attributes === undefined ? {} : { attributes }),
+});
+const integers = (name: string, ...values: number[]) => constant(name, [values.length], values, 'int64');
+const addTo = (name: string): Nodes[number] => node('Add', ['y0', name], 'y');
+
+/** Two values a row: `turned` has those of all rows one after the other, `beside` the two of each row; both [2 rows, 1]. */
+const twoOrders = {
+  parameters: [
+    { name: 'b', shape: [1], role: 'bias' as const },
+    { name: 'two', shape: [features, 2], role: 'weight' as const },
+    { name: 'v', shape: [1, 1], role: 'weight' as const },
+    { name: 'w', shape: [features, 1], role: 'weight' as const },
+  ],
+  constants: [integers('column', -1, 1), integers('halves', 2, -1, 1), integers('zero', 0), integers('one', 1)],
+  before: [
+    node('MatMul', ['features', 'two'], 'h'),
+    node('Transpose', ['h'], 'ht', { perm: { ints: [1, 0] } }),
+    node('Reshape', ['ht', 'column'], 'turned'),
+    node('Reshape', ['h', 'column'], 'beside'),
+  ],
+  after: [
+    node('Reshape', ['joined', 'halves'], 'parts'),
+    node('Slice', ['parts', 'zero', 'one', 'zero'], 'first'),
+    node('Squeeze', ['first', 'zero'], 's'),
+    addTo('s'),
+  ],
+};
+const joining = (how: Nodes[number]): NetworkSpec =>
+  written({
+    parameters: twoOrders.parameters,
+    constants: twoOrders.constants,
+    nodes: [...twoOrders.before, how, ...twoOrders.after],
+  });
+
+/** The last state of an LSTM over two rows of each patient, whose first state is laid out as `state` is. */
+const recurrent = (state: 'turned' | 'beside'): NetworkSpec =>
+  written({
+    parameters: [
+      { name: 'R', shape: [1, 4, 1], role: 'weight' },
+      { name: 'W', shape: [1, 4, 1], role: 'weight' },
+      ...twoOrders.parameters,
+    ],
+    constants: [...twoOrders.constants, constant('zeros', [1, 1], [0]), integers('eight', 1, 8)],
+    nodes: [
+      ...twoOrders.before,
+      node('Unsqueeze', ['turned', 'zero'], 'x'),
+      node('Unsqueeze', [state, 'zero'], 'start'),
+      node('Expand', ['zeros', 'eight'], 'B'),
+      { ...node('LSTM', ['x', 'W', 'R', 'B', 'start'], 'all', { hidden_size: { int: 1 } }), outputs: ['all', 'last'] },
+      node('Squeeze', ['last', 'zero'], 'joined'),
+      ...twoOrders.after,
+    ],
+  });
+
+describe('a network of a plan keeps rows apart', () => {
+  it.each([
+    ['turned round', [node('Slice', ['y0', 'last', 'lowest', 'zero', 'last'], 'r')]],
+    ['pushed into the place of the next', [node('Pad', ['y0', 'shift'], 'r')]],
+    ['cut off where a batch is long', [node('Slice', ['y0', 'zero', 'far', 'zero'], 'r')]],
+    ['taken from the end of a long batch', [node('Slice', ['y0', 'back', 'end', 'zero'], 'r')]],
+  ])('none is %s', (_, nodes) => {
+    const constants = [
+      integers('last', -1),
+      integers('lowest', -(2 ** 31 - 1)),
+      integers('end', 2 ** 31 - 1),
+      integers('zero', 0),
+      integers('far', 200),
+      integers('back', -200),
+      integers('shift', 1, 0, -1, 0),
+    ];
+    expect(refused(written({ constants, nodes: [...nodes, addTo('r')] }))).toBe('rows_mixed');
+  });
+
+  it('a slice or pad that takes nothing of the rows is taken', () => {
+    const constants = [integers('zero', 0, 0), integers('end', 2 ** 31 - 1, 1), integers('none', 0, 0, 0, 0)];
+    const nodes = [node('Slice', ['y0', 'zero', 'end'], 'r'), node('Pad', ['r', 'none'], 'p'), addTo('p')];
+    expect(refused(written({ constants, nodes }))).toBe('taken');
+  });
+
+  it.each([
+    ['what Gemm adds', node('Gemm', ['turned', 'v', 'beside'], 'joined'), 'rows_mixed'],
+    ['what Gemm adds, as it should be', node('Gemm', ['turned', 'v', 'turned'], 'joined'), 'taken'],
+    [
+      'a product of Einsum',
+      node('Einsum', ['turned', 'beside'], 'joined', { equation: { string: 'ij,ij->ij' } }),
+      'rows_mixed',
+    ],
+    [
+      'a product of Einsum, as it should be',
+      node('Einsum', ['turned', 'turned'], 'joined', { equation: { string: 'ij,ij->ij' } }),
+      'taken',
+    ],
+    ['a sum', node('Add', ['turned', 'beside'], 'joined'), 'rows_mixed'],
+  ])('in %s', (_, how, expected) => {
+    expect(refused(joining(how))).toBe(expected);
+  });
+
+  it('in the first state of a recurrent layer', () => {
+    expect(refused(recurrent('turned'))).toBe('taken');
+    expect(refused(recurrent('beside'))).toBe('rows_mixed');
+  });
+
+  it.each([
+    ['cast', [node('Cast', ['rows'], 'count', { to: { int: 1 } })]],
+    ['read at', [node('Gather', ['table', 'rows'], 'count')]],
+    ['summed', [node('Mul', ['rows', 'rows'], 'square'), node('Cast', ['square'], 'count', { to: { int: 1 } })]],
+  ])('the number of rows is not %s', (_, nodes) => {
+    const constants = [constant('rows', [1], [{ rows: 1 }], 'int64'), constant('table', [300], [1])];
+    expect(refused(written({ constants, nodes: [...nodes, addTo('count')] }))).toBe('rows_mixed');
+  });
+
+  it('by the places of maxima, which are counted through the batch', () => {
+    const nodes = [
+      node('Unsqueeze', ['features', 'one'], 'channel'),
+      { ...node('MaxPool', ['channel'], 'p', { kernel_shape: { ints: [3] } }), outputs: ['p', 'places'] },
+      node('ReduceMax', ['places'], 'furthest', { keepdims: { int: 0 } }),
+      node('Cast', ['furthest'], 'count', { to: { int: 1 } }),
+      addTo('count'),
+    ];
+    expect(refused(written({ constants: [integers('one', 1)], nodes }))).toBe('unsupported_form');
+  });
+});
+
+describe('a network of a plan is refused', () => {
+  it.each(['Div', 'Mod'])('for a %s of integers by -1, which ends the process', (operator) => {
+    const divided = (by: number) =>
+      refused(
+        written({
+          constants: [integers('by', by)],
+          nodes: [
+            node('Cast', ['y0'], 'i', { to: { int: 7 } }),
+            node(operator, ['i', 'by'], 'q'),
+            node('Cast', ['q'], 'f', { to: { int: 1 } }),
+            addTo('f'),
+          ],
+        }),
+      );
+    expect([divided(3), divided(-1), divided(0)]).toEqual(['taken', 'unsupported_form', 'unsupported_form']);
+  });
+
+  it('for a Div of integers by what the rows hold', () => {
+    const nodes = [
+      node('Cast', ['y0'], 'i', { to: { int: 7 } }),
+      node('Div', ['one', 'i'], 'q'),
+      node('Cast', ['q'], 'f', { to: { int: 1 } }),
+      addTo('f'),
+    ];
+    expect(refused(written({ constants: [integers('one', 1)], nodes }))).toBe('unsupported_form');
+  });
+
+  it.each([
+    ['int64', 2 ** 53],
+    ['int32', 2 ** 31],
+    ['bool', 2],
+  ] as const)('for a constant of %s that would be another number there', (type, value) => {
+    const constants = [constant('c', [1], [value], type)];
+    expect(refused(written({ constants, nodes: meanInto('b') }))).toBe('unsupported_form');
+  });
+
+  it('for an axis of rows that one row alone would lose', () => {
+    const nodes = [node('Squeeze', ['y0'], 'q'), node('Unsqueeze', ['q', 'one'], 'y')];
+    expect(refused(written({ constants: [integers('one', 1)], nodes }))).toBe('unsupported_form');
+  });
+
+  it.each(['labels', 'next/w', 'control/w', 'relu#3', '%1'])('for a parameter called %s', (name) => {
+    const parameters = [
+      { name: 'b', shape: [1], role: 'bias' as const },
+      { name, shape: [1], role: 'bias' as const },
+      { name: 'w', shape: [features, 1], role: 'weight' as const },
+    ].sort((one, other) => (one.name < other.name ? -1 : 1));
+    expect(refused(written({ parameters, nodes: [addTo(name)] }))).toBe('name_invalid');
+  });
+
+  it('for products whose parts in between would take gigabytes', () => {
+    const factors = ['i', 'j', 'k'].map((name) => ({ name: `p${name}`, shape: [2000, 2000], role: 'weight' as const }));
+    const network = written({
+      parameters: [
+        { name: 'b', shape: [1], role: 'bias' },
+        ...factors,
+        { name: 'w', shape: [features, 1], role: 'weight' },
+      ],
+      nodes: [node('Einsum', ['pi', 'pj', 'pk'], 'o', { equation: { string: 'ab,cd,bd->ac' } }), ...meanInto('o')],
+    });
+    expect(refused(network)).toBe('over_limit');
+  });
+
+  it('for running statistics that would be kept in a tensor that trains', () => {
+    const statistics = (mean: string, momentum: number, outputs: string[]) =>
+      refused(
+        written({
+          parameters: [
+            { name: 'b', shape: [1], role: 'bias' },
+            { name: 'mean', shape: [1], role: 'buffer' },
+            { name: 'variance', shape: [1], role: 'buffer' },
+            { name: 'w', shape: [features, 1], role: 'weight' },
+          ],
+          nodes: [
+            {
+              operator: 'BatchNormalization',
+              inputs: ['y0', 'b', 'b', mean, 'variance'],
+              outputs,
+              attributes: { training_mode: { int: 1 }, momentum: { float: momentum } },
+            },
+            node('Add', ['n', outputs[1] ?? 'b'], 'y'),
+          ],
+        }),
+      );
+    expect(statistics('mean', 0.9, ['n'])).toBe('taken');
+    expect(statistics('b', 0.9, ['n'])).toBe('unsupported_form');
+    expect(statistics('mean', -3, ['n'])).toBe('unsupported_form');
+    expect(statistics('mean', 0.9, ['n', 'later', 'spread'])).toBe('unsupported_form');
+  });
+
+  it('for the mask of a dropout', () => {
+    const nodes = [
+      { ...node('Dropout', ['y0'], 'd', { ratio: { float: 0.5 } }), outputs: ['d', 'mask'] },
+      node('Cast', ['mask'], 'm', { to: { int: 1 } }),
+      addTo('m'),
+    ];
+    expect(refused(written({ nodes }))).toBe('unsupported_form');
   });
 });

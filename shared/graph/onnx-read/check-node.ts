@@ -1,0 +1,100 @@
+import type { NetworkNode } from '../../plan/network.ts';
+import { type Attributes, type ElementType, shapeText } from '../graph.ts';
+import { einsumTerms } from '../operators/einsum-terms.ts';
+import { floatAttribute, intAttribute, stringAttribute } from '../operators.ts';
+import type { OnnxLimits } from './limits.ts';
+
+/** An input of a node, as far as it is known before anything is built. */
+export interface NodeInput {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  /** Numbers it holds, where it is a constant. */
+  readonly numbers: readonly number[] | null;
+  /** Whether these numbers grow with the rows. */
+  readonly growing: boolean;
+  /** What it is when it is a parameter. */
+  readonly role: 'weight' | 'bias' | 'buffer' | null;
+}
+
+export interface NodeProblem {
+  readonly code: 'rows_mixed' | 'over_limit' | 'unsupported_form';
+  readonly message: string;
+}
+
+/** The input that a number of rows may be given to: it decides how long the result is, and nothing of what is in it. */
+const lengthInputs: Readonly<Record<string, number>> = { Expand: 1, Reshape: 1 };
+
+const form = (message: string): NodeProblem => ({ code: 'unsupported_form', message });
+
+/** The number of rows of a batch is as much a matter of other patients as their values are. */
+function countProblem({ operator }: NetworkNode, inputs: readonly NodeInput[]): NodeProblem | null {
+  const place = inputs.findIndex(({ growing }) => growing);
+  if (place < 0 || lengthInputs[operator] === place) return null;
+  const message = `computes with the number of rows, so that a prediction would depend on how many patients are in the batch`;
+  return { code: 'rows_mixed', message };
+}
+
+/** The smallest integer by -1 has no integer result, and processors end the program that asks for it; runtimes catch only the division by 0. */
+function divisionProblem({ operator }: NetworkNode, [, divisor]: readonly NodeInput[]): NodeProblem | null {
+  if ((operator !== 'Div' && operator !== 'Mod') || (divisor?.type !== 'int64' && divisor?.type !== 'int32'))
+    return null;
+  if (divisor.numbers?.every((number) => number !== 0 && number !== -1) === true) return null;
+  return form('divides integers by what is not a constant, or by 0 or -1; divide floats, or by a constant');
+}
+
+/** Outputs that are made in training alone, or differ between runtimes, are nobody's input. */
+function outputsProblem({ operator, outputs }: NetworkNode): NodeProblem | null {
+  const one = operator === 'BatchNormalization' || operator === 'Dropout' || operator === 'MaxPool';
+  return one && outputs.length > 1 ? form('has more than one output; only the first can be used') : null;
+}
+
+/** With one row in the batch an axis of rows would be taken for one to squeeze. */
+function axesProblem({ operator, inputs }: NetworkNode): NodeProblem | null {
+  return operator === 'Squeeze' && inputs.length < 2 ? form('does not name its axes') : null;
+}
+
+/** Running statistics are what nothing else moves: a tensor that trains would be written by two. */
+function statisticsProblem(
+  { operator }: NetworkNode,
+  inputs: readonly NodeInput[],
+  attributes: Attributes,
+): NodeProblem | null {
+  if (operator !== 'BatchNormalization') return null;
+  const momentum = floatAttribute(attributes, 'momentum', 0.9);
+  if (!(momentum >= 0 && momentum <= 1)) return form(`has the momentum ${momentum}, which is no share`);
+  if (intAttribute(attributes, 'training_mode', 0) !== 1) return null;
+  const other = inputs.slice(3).find(({ role }) => role !== 'buffer');
+  return other === undefined ? null : form(`would write its running statistics into ${other.name}, which is no buffer`);
+}
+
+/** Products of three and more are made two at a time, in an order that is the runtime's: none may be larger than all axes together. */
+function productProblem(
+  { operator }: NetworkNode,
+  inputs: readonly NodeInput[],
+  attributes: Attributes,
+  limits: OnnxLimits,
+): NodeProblem | null {
+  if (operator !== 'Einsum' || inputs.length < 3) return null;
+  const shapes = inputs.map(({ shape }) => shape);
+  const { lengths } = einsumTerms(stringAttribute(attributes, 'equation', ''), shapes);
+  const size = [...lengths.values()].reduce<number>((product, length) => product * Number(length), 1);
+  if (size <= limits.elements * 16) return null;
+  return {
+    code: 'over_limit',
+    message: `multiplies ${shapes.map(shapeText).join(', ')} at once, which may take ${size} values between; multiply two at a time`,
+  };
+}
+
+/** What one node of a plan's network may not do, although its shapes fit. Its inputs have been inferred by shape before. */
+export function nodeProblem(node: NetworkNode, inputs: readonly NodeInput[], limits: OnnxLimits): NodeProblem | null {
+  const attributes = node.attributes ?? {};
+  return (
+    countProblem(node, inputs) ??
+    divisionProblem(node, inputs) ??
+    outputsProblem(node) ??
+    axesProblem(node) ??
+    statisticsProblem(node, inputs, attributes) ??
+    productProblem(node, inputs, attributes, limits)
+  );
+}

@@ -74,19 +74,12 @@ function rowMixer(plan: Plan): string | null {
 }
 
 function clipFindings(plan: Plan): Finding[] {
-  const { perExampleClip, precision } = plan.training;
-  if (perExampleClip === undefined) return [];
+  if (plan.training.perExampleClip === undefined) return [];
   const path = ['training', 'perExampleClip'];
   const mixer = rowMixer(plan);
-  const findings: Finding[] =
-    mixer === null ? [] : [{ path, message: `${mixer}, so no row has a gradient of its own that could be clipped` }];
-  if (precision === 'mixed') {
-    findings.push({
-      path: ['training', 'precision'],
-      message: 'a bound on the gradient of a row is kept in float32 only; choose float32 or leave perExampleClip out',
-    });
-  }
-  return findings;
+  return mixer === null
+    ? []
+    : [{ path, message: `${mixer}, so no row has a gradient of its own that could be clipped` }];
 }
 
 /** Everything in the training that contradicts the task, the model or itself. */

@@ -13,7 +13,7 @@ import { addUpdate, carried } from './update.ts';
  * Gradients of a part of a batch, added to those of the parts before. Parts of a batch in any cut give the batch's own gradients, but for rounding.
  * Inputs: those of a training step but for slots, scalars and control; `sum/NAME` a moving tensor, zeros before the first part.
  * Outputs: `loss`, this part's share of the batch's mean loss with penalty (the shares add up); `next/sum/NAME`; `next/NAME` for buffers; `clipped`,
- * this part's share as in a training step.
+ * how many of this part's rows, as in a training step.
  */
 export interface GradientPart extends ForwardFeeds {
   readonly graph: Graph;

@@ -4,6 +4,7 @@ import type { Value } from '../graph.ts';
 import { GraphBuilder } from '../graph-builder.ts';
 import { GraphError } from '../graph-error.ts';
 import { networkOf, type Parameter } from '../network.ts';
+import { asType } from '../vector-jacobian/numbers.ts';
 import type { FedTensor, ForwardFeeds } from './feeds.ts';
 import { labelWidth, lossDecomposes, lossOf, pullPenalty, rowLosses, squaredPenalty } from './losses.ts';
 import { MixedBuilder } from './mixed-builder.ts';
@@ -76,10 +77,6 @@ export function movingParameters(
   return trained.filter(({ name, role }) => role !== 'buffer' && (trainable?.includes(name) ?? true));
 }
 
-function asFloats(builder: GraphBuilder, value: Value): Value {
-  return value.type === 'float' ? value : builder.cast(value, 'float');
-}
-
 /** What the objective's graph is fed beside the trained tensors. */
 export function feedsOf({ rowInputs, labels, frozen, random, anchors }: ForwardFeeds): ForwardFeeds {
   return { rowInputs, labels, frozen, random, anchors };
@@ -140,7 +137,7 @@ export function buildObjective(plan: Plan, options: ObjectiveOptions): Objective
           },
   });
   if (mixed !== null) mixed.half = false;
-  const losses = rowLosses(builder, plan, asFloats(builder, outputs), labels);
+  const losses = rowLosses(builder, plan, asType(builder, outputs, 'float'), labels);
   const dataLoss = builder.mul(builder.sum(losses), builder.scalar(1 / of));
   const penalised = new Map(
     moving.flatMap((name) =>

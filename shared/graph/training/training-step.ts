@@ -18,7 +18,7 @@ export interface StepOptions extends ObjectiveOptions {
  * Inputs: `features` and `payload`, `labels`, every carried tensor, `frozen/NAME`, `random/K`, `anchor/NAME`, `proximal`, `control/NAME`, and the
  * scalars of `stepScalars`.
  * Outputs: `loss` (the batch's mean loss with penalty, before the update), the next value of every carried tensor and, where rows are clipped one by
- * one, `clipped`, the share of the rows that were.
+ * one, `clipped`, how many rows' gradients were longer than the bound.
  */
 export interface TrainingStep extends ForwardFeeds {
   readonly graph: Graph;

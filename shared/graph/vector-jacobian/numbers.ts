@@ -19,6 +19,11 @@ export function halfBits(number: number): number {
   return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
 }
 
+/** The value in an element type: itself where it is of that type. */
+export function asType(builder: GraphBuilder, value: Value, type: ElementType): Value {
+  return value.type === type ? value : builder.cast(value, type);
+}
+
 /** A constant without axes of the element type of a gradient. */
 export function scalarOf(builder: GraphBuilder, type: ElementType, number: number): Value {
   if (type === 'double') return builder.doubles('scalar', number);

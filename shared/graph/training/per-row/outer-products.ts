@@ -1,6 +1,7 @@
-import type { Value } from '../../graph.ts';
+import type { ElementType, Value } from '../../graph.ts';
 import type { GraphBuilder } from '../../graph-builder.ts';
 import { knownShape, sizeOf } from '../../operators/dimensions.ts';
+import { asType } from '../../vector-jacobian/numbers.ts';
 import { reshape, transpose } from '../../vector-jacobian/shapes.ts';
 
 /**
@@ -22,9 +23,27 @@ export interface RowGradients {
 
 export const noGradients: RowGradients = { products: [], full: null };
 
+/** Added in float32 where they come in float16: a recurrence adds as many as it has steps. */
 export function addedGradients(b: GraphBuilder, one: RowGradients, other: RowGradients): RowGradients {
-  const full = one.full === null || other.full === null ? (one.full ?? other.full) : b.add(one.full, other.full);
+  const wide = (value: Value): Value => (value.type === 'float16' ? asType(b, value, 'float') : value);
+  const full =
+    one.full === null || other.full === null ? (one.full ?? other.full) : b.add(wide(one.full), wide(other.full));
   return { products: [...one.products, ...other.products], full };
+}
+
+export function gradientsAs(b: GraphBuilder, { products, full }: RowGradients, type: ElementType): RowGradients {
+  return {
+    products: products.map(({ left, right }) => ({ left: asType(b, left, type), right: asType(b, right, type) })),
+    full: full === null ? null : asType(b, full, type),
+  };
+}
+
+/** Divided by a scalar. */
+export function dividedGradients(b: GraphBuilder, { products, full }: RowGradients, by: Value): RowGradients {
+  return {
+    products: products.map(({ left, right }) => ({ left, right: b.div(right, by) })),
+    full: full === null ? null : b.div(full, by),
+  };
 }
 
 /** All outer products as one: their sums over m follow each other. */
@@ -60,10 +79,17 @@ const squares = (b: GraphBuilder, value: Value): Value =>
   );
 
 /**
+ * Of the product of the two factors' norms, the share below which a sum of outer products is not told from rounding: sixteen times what float32
+ * rounds such a sum by.
+ */
+const cancelled = 2 ** -20;
+
+/**
  * What is needed of one tensor's gradients by row: their squared norms, and a weighted sum over the rows. Outer products stay as they are where
  * that is less work: ||Σ_m a_m ⊗ g_m||² = Σ_{m,k} (a_m · a_k)(g_m · g_k) (Li et al. 2022, Large Language Models Can Be Strong Differentially
  * Private Learners, ghost clipping), and the weighted sum is one matrix product of what is already there (Bu et al. 2023, Differentially Private
- * Optimization on Large Model at Small Cost, book-keeping).
+ * Optimization on Large Model at Small Cost, book-keeping). Where that double sum cancels to what may be rounding alone, the norm is taken to be as
+ * large as rounding may have made it: too large rather than too small.
  */
 export function summary(
   b: GraphBuilder,
@@ -82,11 +108,13 @@ export function summary(
     const width = knownShape(right.shape)[2] as number;
     if (count === 1 || 2 * count * count <= height * width) {
       const gram = (value: Value): Value => b.op('MatMul', [value, transpose(b, value, [0, 2, 1])]);
+      // By Cauchy and Schwarz no sum over m is larger.
+      const most = b.mul(squares(b, left), squares(b, right));
       return {
         squaredNorms:
           count === 1
-            ? b.mul(squares(b, left), squares(b, right))
-            : b.op('Relu', [b.sum(b.mul(gram(left), gram(right)), [1, 2])]),
+            ? most
+            : b.op('Max', [b.sum(b.mul(gram(left), gram(right)), [1, 2]), b.mul(most, b.scalar(cancelled))]),
         weighted: (weights) => {
           const scaled = b.mul(right, reshape(b, weights, [rows, 1, 1]));
           const flat = (value: Value, last: number): Value => reshape(b, value, [rows * count, last]);

@@ -2,7 +2,9 @@ import type { GraphNode, Value } from '../../graph.ts';
 import type { GraphBuilder } from '../../graph-builder.ts';
 import { GraphError } from '../../graph-error.ts';
 import { knownShape } from '../../operators/dimensions.ts';
+import { gradients as gradientsOf } from '../../reverse-mode.ts';
 import { floatsLike } from '../../vector-jacobian/numbers.ts';
+import { reshape } from '../../vector-jacobian/shapes.ts';
 import { vectorJacobianOf } from '../../vector-jacobian.ts';
 import { addedGradients, type RowGradients } from './outer-products.ts';
 import { gradientsByRow } from './shared-into-rows.ts';
@@ -38,6 +40,9 @@ export function rowGradients(
   b: GraphBuilder,
   { losses, inputs, random, variables }: RowLosses,
 ): (RowGradients | null)[] {
+  const [rows] = knownShape(losses.shape) as [number];
+  // Which axis a single row is on cannot be told from shapes, and need not.
+  if (rows === 1) return gradientsOfOneRow(b, losses, variables);
   const nodes = nodesBehind(b.nodes, losses);
   const active = activeValues(nodes, variables);
   const axes = trackRows(nodes, inputs, random, active);
@@ -45,7 +50,6 @@ export function rowGradients(
   if (place === undefined || place.outer !== 1 || place.inner !== 1) {
     throw new GraphError('mixes_rows', `${losses.name} has no loss a row to be differentiated`);
   }
-  const rows = knownShape(losses.shape)[0] as number;
   const found: Found = { values: new Map(), shared: new Map() };
   if (active.has(losses.name)) {
     found.values.set(losses.name, floatsLike(b, 'ones', losses, [rows], new Array<number>(rows).fill(1)));
@@ -66,6 +70,13 @@ export function rowGradients(
     }
   }
   return variables.map(({ name }) => found.shared.get(name) ?? null);
+}
+
+function gradientsOfOneRow(b: GraphBuilder, losses: Value, variables: readonly Value[]): RowGradients[] {
+  return gradientsOf(b, b.sum(losses), variables).map((gradient) => ({
+    products: [],
+    full: reshape(b, gradient, [1, ...knownShape(gradient.shape)]),
+  }));
 }
 
 /** The nodes a value is made by, in their order. */

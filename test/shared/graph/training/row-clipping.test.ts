@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../../../../shared/graph/graph.ts';
 import { gradients } from '../../../../shared/graph/reverse-mode.ts';
 import { buildObjective } from '../../../../shared/graph/training/objective.ts';
-import { clippedRowSum } from '../../../../shared/graph/training/row-clipping.ts';
 import type { Plan } from '../../../../shared/plan/plan.ts';
 import { broughtPlan, exportedFile, images, series } from '../../../support/brought-plans.ts';
 import { evaluateGraph, type Float64Tensor } from '../../../support/graph-evaluator.ts';
 import { drawnTensors, modelPlan, smallModels } from '../../../support/model-plans.ts';
 import { fedObjective } from '../../../support/objective-feeds.ts';
 import { runOnnx } from '../../../support/run-onnx.ts';
+import { clippedRowSum } from './clipped-row-sum.ts';
 import { feedsOfRows, inDoubles } from './row-feeds.ts';
 
 const rows = 5;

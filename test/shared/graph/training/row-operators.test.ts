@@ -3,10 +3,11 @@ import type { Attributes, Value } from '../../../../shared/graph/graph.ts';
 import { GraphBuilder } from '../../../../shared/graph/graph-builder.ts';
 import { gradients } from '../../../../shared/graph/reverse-mode.ts';
 import { compactGraph } from '../../../../shared/graph/training/compact-graph.ts';
-import { clippedRowSum } from '../../../../shared/graph/training/row-clipping.ts';
+import { clippedSum } from '../../../../shared/graph/training/row-clipping.ts';
 import { randomStream } from '../../../../shared/runtime/random.ts';
 import { evaluateGraph, type Float64Tensor } from '../../../support/graph-evaluator.ts';
 import { runOnnx } from '../../../support/run-onnx.ts';
+import { clippedRowSum } from './clipped-row-sum.ts';
 import { inDoubles } from './row-feeds.ts';
 
 const rows = 4;
@@ -442,5 +443,84 @@ describe('what mixes rows is refused, by the name of the operator', () => {
     const found = await runOnnx(b.finish(), { x: ones, w: { shape: [3], data: Float32Array.of(1, 2, 3) } });
     expect(Array.from(found.sum?.data ?? [])).toEqual([0, 0, 0]);
     expect(Array.from(found.norms?.data ?? [])).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('no row adds more than the bound', () => {
+  /** One row: a sum of outer products a ⊗ g, its norm being what such a matrix's would be. */
+  async function clippedRow(left: readonly number[][], right: readonly number[][], most: number) {
+    const b = new GraphBuilder('products');
+    const shaped = (name: string, value: readonly number[][]) =>
+      b.input(name, 'float', [1, value.length, value[0]?.length ?? 0]);
+    const [a, g] = [shaped('left', left), shaped('right', right)];
+    const w = b.input('w', 'float', [left[0]?.length ?? 0, right[0]?.length ?? 0]);
+    const { sums, norms, clipped } = clippedSum(b, [{ products: [{ left: a, right: g }], full: null }], {
+      variables: [w],
+      rows: 1,
+      most,
+    });
+    b.output('sum', b.add(sums[0] as Value, b.mul(w, b.scalar(0))));
+    b.output('norms', norms);
+    b.output('clipped', clipped);
+    const fed = ({ shape }: Value, value: readonly number[][]) => ({
+      shape: shape as number[],
+      data: Float32Array.from(value.flat()),
+    });
+    const feeds = {
+      left: fed(a, left),
+      right: fed(g, right),
+      w: {
+        shape: w.shape as number[],
+        data: new Float32Array(w.shape.reduce<number>((size, length) => size * (length as number), 1)),
+      },
+    };
+    const { sum, ...found } = await runOnnx(b.finish(), feeds);
+    return {
+      added: Math.hypot(...(sum?.data ?? [])),
+      norm: found.norms?.data[0] as number,
+      clipped: found.clipped?.data[0],
+    };
+  }
+  const stream = randomStream(4, 'products');
+  const drawn = (count: number, size: number): number[] =>
+    Array.from({ length: count }, () => Math.fround(size * stream.normal()));
+
+  it.each([1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0])(
+    'where the parts of a gradient cancel but for %s of them',
+    async (left) => {
+      const a = drawn(12, 3e3);
+      const g = drawn(12, 3e3);
+      // Two steps of a series that see the same values, with gradients that are each other's opposite, nearly.
+      const { added, norm } = await clippedRow([a, a], [g, g.map((x) => Math.fround(-x * (1 + left)))], 1);
+      expect(added).toBeLessThan(1.05);
+      expect(norm).toBeGreaterThanOrEqual(0.95 * left * Math.hypot(...a) * Math.hypot(...g));
+      // What cancels in full is no gradient, and stays none but for rounding.
+      if (left === 0) expect(added).toBeLessThan(1e-3);
+    },
+  );
+
+  it('a norm beyond float32 is no number to clip by: nothing finite comes of it', async () => {
+    const ones = drawn(12, 1);
+    const huge = ones.map((x) => x * 1e25);
+    for (const [a, g] of [
+      [[huge], [ones]],
+      [
+        [huge, huge],
+        [ones, ones.map((x) => -x)],
+      ],
+      [
+        [huge, ones],
+        [ones.map((x) => x * 1e-30), ones],
+      ],
+    ] as const) {
+      const { added, norm, clipped } = await clippedRow(
+        a.map((x) => [...x]),
+        g.map((x) => [...x]),
+        1,
+      );
+      expect(norm).not.toBeLessThan(Number.POSITIVE_INFINITY);
+      expect(added).not.toBeLessThan(Number.POSITIVE_INFINITY);
+      expect(clipped).toBe(1);
+    }
   });
 });

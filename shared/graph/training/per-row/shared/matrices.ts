@@ -4,7 +4,7 @@ import { floatAttribute, intAttribute, intsAttribute } from '../../../operators/
 import { knownShape } from '../../../operators/dimensions.ts';
 import { scalarLike } from '../../../vector-jacobian/numbers.ts';
 import { transpose } from '../../../vector-jacobian/shapes.ts';
-import { inFull, noGradients, type OuterProducts, type RowGradients } from '../outer-products.ts';
+import { gradientsAs, inFull, noGradients, type OuterProducts, type RowGradients } from '../outer-products.ts';
 import { sumByRow } from '../row-axis.ts';
 import { input, rankOf, refused, type SharedUse } from './shared-use.ts';
 
@@ -57,6 +57,8 @@ export function kept(use: SharedUse): RowGradients[] | null {
   switch (node.operator) {
     case 'Identity':
       return [own];
+    case 'Cast':
+      return [gradientsAs(b, own, (first as Value).type)];
     case 'Add':
     case 'Sub':
       if (!node.inputs.every((value, index) => needed[index] !== true || sameShape(value))) return null;

@@ -3,18 +3,18 @@ import { buildInferenceModel } from '../../shared/graph/inference-model.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
-import type { Digest } from '../../shared/runtime/ids.ts';
+import type { Digest, SiteName } from '../../shared/runtime/ids.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
 import { undefinedEstimate } from '../../shared/statistics/estimate.ts';
 import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
-import { designMatrix } from '../../site-agent/training/design-matrix.ts';
 import { openTrainer } from '../../site-agent/training/open-trainer.ts';
-import type { DesignMatrix, EngineName, Trainer } from '../../site-agent/training/trainer.ts';
+import type { EngineName, Trainer } from '../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../site-agent/training/training-error.ts';
+import { type TrainingRows, trainingRows } from '../../site-agent/training/training-rows.ts';
 import type { BaselineKind, BaselineResult } from './baseline.ts';
 import { type BaselineSite, comparison, judgedScores } from './baseline-site.ts';
-import { stacked, trainInOnePlace } from './train-baseline.ts';
+import { stackedRows, trainInOnePlace } from './train-baseline.ts';
 
 /** What a run released, and the hospitals that took part. */
 export interface BaselineInput {
@@ -30,6 +30,12 @@ export interface BaselineInput {
   readonly release: { readonly model: Uint8Array; readonly preprocessing: Preprocessing };
 }
 
+/** What a hospital trains on. */
+interface SiteTraining {
+  readonly site: SiteName;
+  readonly rows: TrainingRows;
+}
+
 interface Trained {
   readonly rows: number;
   /** Null when there is no model; then `reason` says why. */
@@ -39,16 +45,22 @@ interface Trained {
 
 async function trained(
   input: BaselineInput,
-  name: string,
-  matrices: readonly DesignMatrix[],
+  kind: BaselineKind,
+  sites: readonly SiteTraining[],
   trainer: Trainer,
   signal: AbortSignal,
 ): Promise<Trained> {
   const { plan, release } = input;
-  if (matrices.length === 0) return { rows: 0, model: null, reason: 'no_rows' };
-  const data = stacked(matrices);
+  const [first, ...others] = sites;
+  if (first === undefined) return { rows: 0, model: null, reason: 'no_rows' };
+  const rows = stackedRows(sites.map((one) => one.rows));
+  const { data } = rows;
   try {
-    const weights = await trainInOnePlace({ plan, data, name, base: input.base }, trainer, signal);
+    const weights = await trainInOnePlace(
+      { plan, rows, name: others.length === 0 ? first.site : kind, base: input.base },
+      trainer,
+      signal,
+    );
     const onnx = buildInferenceModel(plan, release.preprocessing, weights, frozenWeights(plan, input.base));
     return { rows: data.rows, model: { onnx, weights: digestOf(encodeSafetensors(weights)) }, reason: null };
   } catch (error) {
@@ -95,16 +107,18 @@ async function judged(
 export async function runBaselines(input: BaselineInput, log: Logger, signal: AbortSignal): Promise<BaselineResult[]> {
   const { plan, release } = input;
   const sites = [...input.sites].sort((a, b) => (a.site < b.site ? -1 : 1));
-  const matrixOf = ({ data, refusal }: BaselineSite): DesignMatrix[] =>
-    data === null || refusal !== null ? [] : [designMatrix(data.table, plan, release.preprocessing, data.trainingRows)];
+  const trainingOf = ({ site, data, refusal }: BaselineSite): SiteTraining[] =>
+    data === null || refusal !== null
+      ? []
+      : [{ site, rows: trainingRows(data.table, plan, release.preprocessing, data.trainingRows, site) }];
   const results: BaselineResult[] = [];
   const trainer = await openTrainer(input.engine, log);
   try {
     for (const kind of input.kinds) {
-      const pooled = kind === 'pooled' ? await trained(input, kind, sites.flatMap(matrixOf), trainer, signal) : null;
+      const pooled = kind === 'pooled' ? await trained(input, kind, sites.flatMap(trainingOf), trainer, signal) : null;
       for (const site of sites) {
         const one = pooled ?? {
-          ...(await trained(input, site.site, matrixOf(site), trainer, signal)),
+          ...(await trained(input, kind, trainingOf(site), trainer, signal)),
           ...(site.refusal === null ? {} : { reason: site.refusal }),
         };
         results.push(await judged(input, kind, site, one, signal));

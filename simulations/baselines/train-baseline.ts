@@ -5,6 +5,7 @@ import type { Plan } from '../../shared/plan/plan.ts';
 import { deriveSeed } from '../../shared/runtime/random.ts';
 import type { NamedTensors, Tensor } from '../../shared/tensors/tensor.ts';
 import type { DesignMatrix, PayloadRows, Trainer } from '../../site-agent/training/trainer.ts';
+import type { TrainingRows } from '../../site-agent/training/training-rows.ts';
 
 function added(weights: NamedTensors, delta: NamedTensors): NamedTensors {
   const sum = ([name, { shape, data }]: [string, Tensor]): [string, Tensor] => {
@@ -16,7 +17,7 @@ function added(weights: NamedTensors, delta: NamedTensors): NamedTensors {
 
 /**
  * Trains the plan's model on rows that lie in one place: the same starting weights, and as many rounds of the same work as the
- * run has, each round with a fresh optimiser and batch order. It is what a run with one site would give, to the bit.
+ * run has, each round with a fresh optimiser and batch order, schedules and early stopping as there. It is what a run with one site would give, to the bit.
  *
  * @param name whose batch order it has, in place of a site's name
  * @throws TrainingError, such as `no_rows` or `not_finite_delta`; the signal's reason when aborted
@@ -24,7 +25,7 @@ function added(weights: NamedTensors, delta: NamedTensors): NamedTensors {
 export async function trainInOnePlace(
   input: {
     readonly plan: Plan;
-    readonly data: DesignMatrix;
+    readonly rows: TrainingRows;
     readonly name: string;
     /** Weights of the plan's ONNX file; absent for plans without one. */
     readonly base?: NamedTensors | undefined;
@@ -32,19 +33,26 @@ export async function trainInOnePlace(
   trainer: Trainer,
   signal: AbortSignal,
 ): Promise<NamedTensors> {
-  const { plan, data, name, base } = input;
+  const { plan, rows, name, base } = input;
   let weights = initialWeights(plan, base);
   const frozen = frozenWeights(plan, base);
   for (let round = 1; round <= plan.federation.rounds; round++) {
     const seed = deriveSeed(plan.training.seed, 'batches', round, name);
-    const { delta } = await trainer.train({ plan, data, weights, frozen, seed }, signal);
+    // Round 0 of a run is that of the summaries: schedules begin with the first that trains.
+    const { delta } = await trainer.train({ plan, ...rows, weights, frozen, seed, round: round - 1 }, signal);
     weights = added(weights, delta);
   }
   return weights;
 }
 
-/** The rows of several hospitals under each other, in the order given. */
-export function stacked(matrices: readonly DesignMatrix[]): DesignMatrix {
+/** What several hospitals train on, and what each sets aside for early stopping, under each other in the order given. */
+export function stackedRows(sites: readonly TrainingRows[]): TrainingRows {
+  const aside = sites.flatMap(({ validation }) => (validation === undefined ? [] : [validation]));
+  const data = stacked(sites.map((rows) => rows.data));
+  return aside.length === 0 ? { data } : { data, validation: stacked(aside) };
+}
+
+function stacked(matrices: readonly DesignMatrix[]): DesignMatrix {
   const [first] = matrices;
   if (first === undefined) throw new RangeError('stacked: no rows of any hospital');
   const rows = matrices.reduce((sum, matrix) => sum + matrix.rows, 0);

@@ -14,7 +14,7 @@ data:
   time: null
   trainingCutoff: null
 model: { family: logistic }
-training: { optimiser: { kind: sgd, rate: 0.5 }, batch: full, work: { steps: ${changes.steps} }, seed: 1 }
+training: { optimiser: { kind: sgd, rate: 0.5 }, batch: ${changes.batch}, work: { steps: ${changes.steps} }, seed: 1${changes.training} }
 federation:
   strategy: { kind: fedavg }
   rounds: ${changes.rounds}
@@ -33,6 +33,9 @@ interface PlanChanges {
   readonly minimum: number;
   readonly target: number;
   readonly grace: number;
+  readonly batch: number | 'full';
+  /** Further keys of the training, each after a comma. */
+  readonly training: string;
 }
 
 /**
@@ -55,7 +58,7 @@ export function writeSmallScenario(
   writeFileSync(join(folder, 'all.csv'), `hospital,id,dose,ward,outcome,judging\n${rows.join('\n')}\n`);
   writeFileSync(
     join(folder, 'small.plan.yaml'),
-    plan({ steps: 5, rounds: 4, minimum: 2, target: sites.length, grace: 5, ...changes }),
+    plan({ steps: 5, rounds: 4, minimum: 2, target: sites.length, grace: 5, batch: 'full', training: '', ...changes }),
   );
   const file = join(folder, 'small.yaml');
   writeFileSync(

@@ -27,18 +27,30 @@ function finalWeights(simulation: Simulation): string | null | undefined {
 }
 
 describe('baselines of a simulation', () => {
-  it('are the federation itself where it has one site: the same weights, to the bit', async () => {
-    const simulation = await simulate(['north'], { minimum: 1, target: 1 }, both);
-    const baselines = simulation.runs[0]?.baselines ?? [];
-    expect(baselines.map(({ kind, site }) => [kind, site])).toEqual([
-      ['pooled', 'north'],
-      ['alone', 'north'],
-    ]);
-    for (const one of baselines) {
-      expect(one.weights).toBe(finalWeights(simulation));
-      expect(one.difference).toMatchObject({ value: 0 });
-    }
-  }, 60_000);
+  it.each([
+    ['a full batch', {}],
+    ['small batches', { batch: 16 }],
+    [
+      'a rate that falls from round to round',
+      { training: ', schedule: { kind: exponential, per: round, factor: 0.5 }' },
+    ],
+    ['early stopping', { batch: 16, steps: 12, training: ', earlyStopping: { share: 0.25, patience: 1 }' }],
+  ])(
+    'are the federation itself where it has one site, with %s: the same weights, to the bit',
+    async (_, changes) => {
+      const simulation = await simulate(['north'], { minimum: 1, target: 1, ...changes }, both);
+      const baselines = simulation.runs[0]?.baselines ?? [];
+      expect(baselines.map(({ kind, site }) => [kind, site])).toEqual([
+        ['pooled', 'north'],
+        ['alone', 'north'],
+      ]);
+      for (const one of baselines) {
+        expect(one.weights).toBe(finalWeights(simulation));
+        expect(one.difference).toMatchObject({ value: 0 });
+      }
+    },
+    60_000,
+  );
 
   it('pooled: agrees with federated averaging of one full-batch step a round, which is gradient descent on all rows', async () => {
     const simulation = await simulate(['east', 'north', 'west'], { steps: 1, rounds: 8 }, both);

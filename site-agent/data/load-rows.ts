@@ -10,6 +10,7 @@ import { ProblemCollector, type ProblemReport, type ProblemRule } from './proble
 import { type QueryBlock, type QueryLimits, runQuery } from './query.ts';
 import { categoricalReader, continuousReader, eventReader, labelReader, type Reader, type Reading } from './readers.ts';
 import { Repeats } from './repeats.ts';
+import { type RowSink, RowsInParts } from './rows-in-parts.ts';
 import type { SiteTable } from './site-table.ts';
 import { TableBuilder } from './table-builder.ts';
 
@@ -37,19 +38,12 @@ export interface LoadedRows {
   readonly ignoredColumns: readonly string[];
   /** Numbers of the first sound rows whose outcome is not known, 1 for the first the query yields. */
   readonly rowsWithoutOutcome: readonly number[];
-  /** What the series or images had beside the rows'; null without a payload. */
+  /** What the series or images had beside the rows'; null without a payload, and where rows are taken in parts. */
   readonly payload: PayloadReport | null;
   /** By column: numbers outside the plan's range: the usual sign of another unit. */
   readonly outOfRange: ReadonlyMap<string, OutOfRange>;
   /** By column: times of the rows left out for a level the plan does not know (NaN without one). */
   readonly unknownLevels: ReadonlyMap<string, Float64Array>;
-}
-
-/** Takes rows in parts as they are read, so that memory does not grow with them. */
-export interface RowSink {
-  /** A part is handed on when it has at least so many rows; a block of the query is not divided. */
-  readonly batchRows: number;
-  take(table: SiteTable): Promise<void>;
 }
 
 type Range = readonly [number, number];
@@ -94,7 +88,7 @@ const keyOf = (cell: unknown): string | undefined => (isMissing(cell) ? undefine
  * with any problem is left out and named.
  *
  * With a `sink` the rows go there in parts, the returned table is empty, and a second row of the same patient and time is not looked
- * for: whoever takes the rows must.
+ * for: whoever takes the rows must. A second row of the same series or image is a problem there too, wherever it stands.
  *
  * @returns table columns in the contract's order; values as in `SiteTable`; rows in the order of the query
  * @throws DataError for what no row can mend: the query, its columns, ambiguous levels
@@ -129,7 +123,7 @@ export async function loadRows(
   const placeOf = contract.columns.map((_, index) => demanded.findIndex((entry) => entry.index === index));
   const builder = new TableBuilder(contract);
   const problems = new ProblemCollector();
-  const repeats = sink === undefined ? new Repeats() : null;
+  const repeats = new Repeats();
   const outOfRange = new Map<string, { readonly values: GrowingColumn; readonly times: GrowingColumn }>();
   const unknownLevels = new Map<string, GrowingColumn>();
   const rowsWithoutOutcome: number[] = [];
@@ -191,7 +185,7 @@ export async function loadRows(
     if (payloadColumn !== null) {
       const key = keyOf(cell(payloadColumn));
       if (key === undefined) refuse(payloadColumn, 'payload_key_missing', cell(payloadColumn));
-      else if (repeats !== null) refusedKeys.add(key);
+      else if (sink === undefined) refusedKeys.add(key);
     }
   };
 
@@ -243,11 +237,11 @@ export async function loadRows(
         refuseRow((name) => cellsOf(name)[index], rowsRead);
         continue;
       }
-      if (repeats?.ofPatient(key, time) === true) {
+      if (sink === undefined && repeats.ofPatient(key, time)) {
         problems.add(rowsRead, patientKey, 'duplicate', cellShown(key));
         continue;
       }
-      if (payloadColumn !== null && repeats?.ofPayload(payloadKey) === true) {
+      if (payloadColumn !== null && repeats.ofPayload(payloadKey)) {
         problems.add(rowsRead, payloadColumn, 'payload_repeated', cellShown(payloadKey));
         continue;
       }
@@ -259,16 +253,13 @@ export async function loadRows(
     }
   };
 
+  const needs = { problems, addOutOfRange, refusedKeys, wholeSource: sink === undefined };
+  const parts = sink === undefined ? null : new RowsInParts(sink, contract, demands.payload, needs, signal);
+
   const takeTable = async (): Promise<SiteTable> => {
     const part = builder.take();
     if (payload === undefined) return part.table;
-    const attached = await attachPayload(
-      part,
-      contract,
-      demands.payload,
-      { problems, addOutOfRange, refusedKeys, wholeSource: sink === undefined },
-      signal,
-    );
+    const attached = await attachPayload(part, contract, demands.payload, needs, signal);
     report = attached.report;
     return attached.table;
   };
@@ -291,11 +282,14 @@ export async function loadRows(
     },
     async (block) => {
       readBlock(block);
-      if (sink !== undefined && builder.rows >= sink.batchRows) await sink.take(await takeTable());
+      if (sink !== undefined && builder.rows >= sink.batchRows) await parts?.add(builder.take());
     },
     signal,
   );
-  if (sink !== undefined && builder.rows > 0) await sink.take(await takeTable());
+  if (parts !== null) {
+    if (builder.rows > 0) await parts.add(builder.take());
+    await parts.flush();
+  }
 
   return {
     table: sink === undefined ? await takeTable() : builder.take().table,

@@ -92,12 +92,23 @@ async function openLocked(directory: string, limits: QueryLimits): Promise<DuckD
   });
 }
 
+/** What whoever takes the rows threw: it is not the query's, and goes on as it is. */
+class OwnFailure extends Error {}
+
+async function own(take: () => void | Promise<void>): Promise<void> {
+  try {
+    await take();
+  } catch (cause) {
+    throw new OwnFailure('', { cause });
+  }
+}
+
 /**
  * Runs one SELECT over the hospital's files and hands its blocks on as they come.
  *
  * @param directory files named in the SQL are relative to it
  * @param onColumns called once, before the first block, with the names of the columns
- * @throws DataError `query_failed`, `query_not_select`, `file_missing`, `out_of_memory`
+ * @throws DataError `query_failed`, `query_not_select`, `file_missing`, `out_of_memory`; what the callbacks throw
  */
 export async function runQuery(
   directory: string,
@@ -121,16 +132,17 @@ export async function runQuery(
     await connection.run('SET lock_configuration = true');
     const prepared = await prepareSelect(connection, sql);
     const result = await prepared.stream();
-    onColumns(result.columnNames());
+    await own(() => onColumns(result.columnNames()));
     for (;;) {
       signal?.throwIfAborted();
       const chunk = await result.fetchChunk();
       if (chunk === null || chunk.rowCount === 0) break;
       const values = Array.from({ length: chunk.columnCount }, (_, column) => chunk.getColumnValues(column));
-      await onBlock({ rows: chunk.rowCount, values });
+      await own(() => onBlock({ rows: chunk.rowCount, values }));
     }
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof OwnFailure) throw cause.cause;
     throw asDataError(cause);
   } finally {
     connection?.closeSync();

@@ -4,10 +4,11 @@ import { canonicalDigest } from '../../shared/runtime/canonical.ts';
 import type { Digest } from '../../shared/runtime/ids.ts';
 import type { SiteDataConfig } from '../config.ts';
 import { inputLimits, inputSql, type PayloadFiles, payloadFiles } from './input-file.ts';
-import { holdoutColumnOf, type LoadedRows, loadRows, type RowSink } from './load-rows.ts';
+import { holdoutColumnOf, type LoadedRows, loadRows } from './load-rows.ts';
 import { checkUnits } from './load-site-data.ts';
 import { payloadSource } from './payload/payload-source.ts';
 import { readQuery } from './query.ts';
+import type { RowSink } from './rows-in-parts.ts';
 
 /** What a pass over rows leaves behind: counts and problems, no rows. */
 export type PassedRows = Omit<LoadedRows, 'table'>;

@@ -30,3 +30,19 @@ export interface SiteTable {
   /** 1 where the row is in the declared holdout; all 0 when the site declares none. */
   readonly holdout: Uint8Array;
 }
+
+/** Some of a table's rows, copied; without series or images. */
+export function pickRows(table: SiteTable, rows: Uint32Array): Omit<SiteTable, 'payload'> {
+  const pick = (values: Float64Array): Float64Array => Float64Array.from(rows, (row) => values[row] as number);
+  const { payload: _, ...rest } = table;
+  return {
+    ...rest,
+    rows: rows.length,
+    columns: table.columns.map((column) => ({ ...column, values: pick(column.values) })),
+    labels: pick(table.labels),
+    ...(table.events === undefined ? {} : { events: pick(table.events) }),
+    patientKeys: Array.from(rows, (row) => table.patientKeys[row] as string),
+    times: pick(table.times),
+    holdout: Uint8Array.from(rows, (row) => table.holdout[row] as number),
+  };
+}

@@ -4,7 +4,7 @@ import { machineMemoryBytes } from '../../../shared/runtime/machine-memory.ts';
 import { cellShown } from '../cells.ts';
 import { DataError } from '../data-error.ts';
 import type { ProblemCollector } from '../problems.ts';
-import type { SiteTable } from '../site-table.ts';
+import { pickRows, type SitePayload, type SiteTable } from '../site-table.ts';
 import type { RowPart } from '../table-builder.ts';
 import type { PayloadReport, PayloadSource } from './payload-source.ts';
 import type { ComputedColumn, PayloadTarget } from './payload-target.ts';
@@ -20,18 +20,34 @@ export interface AttachNeeds {
   readonly wholeSource: boolean;
 }
 
+/** Rows that wait for their series or images. */
+export type WaitingRows = Pick<RowPart, 'rowNumbers' | 'payloadKeys'> & {
+  readonly rows: number;
+  readonly times: Float64Array;
+};
+
+/** What was found, by waiting row. */
+export interface FetchedPayload {
+  readonly payload: SitePayload;
+  /** By name of a column computed from the payload. */
+  readonly computed: ReadonlyMap<string, Float64Array>;
+  /** 1 where a row cannot be used: its payload means nothing then. */
+  readonly refused: Uint8Array;
+  readonly report: PayloadReport;
+}
+
 /**
- * Gives rows their series or images and the columns computed from them. Rows for which that fails are left out. What is read is laid
- * straight into its final place: one array of the payload's size is all that is held.
+ * Reads the series or images of rows and the columns computed from them. What is read is laid straight into its final place: one array of
+ * the payload's size is all that is held.
  * @throws DataError `payload_source_missing`, `out_of_memory`, and what reading the source throws
  */
-export async function attachPayload(
-  part: RowPart,
+export async function fetchPayload(
+  { rows, rowNumbers, payloadKeys, times }: WaitingRows,
   contract: DataContract,
   source: PayloadSource | null,
   needs: AttachNeeds,
   signal?: AbortSignal,
-): Promise<{ readonly table: SiteTable; readonly report: PayloadReport }> {
+): Promise<FetchedPayload> {
   const { payload } = contract;
   if (payload === undefined || source === null || source.kind !== payload.kind) {
     throw new DataError(
@@ -39,18 +55,17 @@ export async function attachPayload(
       `The plan reads ${payload?.kind ?? 'none'}; nothing says where they are.`,
     );
   }
-  const { table, rowNumbers, payloadKeys } = part;
   const shape = payloadShape(payload);
   const size = shape.reduce((product, length) => product * length, 1);
-  const values = allocated(payload.kind, table.rows, size);
+  const values = allocated(payload.kind, rows, size);
   const computed = contract.columns.flatMap((column): ComputedColumn[] =>
     column.kind === 'continuous' && column.summary !== undefined
-      ? [{ column, summary: column.summary, values: new Float64Array(table.rows).fill(Number.NaN) }]
+      ? [{ column, summary: column.summary, values: new Float64Array(rows).fill(Number.NaN) }]
       : [],
   );
-  const refused = new Uint8Array(table.rows);
+  const refused = new Uint8Array(rows);
   const target: PayloadTarget = {
-    rows: table.rows,
+    rows,
     keys: payloadKeys,
     values,
     computed,
@@ -58,7 +73,7 @@ export async function attachPayload(
       refused[row] = 1;
       needs.problems.add(rowNumbers[row] as number, column, rule, cellShown(value), where);
     },
-    outOfRange: (row, column, value) => needs.addOutOfRange(column, value, table.times[row] as number),
+    outOfRange: (row, column, value) => needs.addOutOfRange(column, value, times[row] as number),
   };
   const known = { refused: needs.refusedKeys, wholeSource: needs.wholeSource };
   const report =
@@ -68,11 +83,29 @@ export async function attachPayload(
         ? await readImages(payload, source, target, known, signal)
         : undefined;
   if (report === undefined) throw new DataError('payload_source_missing');
-  const byName = new Map(computed.map((one) => [one.column.name, one.values]));
+  return {
+    payload: { kind: payload.kind, shape, values },
+    computed: new Map(computed.map((one) => [one.column.name, one.values])),
+    refused,
+    report,
+  };
+}
+
+/** Gives all rows their series or images and the columns computed from them. Rows for which that fails are left out. @throws DataError, as `fetchPayload` */
+export async function attachPayload(
+  part: RowPart,
+  contract: DataContract,
+  source: PayloadSource | null,
+  needs: AttachNeeds,
+  signal?: AbortSignal,
+): Promise<{ readonly table: SiteTable; readonly report: PayloadReport }> {
+  const { table, rowNumbers, payloadKeys } = part;
+  const waiting = { rows: table.rows, rowNumbers, payloadKeys, times: table.times };
+  const { payload, computed, refused, report } = await fetchPayload(waiting, contract, source, needs, signal);
   const whole: SiteTable = {
     ...table,
-    columns: table.columns.map((column) => ({ ...column, values: byName.get(column.name) ?? column.values })),
-    payload: { kind: payload.kind, shape, values },
+    columns: table.columns.map((column) => ({ ...column, values: computed.get(column.name) ?? column.values })),
+    payload,
   };
   return { table: withoutRows(whole, refused), report };
 }
@@ -108,21 +141,14 @@ function allocated(kind: 'series' | 'images', rows: number, size: number): Float
 function withoutRows(table: SiteTable, refused: Uint8Array): SiteTable {
   const kept = Uint32Array.from({ length: table.rows }, (_, row) => row).filter((row) => refused[row] === 0);
   if (kept.length === table.rows || table.payload === undefined) return table;
-  const { payload } = table;
+  return { ...pickRows(table, kept), payload: packed(table.payload, kept) };
+}
+
+/** Moves the payload of some rows to the front. @param kept ascending */
+export function packed(payload: SitePayload, kept: Uint32Array): SitePayload {
   const size = payload.shape.reduce((product, length) => product * length, 1);
   for (const [place, row] of kept.entries()) {
     if (place !== row) payload.values.copyWithin(place * size, row * size, (row + 1) * size);
   }
-  const pick = (values: Float64Array): Float64Array => Float64Array.from(kept, (row) => values[row] as number);
-  return {
-    ...table,
-    rows: kept.length,
-    columns: table.columns.map((column) => ({ ...column, values: pick(column.values) })),
-    labels: pick(table.labels),
-    ...(table.events === undefined ? {} : { events: pick(table.events) }),
-    payload: { ...payload, values: payload.values.subarray(0, kept.length * size) },
-    patientKeys: Array.from(kept, (row) => table.patientKeys[row] as string),
-    times: pick(table.times),
-    holdout: Uint8Array.from(kept, (row) => table.holdout[row] as number),
-  };
+  return { ...payload, values: payload.values.subarray(0, kept.length * size) };
 }

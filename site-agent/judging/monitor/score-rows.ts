@@ -1,7 +1,9 @@
 import type { DataContract } from '../../../shared/plan/contract.ts';
+import { machineMemoryBytes } from '../../../shared/runtime/machine-memory.ts';
 import type { HoldoutConfig } from '../../config.ts';
 import type { PredictionStore, ScoringRelease } from '../../data/predictions.ts';
 import type { PassedRows, RowSource } from '../../data/row-source.ts';
+import type { PartSink } from '../../data/rows-in-parts.ts';
 import type { SiteTable } from '../../data/site-table.ts';
 import { splitRows } from '../../data/split.ts';
 import { rawRows } from '../../training/raw-rows.ts';
@@ -12,8 +14,10 @@ import { type MonitorState, takeRows } from './monitor-state.ts';
 import type { PassFacts } from './pipe.ts';
 import type { ReferenceScores } from './row-window.ts';
 
-/** Rows taken at once; memory grows with it and with nothing else. */
+/** Rows entered at once. */
 export const rowsAtOnce = 8192;
+
+const payloadBytesAtOnce = (): number => Math.min(2 ** 30, machineMemoryBytes() / 8);
 
 const dayMs = 86_400_000;
 
@@ -43,6 +47,8 @@ export interface ScoreNeeds {
     save(state: MonitorState): void;
   } | null;
   readonly nowMs: number;
+  /** Series or images in memory at a time; an eighth of the machine's, at most 1 GiB, when absent. */
+  readonly payloadBytes?: number;
 }
 
 export interface ScoreCounts {
@@ -75,11 +81,14 @@ const timeOf = (table: SiteTable, row: number): number | null => {
   return Number.isNaN(time) ? null : time;
 };
 
-/** Rows in an order that has nothing to do with how they came: by time, patient, then values. Of one patient and time only the first. */
-function canonicalRows(table: SiteTable, rows: readonly number[]): number[] {
+const sameMoment = (table: SiteTable, a: number, b: number): boolean =>
+  table.patientKeys[a] === table.patientKeys[b] && Object.is(table.times[a], table.times[b]);
+
+/** Rows in an order that has nothing to do with how they came: by time, patient, then values. */
+function inOrder(table: SiteTable, rows: readonly number[]): number[] {
   const byValue = (a: number, b: number): number =>
     Object.is(a, b) ? 0 : Number.isNaN(a) ? 1 : Number.isNaN(b) ? -1 : a - b;
-  const sorted = [...rows].sort((a, b) => {
+  return [...rows].sort((a, b) => {
     const time = byValue(table.times[a] as number, table.times[b] as number);
     if (time !== 0) return time;
     const [first, second] = [table.patientKeys[a] as string, table.patientKeys[b] as string];
@@ -90,14 +99,24 @@ function canonicalRows(table: SiteTable, rows: readonly number[]): number[] {
     }
     return byValue(table.labels[a] as number, table.labels[b] as number);
   });
-  return sorted.filter((row, place) => {
+}
+
+/** Rows in that order; of one patient and time only the first. */
+function canonicalRows(table: SiteTable, rows: readonly number[]): number[] {
+  return inOrder(table, rows).filter((row, place, sorted) => {
     const before = sorted[place - 1];
-    return (
-      before === undefined ||
-      table.patientKeys[before] !== table.patientKeys[row] ||
-      !Object.is(table.times[before], table.times[row])
-    );
+    return before === undefined || !sameMoment(table, before, row);
   });
+}
+
+/** Rows of a patient and time that several have: which of them counts is told by all their values. */
+function twins(table: SiteTable, rows: readonly number[]): ReadonlySet<number> {
+  return new Set(
+    inOrder(table, rows).flatMap((row, place, sorted) => {
+      const before = sorted[place - 1];
+      return before !== undefined && sameMoment(table, before, row) ? [before, row] : [];
+    }),
+  );
 }
 
 /** Probabilities of the event of some rows of a table. @throws JudgingError `model_interface` for anything else */
@@ -128,7 +147,8 @@ interface Tally {
 }
 
 /**
- * Scores every row of a source that was not scored yet, with every release given, part by part. Of each part the predictions, the outcomes
+ * Scores every row of a source that was not scored yet, with every release given, part by part; series and images are read of those rows
+ * alone. Of each part the predictions, the outcomes
  * that have come and the change of the monitor's windows are one transaction: killed anywhere, nothing is lost and nothing counts twice.
  * Inside a part the order of rows changes nothing.
  * @throws DataError, JudgingError
@@ -146,7 +166,11 @@ export async function scoreRows(
   };
   const passed = await source.read(
     needs.contract,
-    { batchRows: rowsAtOnce, take: (table) => takePart(needs, source, table, tally, signal) },
+    {
+      batchRows: rowsAtOnce,
+      payloadBytes: needs.payloadBytes ?? payloadBytesAtOnce(),
+      begin: (table) => beginPart(needs, source, table, tally, signal),
+    },
     signal,
   );
   const counts: ScoreCounts = {
@@ -175,38 +199,66 @@ function factsOf(needs: ScoreNeeds, source: RowSource, passed: PassedRows): Pass
   };
 }
 
-async function takePart(
+/** A part of the rows: what is due and was not scored, scored piece by piece, then entered in one transaction. */
+function beginPart(
   needs: ScoreNeeds,
   source: RowSource,
   table: SiteTable,
   tally: Tally,
   signal?: AbortSignal,
-): Promise<void> {
-  const { contract, nowMs, predictions } = needs;
+): PartSink {
+  const { contract, nowMs, predictions, releases } = needs;
   signal?.throwIfAborted();
   const judging =
     source.schema === null
       ? Uint32Array.from({ length: table.rows }, (_, row) => row)
       : splitRows(table, contract, needs.holdout, nowMs).split.judgingRows;
   const due = Array.from(judging).filter((row) => !((table.times[row] as number) > nowMs));
-  tally.notDue += table.rows - due.length;
-  const rows = canonicalRows(table, due);
-  const scored: { release: OpenedRelease; rows: Uint32Array; probabilities: Float32Array }[] = [];
-  for (const release of needs.releases) {
-    const fresh = Uint32Array.from(
-      rows.filter((row) => !predictions.has(release.digest, table.patientKeys[row] as string, timeOf(table, row))),
-    );
-    scored.push({ release, rows: fresh, probabilities: await probabilitiesOf(release, table, fresh, signal) });
+  /** By release and row: 1 where it is to be scored. */
+  const lacking = releases.map(() => new Uint8Array(table.rows));
+  /** By release and row: NaN until it is scored. */
+  const figures = releases.map(() => new Float32Array(table.rows).fill(Number.NaN));
+  for (const [place, { digest }] of releases.entries()) {
+    const marks = lacking[place] as Uint8Array;
+    for (const row of due) {
+      if (!predictions.has(digest, table.patientKeys[row] as string, timeOf(table, row))) marks[row] = 1;
+    }
   }
-  signal?.throwIfAborted();
-  const part = needs.transaction(() => enterPart(needs, table, rows, scored));
-  // Counted only once it is stored.
-  for (const [place, { release, rows: fresh }] of scored.entries()) {
-    const entered = part.entered[place] ?? 0;
-    tally.scored.set(release.version, (tally.scored.get(release.version) ?? 0) + entered);
-    tally.before.set(release.version, (tally.before.get(release.version) ?? 0) + rows.length - fresh.length);
-  }
-  tally.outcomes = addCounts(tally.outcomes, part.outcomes);
+  const alike = contract.payload === undefined ? new Set<number>() : twins(table, due);
+  return {
+    wanted: Uint32Array.from(due.filter((row) => alike.has(row) || lacking.some((marks) => marks[row] === 1))),
+    async score(piece, rows) {
+      for (const [place, release] of releases.entries()) {
+        const marks = lacking[place] as Uint8Array;
+        const fresh = Uint32Array.from(rows.keys()).filter((at) => marks[rows[at] as number] === 1);
+        const probabilities = await probabilitiesOf(release, piece, fresh, signal);
+        for (const [index, at] of fresh.entries()) {
+          (figures[place] as Float32Array)[rows[at] as number] = probabilities[index] as number;
+        }
+      }
+    },
+    async finish(whole, refused) {
+      signal?.throwIfAborted();
+      const rows = canonicalRows(
+        whole,
+        due.filter((row) => refused[row] === 0),
+      );
+      const scored = releases.map((release, place) => {
+        const known = figures[place] as Float32Array;
+        const fresh = Uint32Array.from(rows.filter((row) => lacking[place]?.[row] === 1));
+        return { release, rows: fresh, probabilities: Float32Array.from(fresh, (row) => known[row] as number) };
+      });
+      const part = needs.transaction(() => enterPart(needs, whole, rows, scored));
+      // Counted only once it is stored.
+      tally.notDue += table.rows - due.length;
+      for (const [place, { version }] of releases.entries()) {
+        const entered = part.entered[place] ?? 0;
+        tally.scored.set(version, (tally.scored.get(version) ?? 0) + entered);
+        tally.before.set(version, (tally.before.get(version) ?? 0) + rows.length - entered);
+      }
+      tally.outcomes = addCounts(tally.outcomes, part.outcomes);
+    },
+  };
 }
 
 function addCounts(a: OutcomeCounts, b: OutcomeCounts): OutcomeCounts {

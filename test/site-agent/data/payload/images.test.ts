@@ -11,6 +11,7 @@ import { fileSource } from '../../../../site-agent/data/row-source.ts';
 import type { SiteTable } from '../../../../site-agent/data/site-table.ts';
 import { csvText, type HeartRow, temporaryDirectory } from '../../../support/heart-site.ts';
 import { imagePlan } from '../../../support/payload-plans.ts';
+import { sinkInto } from '../../../support/row-sink.ts';
 
 const { cases } = JSON.parse(readFileSync(new URL('../../../reference/images.json', import.meta.url), 'utf8')) as {
   readonly cases: Readonly<Record<string, { readonly file: string; readonly grey: number[] }>>;
@@ -208,12 +209,7 @@ describe('an image folder', () => {
     config(rows);
     const parts: SiteTable[] = [];
     const source = fileSource(join(folder.path, 'data', 'patients.csv'), { images: join(folder.path, 'images') });
-    await source.read(plan.data, {
-      batchRows: 1,
-      async take(table) {
-        parts.push(table);
-      },
-    });
+    await source.read(plan.data, sinkInto(parts));
     expect(parts.reduce((sum, { rows: count }) => sum + count, 0)).toBe(10);
     for (const { payload, rows: count } of parts) expect(payload?.values.length).toBe(count * 24);
   });

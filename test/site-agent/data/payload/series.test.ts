@@ -13,6 +13,7 @@ import { fileSource, schemaDigest } from '../../../../site-agent/data/row-source
 import type { SiteTable } from '../../../../site-agent/data/site-table.ts';
 import { csvText, type HeartRow, temporaryDirectory } from '../../../support/heart-site.ts';
 import { seriesPlan } from '../../../support/payload-plans.ts';
+import { sinkInto } from '../../../support/row-sink.ts';
 
 let folder: ReturnType<typeof temporaryDirectory>;
 beforeEach(() => {
@@ -344,12 +345,7 @@ describe('rows in parts', () => {
     const whole = await read(rows, measured);
     const parts: SiteTable[] = [];
     const path = (name: string): string => join(folder.path, 'data', name);
-    const sink = {
-      batchRows: 1,
-      async take(table: SiteTable) {
-        parts.push(table);
-      },
-    };
+    const sink = sinkInto(parts);
     const passed = await fileSource(path('stays.csv'), { series: path('measured.csv') }).read(plan.data, sink);
     expect(passed.rowsRead).toBe(30);
     expect(parts.flatMap(({ payload }) => [...(payload?.values ?? [])])).toEqual([

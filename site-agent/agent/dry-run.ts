@@ -12,6 +12,7 @@ import type { SiteConfig } from '../config.ts';
 import { DataError } from '../data/data-error.ts';
 import { loadSiteData } from '../data/load-site-data.ts';
 import { batchSchedule } from '../training/batches.ts';
+import type { ClipCounts } from '../training/clip-counts.ts';
 import type { EngineChoice } from '../training/engine-choice.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import { ownPreprocessing } from '../training/own-preprocessing.ts';
@@ -47,6 +48,8 @@ export interface DryRun {
   readonly rowsAtOnce: number | null;
   readonly lossFirst: number;
   readonly lossLast: number;
+  /** Rows of the epoch, and those clipped to `perExampleClip`; null where rows are not clipped one by one. */
+  readonly clipping: ClipCounts | null;
   /** After the epoch; null without early stopping. */
   readonly validationLoss: number | null;
   readonly seconds: number;
@@ -148,6 +151,7 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
     steps: result.steps,
     rowsAtOnce: result.rowsAtOnce ?? null,
     ...result.metrics,
+    clipping: result.clipping ?? null,
     validationLoss: result.validation?.losses.at(-1) ?? null,
     seconds,
     round: { steps: whole.steps, seconds: seconds + (steadySeconds / result.steps) * (whole.steps - result.steps) },

@@ -3,6 +3,7 @@ import type { SiteSummary } from '../../shared/plan/preprocessing.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import type { Digest, RunId, TaskId } from '../../shared/runtime/ids.ts';
 import type { Receipt, TaskOffer, UpdateHeader } from '../../shared/wire/messages.ts';
+import type { ClipCounts } from '../training/clip-counts.ts';
 import type { AgentStore } from './store.ts';
 
 /** What a task ended in; stored before it is sent, so that a repeated offer gets the same bits. */
@@ -15,6 +16,8 @@ export interface TaskProgress {
   readonly epoch: number;
   readonly loss: number;
   readonly secondsLeft: number;
+  /** Rows clipped so far; absent where none are. */
+  readonly clipping?: ClipCounts;
   /** What it trains on. */
   readonly runsOn: string;
   readonly atMs: number;

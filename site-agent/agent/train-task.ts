@@ -162,6 +162,17 @@ async function train(
     signal,
   );
   signal.throwIfAborted();
+  if (result.clipping !== undefined) {
+    // For this site's eyes: how many of its rows are unlike the others is nothing an update may tell.
+    const { rows: rowsTaken, clipped: rowsClipped } = result.clipping;
+    log.info(
+      {
+        ...{ task: offer.id, run: offer.run, round: offer.round },
+        ...{ rowsTaken, rowsClipped, shareClipped: Number((rowsClipped / rowsTaken).toPrecision(4)) },
+      },
+      'rows clipped to perExampleClip',
+    );
+  }
   const delta = await objects.write(encodeSafetensors(result.delta));
   const update: UpdateHeader = {
     task: offer.id,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { tableText } from '../../shared/runtime/table-text.ts';
 import { createTaskStore, type TaskAtWork } from '../agent/task-store.ts';
+import { clippedText } from './clipped-text.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
 
@@ -21,6 +22,7 @@ function row({ run, round, kind, begunMs, progress }: TaskAtWork): (string | num
     timeText(begunMs),
     progress === null ? null : `${progress.step} of ${progress.steps}`,
     progress === null ? null : Number(progress.loss.toPrecision(4)),
+    progress?.clipping === undefined ? null : clippedText(progress.clipping),
     progress === null ? null : left(progress.secondsLeft),
     progress === null ? null : progress.runsOn,
   ];
@@ -35,7 +37,9 @@ async function run(options: SiteOptions): Promise<void> {
   }
   if (tasks.length === 0) console.log('No task is under way.');
   else {
-    console.log(tableText(['run', 'round', 'task', 'begun', 'steps', 'loss', 'time left', 'engine'], tasks.map(row)));
+    console.log(
+      tableText(['run', 'round', 'task', 'begun', 'steps', 'loss', 'clipped', 'time left', 'engine'], tasks.map(row)),
+    );
   }
   const choices = join(directory, 'state', 'engine-choices.json');
   if (existsSync(choices)) console.log(`Engines chosen here, and why: ${choices}`);

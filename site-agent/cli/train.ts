@@ -12,6 +12,7 @@ import { openObjects } from '../agent/objects.ts';
 import { createTaskStore } from '../agent/task-store.ts';
 import { readSiteConfig } from '../config.ts';
 import { type EngineChoice, engineChoices } from '../training/engine-choice.ts';
+import { clippedText } from './clipped-text.ts';
 import { findPlan } from './find-plan.ts';
 import { interruptible } from './interruptible.ts';
 import { withStore } from './open-site.ts';
@@ -73,6 +74,8 @@ function print(plan: LoadedPlan, run: DryRun): void {
     `  steps           ${run.steps}${run.rowsAtOnce === null ? '' : ` of at most ${run.rowsAtOnce} rows at once`}`,
   );
   console.log(`  loss            ${figure(run.lossFirst)} over the epoch`);
+  if (run.clipping !== null)
+    console.log(`  clipped         ${clippedText(run.clipping)} of the rows, by perExampleClip`);
   if (run.validationLoss !== null) console.log(`  validation      ${figure(run.validationLoss)} after it`);
   console.log(`  time            ${duration(run.seconds)}`);
   console.log(`  a round         ${run.round.steps} steps, about ${duration(run.round.seconds)}`);

@@ -39,17 +39,25 @@ export interface EngineStep {
   readonly random: ReadonlyMap<string, Float32Array>;
 }
 
+/** What is told of a step. */
+export interface StepOutcome {
+  /** Of the batch, before the update. */
+  readonly loss: number;
+  /** How many of its rows had a gradient longer than `training.perExampleClip`; absent where rows are not clipped one by one. */
+  readonly clipped?: number;
+}
+
 /** A task whose weights and optimiser state an engine holds, on its device where it has one. */
 export interface OpenedTask {
   /**
    * Carries out the steps, one after the other. All have equally many rows. With more than `partRows` rows a step's gradients are added up
    * over parts of at most so many, all but the last of equal size; `partRows` is below a step's rows only where the plan's objective
    * can be cut.
-   * @returns loss of each step, before its update
+   * @returns one a step
    * @throws TrainingError `out_of_memory` (the state is then as before the call), `engine_failed`; the signal's reason, within one step of
    *   its abort, after which nothing but `dispose` may be called
    */
-  run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]>;
+  run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly StepOutcome[]>;
   /** Mean loss over the task's validation rows without penalties and random values, at most `partRows` rows at once. Errors as `run`. */
   evaluate(partRows: number, signal: AbortSignal): Promise<number>;
   /** Copies of what `EngineTask.state` names, as they are now. */

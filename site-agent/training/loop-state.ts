@@ -1,6 +1,7 @@
 import type { Logger } from '../../shared/runtime/logger.ts';
 import type { NamedTensors, Tensor } from '../../shared/tensors/tensor.ts';
 import type { StepCall } from './call-schedule.ts';
+import { type ClipCounts, noRows } from './clip-counts.ts';
 import type { EarlyStopping, StoppingRecord } from './early-stopping.ts';
 import type { LossRecord, LossSums } from './loss-record.ts';
 import type { StepPlan } from './step-plan.ts';
@@ -13,6 +14,7 @@ export interface LoopState {
   readonly state: NamedTensors;
   readonly partRows: number;
   readonly losses: LossRecord;
+  readonly clipping: ClipCounts | null;
   readonly stopping: EarlyStopping | null;
 }
 
@@ -21,6 +23,8 @@ interface StoredRecord {
   readonly format: 1;
   readonly partRows: number;
   readonly losses: LossSums;
+  /** Where rows are clipped one by one. */
+  readonly clipping?: ClipCounts;
   readonly stopping: StoppingRecord | null;
 }
 
@@ -30,13 +34,20 @@ export interface LoopStart {
   readonly state: NamedTensors;
   readonly partRows?: number;
   readonly losses?: LossSums;
+  readonly clipping: ClipCounts | null;
   readonly stopping?: { readonly record: StoppingRecord; readonly tensors: NamedTensors };
 }
 
 const bestPrefix = 'best/';
 
-export function storedLoop({ step, state, partRows, losses, stopping }: LoopState): Checkpoint {
-  const record: StoredRecord = { format: 1, partRows, losses: losses.sums, stopping: stopping?.record ?? null };
+export function storedLoop({ step, state, partRows, losses, clipping, stopping }: LoopState): Checkpoint {
+  const record: StoredRecord = {
+    format: 1,
+    partRows,
+    losses: losses.sums,
+    ...(clipping === null ? {} : { clipping }),
+    stopping: stopping?.record ?? null,
+  };
   const best = [...(stopping?.tensors ?? [])].map(([name, tensor]) => [bestPrefix + name, tensor] as const);
   return { step, tensors: new Map([...state, ...best]), record: { ...record } };
 }
@@ -56,7 +67,7 @@ function fresh(task: TrainingTask, { slots }: StepPlan): LoopStart {
     const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
     state.set(name, { shape, data: data.fill(initial) });
   }
-  return { step: 0, state };
+  return { step: 0, state, clipping: task.plan.training.perExampleClip === undefined ? null : noRows };
 }
 
 /** Where the round goes on: at its checkpoint, when that is one of this task's, or at the beginning. */
@@ -77,6 +88,7 @@ export function restoreLoop(task: TrainingTask, step: StepPlan, calls: readonly 
   const fits =
     record.format === 1 &&
     state.size === start.state.size &&
+    (record.clipping === undefined) === (start.clipping === null) &&
     calls.some((call) => call.checkpoint && call.first + call.steps === resume.step);
   if (!fits) {
     log.warn({ step: resume.step }, 'the checkpoint is not one of this task: the round begins anew');
@@ -91,6 +103,7 @@ export function restoreLoop(task: TrainingTask, step: StepPlan, calls: readonly 
     state,
     partRows: record.partRows,
     losses: record.losses,
+    clipping: record.clipping ?? null,
     ...(record.stopping === null ? {} : { stopping: { record: record.stopping, tensors: best } }),
   };
 }

@@ -8,8 +8,9 @@ import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 import { batchSchedule } from './batches.ts';
 import { callSchedule, type StepCall } from './call-schedule.ts';
 import { checkTask, deltaOf } from './check-task.ts';
+import { addedStep } from './clip-counts.ts';
 import { EarlyStopping } from './early-stopping.ts';
-import type { Engine, EngineStep, OpenedTask } from './engine.ts';
+import type { Engine, EngineStep, OpenedTask, StepOutcome } from './engine.ts';
 import { type LoopState, restoreLoop, storedLoop } from './loop-state.ts';
 import { LossRecord } from './loss-record.ts';
 import { checkRandomByRows, drawRandom } from './random-inputs.ts';
@@ -111,6 +112,7 @@ export async function trainRound(
     signal,
   );
   let done = begun.step;
+  let { clipping } = begun;
   try {
     for (const call of calls) {
       if (call.first < begun.step) continue;
@@ -119,13 +121,18 @@ export async function trainRound(
       signal.throwIfAborted();
       const found = await runCall(opened, call, stepsOf, rowsAtOnce, signal);
       signal.throwIfAborted();
-      for (const [index, loss] of found.entries()) losses.add(done + index, loss, schedule.rowsOf(call.first).length);
+      const taken = schedule.rowsOf(call.first).length;
+      for (const [index, { loss, clipped }] of found.entries()) {
+        losses.add(done + index, loss, taken);
+        if (clipping !== null && clipped !== undefined) clipping = addedStep(clipping, taken, clipped);
+      }
       done += call.steps;
       task.onProgress?.({
         step: done,
         steps: schedule.steps,
         epoch: Math.ceil(done / schedule.stepsPerEpoch),
         loss: losses.epochMean,
+        ...(clipping === null ? {} : { clipping }),
         secondsLeft: ((nowMs() - startedMs) / 1000 / (done - begun.step)) * (schedule.steps - done),
       });
       if (stopping !== null && call.endsEpoch) {
@@ -140,6 +147,7 @@ export async function trainRound(
           state: await opened.state(),
           partRows: rowsAtOnce.rows,
           losses,
+          clipping,
           stopping,
         };
         await task.onCheckpoint(storedLoop(state));
@@ -163,6 +171,7 @@ export async function trainRound(
       rowsAtOnce: Math.min(batch, rowsAtOnce.rows),
       precision,
       ...(skippedSteps === undefined ? {} : { skippedSteps }),
+      ...(clipping === null ? {} : { clipping }),
       ...(stopping === null ? {} : { validation: { losses: stopping.record.losses, best: stopping.record.best } }),
     };
   } finally {
@@ -177,19 +186,19 @@ async function runCall(
   stepsOf: (first: number, count: number) => EngineStep[],
   rowsAtOnce: RowsAtOnce,
   signal: AbortSignal,
-): Promise<number[]> {
-  const losses: number[] = [];
+): Promise<StepOutcome[]> {
+  const outcomes: StepOutcome[] = [];
   const [{ rows }] = stepsOf(call.first, 1) as [EngineStep];
-  while (losses.length < call.steps) {
-    const first = call.first + losses.length;
-    losses.push(
+  while (outcomes.length < call.steps) {
+    const first = call.first + outcomes.length;
+    outcomes.push(
       ...(await rowsAtOnce.during((partRows) => {
-        const count = partRows < rows.length ? 1 : call.steps - losses.length;
+        const count = partRows < rows.length ? 1 : call.steps - outcomes.length;
         return opened.run(stepsOf(first, count), partRows, signal);
       }, rows.length)),
     );
   }
-  return losses;
+  return outcomes;
 }
 
 const weightsOf = (state: NamedTensors, weights: NamedTensors): NamedTensors =>

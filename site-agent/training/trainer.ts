@@ -1,5 +1,6 @@
 import type { Plan } from '../../shared/plan/plan.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
+import type { ClipCounts } from './clip-counts.ts';
 
 export type EngineName = 'onnx' | 'tfjs';
 
@@ -41,6 +42,8 @@ export interface Progress {
   readonly steps: number;
   readonly epoch: number;
   readonly loss: number;
+  /** Of the round so far. Absent where rows are not clipped one by one. */
+  readonly clipping?: ClipCounts;
   /** Estimated from the steps so far. */
   readonly secondsLeft: number;
 }
@@ -88,6 +91,8 @@ export interface TrainingResult {
   readonly precision?: 'float32' | 'mixed';
   /** Of the steps done, those that changed nothing because a gradient was too large for float16. Absent in float32. */
   readonly skippedSteps?: number;
+  /** Absent where rows are not clipped one by one. It stays at the site. */
+  readonly clipping?: ClipCounts;
 }
 
 /** One way of carrying out local training. Two engines given the same task agree to float32 tolerance. */

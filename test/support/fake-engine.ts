@@ -22,6 +22,7 @@ export function fakeEngine(
     readonly workPerCheckpoint?: number;
     readonly fits?: number;
     readonly lossOf?: (step: number) => number;
+    readonly clippedOf?: (step: number) => number;
     readonly validationLoss?: (stepsDone: number) => number;
     readonly beforeCall?: (call: number) => void | Promise<void>;
   } = {},
@@ -53,12 +54,13 @@ export function fakeEngine(
           needs(Math.min(partRows, steps[0]?.rows.length ?? 0));
           engine.calls.push({ steps, partRows });
           return steps.map(() => {
-            const loss = options.lossOf?.(stepsDone()) ?? 1;
+            const done = stepsDone();
+            const loss = options.lossOf?.(done) ?? 1;
             for (const name of task.anchors.keys()) {
               const { data } = state.get(name) as { data: Float32Array };
               for (let index = 0; index < data.length; index++) data[index] = (data[index] as number) + 1;
             }
-            return loss;
+            return { loss, ...(options.clippedOf === undefined ? {} : { clipped: options.clippedOf(done) }) };
           });
         },
         async evaluate(partRows) {

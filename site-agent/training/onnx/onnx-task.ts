@@ -9,8 +9,8 @@ import { buildEvaluation } from '../../../shared/graph/training/evaluation.ts';
 import { buildGradientPart, buildUpdate } from '../../../shared/graph/training/gradient-part.ts';
 import { buildTrainingStep, type StepOptions } from '../../../shared/graph/training/training-step.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
-import type { EngineStep, EngineTask, OpenedTask } from '../engine.ts';
-import { partOfValues, partSizes } from '../parts.ts';
+import type { EngineStep, EngineTask, OpenedTask, StepOutcome } from '../engine.ts';
+import { partOfValues, partSizes, wholeOutcome } from '../parts.ts';
 import { TrainingError } from '../training-error.ts';
 import { chosen, type Feeds, floats, randomFeeds, rowFeeds, scalars, sizeOf, stackedFeeds } from './feeds.ts';
 import { runtimeError } from './runtime-errors.ts';
@@ -58,7 +58,7 @@ export class OnnxTask implements OpenedTask {
     ]);
   }
 
-  run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
+  run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly StepOutcome[]> {
     return this.#inMemory(() => this.#steps(steps, partRows, signal));
   }
 
@@ -76,16 +76,16 @@ export class OnnxTask implements OpenedTask {
     }
   }
 
-  async #steps(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
+  async #steps(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly StepOutcome[]> {
     const [first] = steps;
     if (first !== undefined && steps.length > 1 && partRows >= first.rows.length) return this.#together(steps, signal);
-    const losses: number[] = [];
+    const outcomes: StepOutcome[] = [];
     for (const step of steps) {
-      losses.push(
+      outcomes.push(
         await (partRows < step.rows.length ? this.#inParts(step, partRows, signal) : this.#whole(step, signal)),
       );
     }
-    return losses;
+    return outcomes;
   }
 
   async #validate(partRows: number, signal: AbortSignal): Promise<number> {
@@ -128,7 +128,7 @@ export class OnnxTask implements OpenedTask {
     await this.#needs.giveBack();
   }
 
-  async #whole(step: EngineStep, signal: AbortSignal): Promise<number> {
+  async #whole(step: EngineStep, signal: AbortSignal): Promise<StepOutcome> {
     const { plan } = this.#task;
     const rows = step.rows.length;
     const { built, session } = await this.#needs.take(`step ${rows}`, () =>
@@ -145,13 +145,13 @@ export class OnnxTask implements OpenedTask {
       ...randomFeeds(built.random, step),
       ...scalars(step.scalars),
     };
-    const results = await call(session, feeds, ['loss', ...carried.map(({ next }) => next)], signal);
+    const results = await call(session, feeds, [...this.#told, ...carried.map(({ next }) => next)], signal);
     this.#replace(new Map(carried.map(({ name, next }) => [name, results[next] as Tensor])));
-    return numberOf(results.loss);
+    return this.#outcomes(results, 1)[0] as StepOutcome;
   }
 
   /** Steps in one call of the runtime, which hands the state from one to the next itself. */
-  async #together(steps: readonly EngineStep[], signal: AbortSignal): Promise<readonly number[]> {
+  async #together(steps: readonly EngineStep[], signal: AbortSignal): Promise<readonly StepOutcome[]> {
     const { plan, data } = this.#task;
     const rows = steps[0]?.rows.length ?? 0;
     const { built, session } = await this.#needs.take(`${steps.length} steps ${rows}`, () =>
@@ -170,15 +170,15 @@ export class OnnxTask implements OpenedTask {
       ...stackedFeeds(built.random, (step, name) => step.random.get(name), steps),
       ...stackedFeeds(built.scalars, (step, name) => Float32Array.of(step.scalars[name] ?? Number.NaN), steps),
     };
-    const results = await call(session, feeds, ['loss', ...carried.map(({ next }) => next)], signal);
+    const results = await call(session, feeds, [...this.#told, ...carried.map(({ next }) => next)], signal);
     this.#replace(new Map(carried.map(({ name, next }) => [name, results[next] as Tensor])));
-    return Array.from((results.loss as Tensor).data as Float32Array);
+    return this.#outcomes(results, steps.length);
   }
 
-  async #inParts(step: EngineStep, partRows: number, signal: AbortSignal): Promise<number> {
+  async #inParts(step: EngineStep, partRows: number, signal: AbortSignal): Promise<StepOutcome> {
     const { plan, data } = this.#task;
     const of = step.rows.length;
-    let loss = 0;
+    const parts: StepOutcome[] = [];
     let begin = 0;
     let sums: State = new Map();
     for (const rows of partSizes(of, partRows)) {
@@ -199,10 +199,10 @@ export class OnnxTask implements OpenedTask {
           ]),
         ),
       };
-      const results = await call(session, feeds, ['loss', ...built.sums.map(({ next }) => next)], signal);
+      const results = await call(session, feeds, [...this.#told, ...built.sums.map(({ next }) => next)], signal);
       for (const tensor of sums.values()) drop(tensor);
       sums = new Map(built.sums.map(({ name, next }) => [name, results[next] as Tensor]));
-      loss += numberOf(results.loss);
+      parts.push(...this.#outcomes(results, 1));
       begin += rows;
     }
     const { built, session } = await this.#needs.take('update', () =>
@@ -228,7 +228,22 @@ export class OnnxTask implements OpenedTask {
     this.#replace(
       new Map([...this.#state, ...carried.map(({ name, next }) => [name, results[next] as Tensor] as const)]),
     );
-    return loss;
+    return wholeOutcome(parts);
+  }
+
+  /** Outputs that say how a step went. */
+  get #told(): readonly string[] {
+    return this.#task.plan.training.perExampleClip === undefined ? ['loss'] : ['loss', 'clipped'];
+  }
+
+  /** @param results of so many steps */
+  #outcomes(results: Readonly<Record<string, Tensor>>, steps: number): StepOutcome[] {
+    const numbers = (name: string): Float32Array | undefined => results[name]?.data as Float32Array | undefined;
+    const [losses, clipped] = [numbers('loss'), numbers('clipped')];
+    return Array.from({ length: steps }, (_, step) => ({
+      loss: losses?.[step] ?? Number.NaN,
+      ...(clipped === undefined ? {} : { clipped: clipped[step] as number }),
+    }));
   }
 
   #moving(): Pick<StepOptions, 'trainable' | 'precision'> {

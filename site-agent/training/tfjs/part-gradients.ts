@@ -11,6 +11,8 @@ import type { TensorMap } from './tensor-store.ts';
 /** What one part of a batch gives. The caller disposes of all tensors. */
 export interface PartResult {
   readonly loss: Tensor;
+  /** How many rows' gradients were longer than the bound; null where rows are not clipped one by one. */
+  readonly clipped: Tensor | null;
   /** By name of the moving tensor. */
   readonly gradients: TensorMap;
   /** Next value of each buffer, by its name. */
@@ -36,6 +38,7 @@ function byLibrary(tf: TfjsLibrary, plan: Plan, options: ObjectiveOptions): Part
       const found = program.run(feeds, moving);
       return {
         loss: found.loss,
+        clipped: null,
         gradients: new Map(moving.map((name, index) => [name, found.gradients[index] as Tensor])),
         buffers: new Map([...buffers].map(([name, value]) => [name, found.others.get(value.name) as Tensor])),
       };
@@ -54,14 +57,15 @@ function byGraph(tf: TfjsLibrary, plan: Plan, options: ObjectiveOptions): PartGr
   return {
     takes: part,
     run(feeds) {
-      const names = ['loss', ...sums.map(({ next }) => next), ...buffers.map(({ next }) => next)];
+      const names = ['loss', 'clipped', ...sums.map(({ next }) => next), ...buffers.map(({ next }) => next)];
       const found = tf.tidy(() => {
         const values = program.run(new Map([...feeds, ...zeros(sums)]));
         return names.map((name) => tf.clone(values.get(name) as Tensor));
       });
       const named = new Map(names.map((name, index) => [name, found[index] as Tensor]));
       return {
-        loss: found[0] as Tensor,
+        loss: named.get('loss') as Tensor,
+        clipped: named.get('clipped') as Tensor,
         gradients: new Map(sums.map(({ weight, next }) => [weight, named.get(next) as Tensor])),
         buffers: new Map(buffers.map(({ name, next }) => [name, named.get(next) as Tensor])),
       };

@@ -77,10 +77,36 @@ function tile(use: Use): Held[] {
   return [Held.of(tf, x)];
 }
 
+/**
+ * Axes in another order. Those of length 1 are left out and neighbours that stay together are one: WebGPU moves six axes at most, and gradients row
+ * by row of a convolution have seven.
+ */
+function reordered(tf: TfjsLibrary, x: Tensor, order: readonly number[]): Tensor {
+  const axes = x.shape.flatMap((length, axis) => (length === 1 ? [] : [axis]));
+  const runs: number[][] = [];
+  for (const axis of order) {
+    const place = axes.indexOf(axis);
+    if (place < 0) continue;
+    const last = runs.at(-1);
+    if (last !== undefined && last.at(-1) === place - 1) last.push(place);
+    else runs.push([place]);
+  }
+  const before = [...runs].sort(([a = 0], [b = 0]) => a - b);
+  const merged = before.map((run) => sizeOf(run.map((place) => x.shape[axes[place] as number] as number)));
+  const moved = tf.transpose(
+    tf.reshape(x, merged),
+    runs.map((run) => before.indexOf(run)),
+  );
+  return tf.reshape(
+    moved,
+    order.map((axis) => x.shape[axis] as number),
+  );
+}
+
 function transpose(use: Use): Held[] {
   const x = required(use, 0).tensor;
   const order = intsAttribute(use.node.attributes, 'perm') ?? x.shape.map((_, axis) => x.rank - 1 - axis);
-  return [Held.of(use.tf, use.tf.transpose(x, [...order]))];
+  return [Held.of(use.tf, reordered(use.tf, x, order))];
 }
 
 /** Operators that lay values out anew or repeat them. */

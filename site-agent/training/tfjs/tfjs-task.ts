@@ -4,7 +4,7 @@ import { buildEvaluation, type Evaluation } from '../../../shared/graph/training
 import type { FedTensor } from '../../../shared/graph/training/feeds.ts';
 import { buildUpdate, type UpdateGraph } from '../../../shared/graph/training/gradient-part.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
-import type { EngineStep, EngineTask, OpenedTask } from '../engine.ts';
+import type { EngineStep, EngineTask, OpenedTask, StepOutcome } from '../engine.ts';
 import { everyRow, gatherBatch } from '../gathered-batch.ts';
 import { partOfValues, partSizes } from '../parts.ts';
 import type { TfjsBackend } from '../tfjs-backends.ts';
@@ -47,17 +47,17 @@ export class TfjsTask implements OpenedTask {
     ]);
   }
 
-  async run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly number[]> {
+  async run(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly StepOutcome[]> {
     const begun = this.#state;
     let state = begun;
-    const losses: number[] = [];
+    const outcomes: StepOutcome[] = [];
     try {
       for (const [index, step] of steps.entries()) {
         if (index > 0) await this.#turn(signal);
-        const { loss, next } = await this.#step(state, step, partRows, signal);
+        const { outcome, next } = await this.#step(state, step, partRows, signal);
         if (state !== begun) disposeOthers(state, next, begun);
         state = next;
-        losses.push(loss);
+        outcomes.push(outcome);
       }
     } catch (cause) {
       if (state !== begun) disposeOthers(state, begun);
@@ -69,7 +69,7 @@ export class TfjsTask implements OpenedTask {
       disposeOthers(begun, state);
       this.#state = state;
     }
-    return losses;
+    return outcomes;
   }
 
   async evaluate(partRows: number, signal: AbortSignal): Promise<number> {
@@ -144,7 +144,7 @@ export class TfjsTask implements OpenedTask {
     step: EngineStep,
     partRows: number,
     signal: AbortSignal,
-  ): Promise<{ readonly loss: number; readonly next: TensorMap }> {
+  ): Promise<{ readonly outcome: StepOutcome; readonly next: TensorMap }> {
     signal.throwIfAborted();
     this.#backend.activate();
     const tf = this.#backend.library;
@@ -159,16 +159,20 @@ export class TfjsTask implements OpenedTask {
         sum = sum === undefined ? found : this.#added(sum, found);
         begin += rows;
       }
-      const { loss, gradients, buffers } = sum as PartResult;
+      const { loss, clipped, gradients, buffers } = sum as PartResult;
       updated = this.#updated(state, gradients, step);
+      const count = clipped === null ? null : ((await clipped.data())[0] as number);
       // Last, so that what failed on the device in any of it has been told.
       const value = (await loss.data())[0] as number;
       this.#checkDevice();
       this.#backend.activate();
-      disposeAll([loss, ...gradients.values()]);
-      return { loss: value, next: new Map([...state, ...buffers, ...updated]) };
+      disposeAll([...told(sum as PartResult), ...gradients.values()]);
+      return {
+        outcome: { loss: value, ...(count === null ? {} : { clipped: count }) },
+        next: new Map([...state, ...buffers, ...updated]),
+      };
     } catch (error) {
-      if (sum !== undefined) tf.dispose([sum.loss, ...sum.gradients.values(), ...sum.buffers.values()]);
+      if (sum !== undefined) tf.dispose([...told(sum), ...sum.gradients.values(), ...sum.buffers.values()]);
       tf.dispose(updated.map(([, tensor]) => tensor));
       throw error;
     }
@@ -216,12 +220,19 @@ export class TfjsTask implements OpenedTask {
     const tf = this.#backend.library;
     const result = {
       loss: tf.add(sum.loss, part.loss),
+      clipped: sum.clipped === null || part.clipped === null ? null : tf.add(sum.clipped, part.clipped),
       gradients: new Map(
         [...sum.gradients].map(([name, gradient]) => [name, tf.add(gradient, part.gradients.get(name) as Tensor)]),
       ),
       buffers: part.buffers,
     };
-    tf.dispose([sum.loss, part.loss, ...sum.gradients.values(), ...part.gradients.values(), ...sum.buffers.values()]);
+    tf.dispose([
+      ...told(sum),
+      ...told(part),
+      ...sum.gradients.values(),
+      ...part.gradients.values(),
+      ...sum.buffers.values(),
+    ]);
     return result;
   }
 
@@ -260,6 +271,8 @@ export class TfjsTask implements OpenedTask {
     );
   }
 }
+
+const told = ({ loss, clipped }: PartResult): Tensor[] => (clipped === null ? [loss] : [loss, clipped]);
 
 /** The number of a scalar, which is disposed of. */
 async function numberOf(scalar: Tensor): Promise<number> {

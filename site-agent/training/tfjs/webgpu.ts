@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import type { StartedBackend } from './started-backend.ts';
+import { mendWebgpuProducts } from './webgpu-products.ts';
 
 /** What is used of the package `webgpu`, Dawn for Node. */
 interface Dawn {
@@ -110,6 +111,7 @@ async function start(from: NodeJS.Require): Promise<StartedBackend> {
   if (!(await withNavigator(gpu, () => library.setBackend('webgpu'))))
     throw new Error('the backend webgpu did not start');
   await library.ready();
+  mendWebgpuProducts(library);
   const { vendor, architecture, device: name, description } = adapter.info;
   const takeFailure = (): Error | null => {
     // One failure brings others in its wake; the first says what happened.

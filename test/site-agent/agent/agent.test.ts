@@ -13,6 +13,7 @@ import type { SharedJudgement } from '../../../shared/plan/shared-judgement.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
+import type { Logger } from '../../../shared/runtime/logger.ts';
 import { systemClock } from '../../../shared/runtime/system-clock.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
@@ -29,6 +30,7 @@ import { createTestAuthority, type TestAuthority, type TestCredentials } from '.
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
 import { type HeartRow, heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
 import { heartPlan } from '../../support/plans.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
 import { agentOn, eventually, testSigner } from '../../support/site-agent.ts';
 
 const north = 'north' as SiteName;
@@ -71,8 +73,9 @@ const port = (changes: Partial<FederationPort> = {}): FederationPort => ({
   ...changes,
 });
 
-async function start(changes: Partial<FederationPort> = {}, rootPem = ''): Promise<SiteAgent> {
-  const agent = agentOn(port(changes), { directory: folder.path, config, signer, rootPem });
+async function start(changes: Partial<FederationPort> = {}, rootPem = '', log?: Logger): Promise<SiteAgent> {
+  const needs = { directory: folder.path, config, signer, rootPem };
+  const agent = agentOn(port(changes), needs, log === undefined ? {} : { log });
   agents.push(agent);
   await agent.start();
   await eventually('the agent attends', () => coordinator.attending.has('north'));
@@ -90,8 +93,8 @@ function approve(): void {
   store.close();
 }
 
-async function startApproved(changes: Partial<FederationPort> = {}, rootPem = ''): Promise<SiteAgent> {
-  const agent = await start(changes, rootPem);
+async function startApproved(changes: Partial<FederationPort> = {}, rootPem = '', log?: Logger): Promise<SiteAgent> {
+  const agent = await start(changes, rootPem, log);
   coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
   await eventually('the plan is known', () => agent.plans.load(plan.digest) !== null);
   if (!agent.plans.isApproved(plan.digest)) approve();
@@ -248,6 +251,43 @@ describe('training', () => {
       bytes: update.delta.bytes,
       bytesSent: update.delta.bytes,
     });
+  });
+
+  it('tells in its own log how many rows were clipped, and in nothing that leaves', async () => {
+    const { log, lines } = recordingLogger();
+    setUp({ ...trained, training: { ...trained.training, perExampleClip: 0.3 } });
+    await startApproved({}, '', log);
+    offer(trainOffer('train-1', await summarised()));
+    await eventually('the update', () => updates().length === 1);
+    const update = updates()[0] as UpdateHeader;
+    const told = lines
+      .filter(({ message }) => message === 'rows clipped to perExampleClip')
+      .map(({ fields }) => fields);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({ task: 'train-1', run, round: 1, rowsTaken: 4 * update.examples });
+    const { rowsClipped, shareClipped } = told[0] as { rowsClipped: number; shareClipped: number };
+    expect(rowsClipped).toBeGreaterThan(0);
+    expect(rowsClipped).toBeLessThan(4 * update.examples);
+    expect(shareClipped).toBeCloseTo(rowsClipped / (4 * update.examples), 3);
+    expect(Object.keys(update).sort()).toEqual([
+      'base',
+      'delta',
+      'examples',
+      'metrics',
+      'plan',
+      'round',
+      'run',
+      'task',
+      'weight',
+    ]);
+    expect(Object.keys(update.metrics).sort()).toEqual(['lossFirst', 'lossLast']);
+    // What `site status` shows lies in the site's own store.
+    const store = openAgentStore(folder.path);
+    const { progress } = store.get<{ progress: string }>("select progress from tasks where id = 'train-1'") as {
+      progress: string;
+    };
+    store.close();
+    expect(JSON.parse(progress).clipping.rows).toBeGreaterThan(0);
   });
 
   it('counts a schedule by rounds from the first round that trains, which is round 1 of the run', async () => {

@@ -6,6 +6,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
+import type { Digest, RunId, TaskId } from '../../../shared/runtime/ids.ts';
+import { createTaskStore } from '../../../site-agent/agent/task-store.ts';
+import { withStore } from '../../../site-agent/cli/open-site.ts';
 import { register } from '../../../site-agent/cli/site.ts';
 import { heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
 import { heartPlan } from '../../support/plans.ts';
@@ -79,6 +82,20 @@ describe('site train --dry-run', () => {
     expect(connected).not.toHaveBeenCalled();
   });
 
+  it('says what share of the rows was clipped, where rows are clipped one by one', async () => {
+    writeSite({ perExampleClip: 1e-6 });
+    await dry();
+    expect(printed.join('\n')).toMatch(/clipped +100% of the rows, by perExampleClip/);
+    printed.length = 0;
+    await dry('--json');
+    const every = JSON.parse(printed.join('\n'));
+    expect(every.clipping).toEqual({ rows: every.rows, clipped: every.rows });
+    printed.length = 0;
+    writeSite();
+    await dry('--json');
+    expect(JSON.parse(printed.join('\n')).clipping).toBeNull();
+  });
+
   it('stops within a step when it is interrupted', async () => {
     writeSite({ batch: 'full', work: { steps: 1_000_000 } });
     const controller = setInterval(() => {
@@ -118,4 +135,20 @@ it('site status says that nothing is under way', async () => {
   writeSite();
   await site('status', '--json');
   expect(JSON.parse(printed.join(''))).toEqual({ tasks: [] });
+});
+
+it('site status says how far training is, and what share of the rows it clipped', async () => {
+  writeSite();
+  await withStore(folder.path, async (store) => {
+    const tasks = createTaskStore(store);
+    for (const id of ['one', 'other'] as TaskId[]) {
+      tasks.begin({ id, run: 'heart-1' as RunId, round: 0, kind: 'summary', plan: '' as Digest, deadlineMs: 0 }, 0);
+      const progress = { step: 5, steps: 20, epoch: 1, loss: 0.5, secondsLeft: 61, runsOn: 'onnx', atMs: 0 };
+      tasks.progressed(id, id === 'one' ? { ...progress, clipping: { rows: 80, clipped: 10 } } : progress);
+    }
+  });
+  await site('status');
+  const [heads = '', , one = '', other = ''] = printed.join('\n').split('\n');
+  const at = heads.indexOf('clipped');
+  expect([one, other].map((line) => line.slice(at).split(/ {2,}/)[0])).toEqual(['12.5%', '-']);
 });

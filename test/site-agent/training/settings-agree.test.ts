@@ -126,6 +126,7 @@ describe.each(trainers)('the engines agree on every setting of training: onnx an
     expect(relativeDistance(second.delta, first.delta)).toBeLessThan(2e-5);
     expect(second.metrics.lossLast / first.metrics.lossLast).toBeCloseTo(1, 5);
     expect(second.steps).toBe(first.steps);
+    expect(second.clipping).toEqual(first.clipping);
     expect(second.validation?.best).toBe(first.validation?.best);
   });
 

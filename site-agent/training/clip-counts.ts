@@ -1,0 +1,15 @@
+/**
+ * Rows of the steps of a round, each as often as a step took it, and of them those whose own gradient was longer than `training.perExampleClip`.
+ * Whole numbers, so that they are the same in any cut and after an interruption. Rows of a step that half precision left out count too.
+ */
+export interface ClipCounts {
+  readonly rows: number;
+  readonly clipped: number;
+}
+
+export const noRows: ClipCounts = { rows: 0, clipped: 0 };
+
+/** With one more step. */
+export function addedStep(counts: ClipCounts, rows: number, clipped: number): ClipCounts {
+  return { rows: counts.rows + rows, clipped: counts.clipped + clipped };
+}

@@ -150,7 +150,7 @@ export function collectNetwork(draft: Draft, output: Traced, limits: OnnxLimits)
   if (inputs.size === 0) throw new OnnxError('wrong_input', 'the output does not depend on any input');
 
   const names = new Map<string, string>();
-  const taken = new Set<string>();
+  const taken = new Map<string, number>();
   const weights = new Map<string, Tensor>();
   const parameters: NetworkSpec['parameters'] = [];
   let elements = 0;

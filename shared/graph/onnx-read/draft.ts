@@ -41,9 +41,9 @@ export class Draft {
     return this.#value(name, 'float', { kind: 'stored', name, shape, data }, [side, side]);
   }
 
-  known(type: ElementType, shape: readonly number[], values: ArrayLike<number>): Traced {
+  known(type: ElementType, shape: readonly number[], values: ArrayLike<number | bigint>): Traced {
     this.#afford(shape);
-    const list = Float64Array.from(values);
+    const list = Float64Array.from(values as ArrayLike<number>, Number);
     const side: Side = { shape, known: { type, shape, values: type === 'float' ? list.map(Math.fround) : list } };
     return this.#value('', type, { kind: 'known' }, [side, side]);
   }
@@ -67,7 +67,7 @@ export class Draft {
       throw new OnnxError('unsupported_type', `tensor ${shown(name)} is in float16; export the network in float32`);
     }
     // Networks are computed in float32, whatever width their numbers were stored in.
-    return this.known(type === 'double' ? 'float' : type, shape, Array.from(data, Number));
+    return this.known(type === 'double' ? 'float' : type, shape, data);
   }
 
   op(operator: string, inputs: readonly Traced[], attributes: Attributes = {}): Traced {

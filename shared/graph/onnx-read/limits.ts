@@ -12,8 +12,10 @@ export interface OnnxLimits {
   readonly rank: number;
   /** Characters of a name. */
   readonly nameLength: number;
-  /** Inputs, outputs or attributes of one node; numbers in one attribute are bounded by `attributeNumbers`. */
+  /** Inputs or outputs of one node. */
   readonly ports: number;
+  /** Attributes of one node; numbers in one are bounded by `attributeNumbers`. */
+  readonly attributes: number;
   readonly attributeNumbers: number;
   /** Constants that become part of the plan, in numbers over all of them. */
   readonly constants: number;
@@ -21,8 +23,10 @@ export interface OnnxLimits {
   readonly constantElements: number;
   /** Numbers read and made, over the whole file, while constants and shapes are worked out. */
   readonly computed: number;
-  /** Numbers in lists over the whole file; a name, node or attribute counts for four. Numbers written as bytes cost nothing. */
+  /** Numbers in lists over the whole file; a name, node or attribute counts for sixteen. Numbers written as bytes cost nothing. */
   readonly entries: number;
+  /** Fields over the whole file, those that are passed over too. */
+  readonly fields: number;
 }
 
 /** 64 million weights in float32; a plan of 1 MiB holds about 10 000 nodes. */
@@ -35,9 +39,11 @@ export const defaultLimits: OnnxLimits = {
   rank: 8,
   nameLength: 1000,
   ports: 512,
+  attributes: 64,
   attributeNumbers: 4096,
   constants: 20_000,
   constantElements: 4 * 1024 * 1024,
   computed: 8 * 1024 * 1024,
-  entries: 4 * 1024 * 1024,
+  entries: 2 * 1024 * 1024,
+  fields: 4 * 1024 * 1024,
 };

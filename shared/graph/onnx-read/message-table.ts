@@ -1,5 +1,5 @@
 import { OnnxError, type OnnxErrorCode } from './onnx-error.ts';
-import { WireReader } from './wire-format.ts';
+import { type FieldBudget, WireReader } from './wire-format.ts';
 
 /** A field that makes the file refused when it is there (with anything in it). */
 export interface RefusedField {
@@ -33,6 +33,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function text(bytes: Uint8Array, where: string): string {
   if (bytes.byteLength === 0) return '';
+  if (bytes.byteLength > longestText) {
+    throw new OnnxError('over_limit', `${where} is a text of ${bytes.byteLength} bytes; the most is ${longestText}`);
+  }
   try {
     return decoder.decode(bytes);
   } catch (cause) {
@@ -47,12 +50,15 @@ const numberReaders = {
 } as const;
 
 /** What may still be decoded of a file. A few bytes become an entry of many, so entries are bounded beside the file's bytes. */
-export interface Budget {
+export interface Budget extends FieldBudget {
   entries: number;
 }
 
 /** A name or a message takes that much more than a number. */
-const entriesOfPart = 4;
+const entriesOfPart = 16;
+
+/** Longest text that is decoded. What is a name is held to its own, smaller bound. */
+const longestText = 8192;
 
 /**
  * Reads a message by its table. Numbers of a list may be packed or not; a single field that comes twice is refused,
@@ -61,7 +67,7 @@ const entriesOfPart = 4;
  * @throws OnnxError
  */
 export function readMessage(table: MessageTable, bytes: Uint8Array, budget: Budget): Message {
-  const reader = new WireReader(bytes);
+  const reader = new WireReader(bytes, budget);
   const found = new Map<string, unknown>();
   const listOf = <T>(name: string): T[] => {
     const known = found.get(name);
@@ -128,10 +134,11 @@ export function readMessage(table: MessageTable, bytes: Uint8Array, budget: Budg
       if (read.bytes !== null && part.byteLength / read.bytes > most) {
         throw new OnnxError('over_limit', `${where} has more than ${most} entries`, { field: where, most });
       }
-      const packed = new WireReader(part);
+      const packed = new WireReader(part, budget);
       if (numbers === 'float' && !found.has(name)) {
         if (part.byteLength % 4 !== 0) throw new OnnxError('malformed', `${where} is not a whole number of floats`);
-        set(Float32Array.from({ length: part.byteLength / 4 }, () => packed.float()));
+        // Laid out anew: the part may lie at any address, and must not keep the whole file in memory.
+        set(new Float32Array(part.slice().buffer));
         continue;
       }
       if (found.get(name) instanceof Float32Array) throw new OnnxError('malformed', `${where} comes in several pieces`);

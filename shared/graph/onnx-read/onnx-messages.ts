@@ -106,7 +106,7 @@ export function onnxTables(limits: OnnxLimits): MessageTable {
       2: ['output', { texts: limits.ports }],
       3: ['name', 'string'],
       4: ['opType', 'string'],
-      5: ['attribute', { messages: attribute, most: limits.ports }],
+      5: ['attribute', { messages: attribute, most: limits.attributes }],
       6: ['docString', 'skip'],
       7: ['domain', 'string'],
       8: ['overload', 'string'],

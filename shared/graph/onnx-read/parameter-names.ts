@@ -10,12 +10,15 @@ export const isReserved = (name: string): boolean =>
 /**
  * The name of a parameter as in the file, changed only where graphs would read something else into it: `#`, which marks values made by
  * Wardround, a beginning such as `next/`, or a name that is taken.
+ * @param taken the names so far, each with the number of its last copy; the new one is added
  */
-export function parameterName(written: string, taken: Set<string>): string {
+export function parameterName(written: string, taken: Map<string, number>): string {
   const plain = written.replaceAll('#', '-').slice(-longest).trim();
   const safe = isReserved(plain) || plain === '' ? `file.${plain}` : plain;
   let name = safe;
-  for (let copy = 2; taken.has(name); copy++) name = `${safe}.${copy}`;
-  taken.add(name);
+  let copy = taken.get(safe) ?? 1;
+  while (taken.has(name)) name = `${safe}.${++copy}`;
+  taken.set(name, 1);
+  taken.set(safe, copy);
   return name;
 }

@@ -24,14 +24,15 @@ function scan(bytes: Uint8Array, limits: OnnxLimits): void {
   if (bytes.byteLength > limits.bytes) {
     throw new OnnxError('over_limit', `the file has ${bytes.byteLength} bytes; the most is ${limits.bytes}`);
   }
-  const model = new WireReader(bytes);
+  const budget = { fields: limits.fields };
+  const model = new WireReader(bytes, budget);
   while (!model.done) {
     const { field, kind } = model.tag();
     if (field !== 7 || kind !== 2) {
       model.skip(kind);
       continue;
     }
-    const graph = new WireReader(model.part());
+    const graph = new WireReader(model.part(), budget);
     let nodes = 0;
     let tensors = 0;
     while (!graph.done) {
@@ -219,7 +220,7 @@ function operatorSetsOf(message: Message): { standard: number; classical: number
  */
 export function readOnnx(bytes: Uint8Array, limits: OnnxLimits = defaultLimits): FileModel {
   scan(bytes, limits);
-  const message = readMessage(onnxTables(limits), bytes, { entries: limits.entries });
+  const message = readMessage(onnxTables(limits), bytes, { entries: limits.entries, fields: limits.fields });
   const ir = message.get('irVersion') as bigint | undefined;
   if (ir === undefined || ir < BigInt(irVersions.lowest) || ir > BigInt(irVersions.highest)) {
     throw new OnnxError(

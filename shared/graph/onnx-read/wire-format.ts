@@ -3,24 +3,31 @@ import { OnnxError } from './onnx-error.ts';
 /** How a field's value is written (protobuf encoding): a varint, 8 bytes, a length and bytes, or 4 bytes. */
 export type WireKind = 0 | 1 | 2 | 5;
 
+/** Fields that may still be read of a file, over all its messages: two bytes can be a field, so that megabytes would take minutes. */
+export interface FieldBudget {
+  fields: number;
+}
+
 /** Reads the protobuf wire format without trust: every length is checked against what is there. */
 export class WireReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #budget: FieldBudget;
+  #view: DataView | null = null;
   #at = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, budget: FieldBudget) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#budget = budget;
   }
 
   get done(): boolean {
     return this.#at >= this.bytes.length;
   }
 
-  /** Field number and kind. @throws OnnxError `malformed` */
+  /** Field number and kind. @throws OnnxError `malformed`, `over_limit` */
   tag(): { readonly field: number; readonly kind: WireKind } {
-    const tag = Number(this.varint());
+    if (--this.#budget.fields < 0) throw new OnnxError('over_limit', 'the file has more fields than are read');
+    const tag = this.#length();
     const field = Math.floor(tag / 8);
     const kind = tag % 8;
     if (field < 1 || field > 0x1fff_ffff || (kind !== 0 && kind !== 1 && kind !== 2 && kind !== 5)) {
@@ -50,41 +57,59 @@ export class WireReader {
   }
 
   float(): number {
-    this.#need(4);
-    const value = this.#view.getFloat32(this.#at, true);
-    this.#at += 4;
-    return value;
+    return this.#number(4).getFloat32(this.#at - 4, true);
   }
 
   double(): number {
-    this.#need(8);
-    const value = this.#view.getFloat64(this.#at, true);
-    this.#at += 8;
-    return value;
+    return this.#number(8).getFloat64(this.#at - 8, true);
   }
 
   /** A view of the next length-prefixed bytes. */
   part(): Uint8Array {
-    const length = this.varint();
-    if (length > BigInt(this.bytes.length - this.#at)) {
+    const length = this.#length();
+    if (length > this.bytes.length - this.#at) {
       throw new OnnxError(
         'malformed',
         `a field at byte ${this.#at} claims ${length} bytes, ${this.bytes.length - this.#at} are left: the file is cut off or damaged`,
       );
     }
     const start = this.#at;
-    this.#at += Number(length);
+    this.#at += length;
     return this.bytes.subarray(start, this.#at);
   }
 
   skip(kind: WireKind): void {
-    if (kind === 0) this.varint();
+    if (kind === 0) this.#skipVarint();
     else if (kind === 2) this.part();
     else {
       const length = kind === 1 ? 8 : 4;
       this.#need(length);
       this.#at += length;
     }
+  }
+
+  /** A tag or a length: no file needs more than seven bytes for one. */
+  #length(): number {
+    let value = 0;
+    for (let factor = 1; factor <= 2 ** 42; factor *= 0x80) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw new OnnxError('malformed', `the number before byte ${this.#at} is longer than a tag or length can be`);
+  }
+
+  #skipVarint(): void {
+    for (let length = 1; length <= 10; length++) if (this.#byte() < 0x80) return;
+    throw new OnnxError('malformed', `the number before byte ${this.#at} has more than 64 bits`);
+  }
+
+  /** The bytes of one number, which has been passed over. */
+  #number(length: number): DataView {
+    this.#need(length);
+    this.#at += length;
+    this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    return this.#view;
   }
 
   #byte(): number {

@@ -7,6 +7,7 @@ import { exportedFile } from '../../../support/brought-plans.ts';
 import {
   attributes,
   bytes,
+  float,
   int,
   joined,
   linearFile,
@@ -194,6 +195,49 @@ describe('a file is refused', () => {
     expect(refusal(joined(int(1, 8), bytes(7, graph), bytes(8, int(2, 17)))).code).toBe('over_limit');
     // A million decoded nodes would take hundreds of MiB.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  const often = (field: Uint8Array, times: number): Uint8Array =>
+    Uint8Array.from(Buffer.alloc(field.length * times, field));
+  const names = (count: number): Uint8Array => joined(bytes(4, 'Sum'), often(bytes(1, 'x'), count), bytes(2, 'y'));
+
+  it.each([
+    // NodeProto.input and attribute, GraphProto.valueInfo, ModelProto.metadataProps, TensorProto.docString.
+    ['names', () => onnxFile(chain(...Array.from({ length: 2000 }, () => names(500))))],
+    [
+      'attributes of a node',
+      () => onnxFile(chain(joined(node('Relu', ['x'], ['y']), often(bytes(5, int(3, 1)), 1_000_000)))),
+    ],
+    ['shapes somebody worked out', () => linearFile(3, { graph: [often(bytes(13, bytes(1, 'x')), 5_000_000)] })],
+    ['words about the file', () => linearFile(3, { model: [often(bytes(14, ''), 5_000_000)] })],
+    [
+      'words about a tensor',
+      () => linearFile(3, { tensors: [joined(int(1, 1), int(2, 1), often(bytes(12, ''), 5_000_000))] }),
+    ],
+    [
+      'floats written one by one',
+      () => linearFile(3, { tensors: [joined(int(1, 3), int(2, 1), often(float(4, 1), 3_000_000))] }),
+    ],
+  ])('for millions of %s, when they have been counted', (_, file) => {
+    const bomb = file();
+    const before = process.memoryUsage();
+    expect(refusal(bomb).code).toBe('over_limit');
+    const after = process.memoryUsage();
+    expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(100e6);
+  });
+
+  it.each([
+    ['a tag', Uint8Array.of(0x8a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00, 0x00)],
+    ['a length', Uint8Array.of(0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00)],
+  ])('for %s of more bytes than any number needs', (_, field) => {
+    expect(refusal(linearFile(3, { graph: [field] })).code).toBe('malformed');
+  });
+
+  it('for a text of megabytes, which is not decoded', () => {
+    const long = bytes(3, new Uint8Array(100e6).fill(0x61));
+    const before = process.memoryUsage().heapUsed;
+    expect(refusal(linearFile(3, { model: [long] })).code).toBe('over_limit');
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(50e6);
   });
 
   it('for more bytes than allowed', () => {

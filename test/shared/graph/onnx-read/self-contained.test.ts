@@ -33,6 +33,17 @@ const reaching: readonly [string, string, Uint8Array][] = [
       nodes: [node('Loop', ['n'], ['logits'], bytes(5, joined(bytes(1, 'body'), bytes(6, joined()), int(20, 5))))],
     }),
   ],
+  ['random numbers', 'unsupported_operator', linearFile(2, { nodes: [node('RandomNormal', [], ['logits'])] })],
+  [
+    'a graph beside the operator',
+    'subgraph',
+    linearFile(2, { nodes: [joined(node('Relu', ['x'], ['logits']), bytes(4, 'Loop'))] }),
+  ],
+  [
+    'five million fields that mean nothing',
+    'over_limit',
+    linearFile(2, { graph: [Uint8Array.from(Buffer.from('6a00'.repeat(5_000_000), 'hex'))] }),
+  ],
   [
     'a library of operators',
     'unknown_domain',

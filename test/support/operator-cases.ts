@@ -257,6 +257,15 @@ export const operatorCases: readonly OperatorCase[] = [
   { operator: 'Flatten', what: 'axis 2', inputs: [x(2, 3, 4, 5)], attributes: { axis: { int: 2 } } },
   { operator: 'Transpose', what: 'given order', inputs: [x(2, 3, 4)], attributes: { perm: ints(2, 0, 1) } },
   { operator: 'Transpose', what: 'reversed', inputs: [x(2, 3, 4)] },
+  {
+    operator: 'Transpose',
+    what: 'seven axes, laid flat',
+    inputs: [x(1, 3, 1, 2, 2, 3, 2)],
+    build: (b, [value]) => {
+      const moved = b.op('Transpose', [value as Value], { perm: ints(5, 3, 4, 2, 0, 6, 1) });
+      return [b.op('Reshape', [moved, ...integers([72])(b)])];
+    },
+  },
   { operator: 'Squeeze', what: 'two axes', inputs: [x(1, 3, 1, 2)], constants: integers([0, -2]) },
   { operator: 'Unsqueeze', what: 'two axes', inputs: [x(3, 2)], constants: integers([0, -1]) },
   { operator: 'Expand', what: 'to more axes', inputs: [x(3, 1)], constants: integers([2, 1, 4]) },

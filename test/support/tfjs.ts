@@ -1,3 +1,6 @@
+// First: it sets the driver that devices are looked for with.
+import './vulkan.ts';
+
 import { silentLogger } from '../../shared/runtime/logger.ts';
 import { openTfjsBackend, type TfjsBackend, type TfjsBackendName } from '../../site-agent/training/tfjs-backends.ts';
 import { TrainingError } from '../../site-agent/training/training-error.ts';

@@ -9,7 +9,6 @@ import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
 import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { gradients } from '../../../shared/graph/reverse-mode.ts';
 import { differentiableOperators } from '../../../shared/graph/vector-jacobian.ts';
-import { randomStream } from '../../../shared/runtime/random.ts';
 import { expandBatchNormalisation } from '../../../site-agent/training/onnx/expand-batch-norm.ts';
 import {
   cpuProvider,
@@ -18,7 +17,9 @@ import {
   webgpuProvider,
 } from '../../../site-agent/training/onnx/provider.ts';
 import { leftToCpu } from '../../../site-agent/training/onnx/webgpu-kernels.ts';
+import { largeCases } from '../../support/large-cases.ts';
 import { type BuiltCase, builtCase, type OperatorCase, operatorCases } from '../../support/operator-cases.ts';
+import { weightedLoss } from '../../support/operator-results.ts';
 
 const x = (...shape: number[]) => ({ shape });
 const ints = (...values: number[]) => ({ ints: values });
@@ -50,20 +51,12 @@ const volumes: readonly OperatorCase[] = [
 
 /** The case's outputs, and the gradients of a loss in which every output counts differently, as outputs of one graph. */
 function withGradients(one: OperatorCase): { readonly graph: Graph; readonly feeds: BuiltCase['feeds'] } {
-  const { builder, inputs, outputs, feeds } = builtCase(one);
+  const built = builtCase(one);
+  const { builder, inputs, outputs, feeds } = built;
   for (const [at, output] of outputs.entries()) builder.output(`result${at}`, output);
   if (one.smooth !== false && differentiableOperators().includes(one.operator)) {
-    let loss: Value | undefined;
-    for (const [at, output] of outputs.entries()) {
-      if (output.type !== 'float' || (one.operator === 'BatchNormalization' && at > 0)) continue;
-      const shape = output.shape as number[];
-      const stream = randomStream(11, 'loss', at);
-      const factors = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => stream.normal());
-      const part = builder.sum(builder.mul(output, builder.constant('factors', shape, factors)));
-      loss = loss === undefined ? part : builder.add(loss, part);
-    }
     const varied = inputs.filter(({ type }, at) => type === 'float' && one.inputs[at]?.varied !== false);
-    for (const [at, value] of gradients(builder, loss as Value, varied).entries())
+    for (const [at, value] of gradients(builder, weightedLoss(built, one), varied).entries())
       builder.output(`gradient${at}`, value);
   }
   return { graph: expandBatchNormalisation(builder.finish()), feeds };
@@ -88,7 +81,9 @@ async function computed(graph: Graph, feeds: BuiltCase['feeds'], provider: Provi
   }
 }
 
-const cases = [...operatorCases, ...volumes].map((one) => [`${one.operator}, ${one.what}`, one] as const);
+const cases = [...operatorCases, ...volumes, ...largeCases].map(
+  (one) => [`${one.operator}, ${one.what}`, one] as const,
+);
 
 describe.skipIf(vulkanDriver === null)('operators and gradients on webgpu (needs WARDROUND_TEST_VULKAN)', () => {
   it.each(cases)('%s: as on the CPU', { timeout: 120_000 }, async (_, one) => {

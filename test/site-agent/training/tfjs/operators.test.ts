@@ -1,57 +1,16 @@
-import '../../../../shared/runtime/no-telemetry.ts';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import type { Graph, Value } from '../../../../shared/graph/graph.ts';
-import { encodeOnnx } from '../../../../shared/graph/onnx-file.ts';
 import { gradients } from '../../../../shared/graph/reverse-mode.ts';
 import { differentiableOperators } from '../../../../shared/graph/vector-jacobian.ts';
 import { randomStream } from '../../../../shared/runtime/random.ts';
 import { translatedOperators } from '../../../../site-agent/training/tfjs/interpreter.ts';
 import { tfjsGradients, tfjsValues } from '../../../../site-agent/training/tfjs/oracle.ts';
-import { type BuiltCase, builtCase, operatorCases } from '../../../support/operator-cases.ts';
+import { builtCase, operatorCases } from '../../../support/operator-cases.ts';
+import { byOnnxruntime, distance, weightedLoss } from '../../../support/operator-results.ts';
 import { installedTfjsBackends } from '../../../support/tfjs.ts';
 
 const backends = await installedTfjsBackends();
 
-/** The graph run by onnxruntime, every output by its order. */
-async function byOnnxruntime(
-  graph: Graph,
-  feeds: BuiltCase['feeds'],
-): Promise<{ dims: readonly number[]; data: number[] }[]> {
-  const session = await InferenceSession.create(encodeOnnx(graph), { logSeverityLevel: 3, intraOpNumThreads: 1 });
-  const named = Object.fromEntries(
-    [...feeds]
-      .filter(([name]) => session.inputNames.includes(name))
-      .map(([name, { shape, data }]) => [
-        name,
-        new Tensor(
-          data instanceof Float32Array ? 'float32' : data instanceof BigInt64Array ? 'int64' : 'bool',
-          data as Float32Array,
-          [...shape],
-        ),
-      ]),
-  );
-  const results = await session.run(named);
-  await session.release();
-  return session.outputNames.map((name) => {
-    const { dims, data } = results[name] as Tensor;
-    return { dims, data: Array.from(data as Float32Array, Number) };
-  });
-}
-
 const names = operatorCases.map((one, index) => [`${one.operator}, ${one.what}`, index] as const);
-
-/** Root mean square of the difference, over that of the second and one. */
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length);
-  let apart = 0;
-  let size = 0;
-  for (let index = 0; index < b.length; index++) {
-    apart += ((a[index] as number) - (b[index] as number)) ** 2;
-    size += (b[index] as number) ** 2;
-  }
-  return Math.sqrt(apart / Math.max(1, b.length)) / (0.05 + Math.sqrt(size / Math.max(1, b.length)));
-}
 
 /** WGSL lets sine and cosine be off by 2^-11 (section 15.7.4.1, accuracy of concrete floating-point expressions). */
 function toleranceOf(operator: string, backend: string, usual: number): number {
@@ -84,17 +43,7 @@ describe.each(backends.map((backend) => [backend.name, backend] as const))('oper
     const one = operatorCases[index] as (typeof operatorCases)[number];
     const built = builtCase(one);
     const { builder } = built;
-    // A loss in which every output counts differently.
-    let loss: Value | undefined;
-    for (const [at, output] of built.outputs.entries()) {
-      if (output.type !== 'float' || (one.operator === 'BatchNormalization' && at > 0)) continue;
-      const shape = output.shape as number[];
-      const stream = randomStream(11, 'loss', at);
-      const factors = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => stream.normal());
-      const part = builder.sum(builder.mul(output, builder.constant('factors', shape, factors)));
-      loss = loss === undefined ? part : builder.add(loss, part);
-    }
-    const scalar = loss as Value;
+    const scalar = weightedLoss(built, one);
     const varied = built.inputs.filter((value, at) => value.type === 'float' && one.inputs[at]?.varied !== false);
     const variables = varied.map(({ name }) => name);
     const nodes = [...builder.nodes];

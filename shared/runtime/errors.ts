@@ -34,6 +34,11 @@ export abstract class WardroundError<Code extends string = string> extends Error
     this.advice = advice;
   }
 
+  /** The message as logs may have it: without a word out of patient data. */
+  get loggedReason(): string {
+    return this.message;
+  }
+
   /** `subsystem.code`, the form that logs, the audit and the wire use. */
   get fullCode(): string {
     return `${this.subsystem}.${this.code}`;

@@ -45,7 +45,7 @@ export function errorFields(error: unknown): LogFields {
   if (error instanceof WardroundError) {
     return {
       error: error.fullCode,
-      reason: error.message,
+      reason: error.loggedReason,
       ...(error.cause === undefined ? {} : { cause: errorFields(error.cause) }),
     };
   }

@@ -2,7 +2,7 @@ import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Clock } from '../../shared/runtime/clock.ts';
 import { WardroundError } from '../../shared/runtime/errors.ts';
 import type { Digest, RunId, SiteName, TaskId } from '../../shared/runtime/ids.ts';
-import { errorFields, type LogFields, type Logger } from '../../shared/runtime/logger.ts';
+import { errorFields, type Logger } from '../../shared/runtime/logger.ts';
 import {
   type CoordinatorMessage,
   type DeclineReason,
@@ -84,12 +84,6 @@ export interface SiteAgent {
   /** The plans of this site; usable between start and stop. */
   readonly plans: PlanBook;
   readonly registry: ModelRegistry;
-}
-
-/** A data error is logged by its code and place: DuckDB's own words may quote a cell. */
-function safeFields(error: unknown): LogFields {
-  if (error instanceof DataError && error.code === 'query_failed') return { error: error.fullCode };
-  return errorFields(error);
 }
 
 /** What the coordinator is told of a task that cannot be done; null when there is nothing to tell, or nobody. */
@@ -208,7 +202,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         sendWaitingNotices();
       } catch (error) {
         if (signal.aborted) return;
-        log.warn(safeFields(error), 'approvals could not be looked up');
+        log.warn(errorFields(error), 'approvals could not be looked up');
       }
     }
   }
@@ -224,7 +218,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         sendWaitingNotices();
       } catch (error) {
         if (!signal.aborted)
-          log.warn({ ...safeFields(error) }, 'the end of a hold was not reported, tried again later');
+          log.warn({ ...errorFields(error) }, 'the end of a hold was not reported, tried again later');
       }
       await parts.clock.sleep(parts.holdPollMs ?? 3_600_000, signal).catch(() => undefined);
     }
@@ -236,7 +230,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
     if (noticing !== null) return;
     const sending = sendNotices(opened(), stopping.signal)
       .catch((error: unknown) => {
-        if (!stopping.signal.aborted) log.warn({ ...safeFields(error) }, 'a notice was not sent, tried again later');
+        if (!stopping.signal.aborted) log.warn({ ...errorFields(error) }, 'a notice was not sent, tried again later');
       })
       .finally(() => {
         noticing = null;
@@ -259,7 +253,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
           sendWaitingNotices();
         }
       } catch (error) {
-        if (!signal.aborted) log.warn({ ...safeFields(error) }, 'rows were not scored, tried again when it is time');
+        if (!signal.aborted) log.warn({ ...errorFields(error) }, 'rows were not scored, tried again when it is time');
       }
       await parts.clock.sleep(Math.min(everyMinutes, 5) * 60_000, signal).catch(() => undefined);
     }
@@ -295,7 +289,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         plansAsked.add(key);
         const work: Promise<void> = takePlan(message.run, message.plan)
           .catch((error: unknown) => {
-            if (!stopping.signal.aborted) log.error({ ...safeFields(error), plan: message.plan }, 'plan not taken');
+            if (!stopping.signal.aborted) log.error({ ...errorFields(error), plan: message.plan }, 'plan not taken');
           })
           .finally(() => {
             plansAsked.delete(key);
@@ -353,7 +347,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       await egress.decline(offer, reason, code, stopping.signal);
       tasks.declined(offer.id, clock.now());
     } catch (cause) {
-      if (!stopping.signal.aborted) log.warn({ ...safeFields(cause), task: offer.id }, 'declining failed');
+      if (!stopping.signal.aborted) log.warn({ ...errorFields(cause), task: offer.id }, 'declining failed');
     }
   }
 
@@ -389,7 +383,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
     } catch (error) {
       if (stopping.signal.aborted) return;
       const cause = signal.aborted ? signal.reason : error;
-      log.warn({ ...fields, ...safeFields(cause) }, 'task not done');
+      log.warn({ ...fields, ...errorFields(cause) }, 'task not done');
       if (cause instanceof AgentError && cause.code === 'storage_full') takeUpLater(offer);
       else await decline(offer, cause);
     } finally {
@@ -412,7 +406,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       try {
         await workOn(offer);
       } catch (error) {
-        log.error({ ...safeFields(error), task: offer.id }, 'the task loop met an error and goes on');
+        log.error({ ...errorFields(error), task: offer.id }, 'the task loop met an error and goes on');
       }
     }
   }

@@ -96,9 +96,14 @@ export function cellBoolean(cell: unknown): boolean | undefined {
   return undefined;
 }
 
+/** Characters that no one sees, or that a terminal obeys, as \\u{...}: a name or value out of a file cannot write over a list. */
+export function visible(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
+}
+
 /** The cell as it is shown to the hospital's own people in the list of problems; never sent, never logged. */
 export function cellShown(cell: unknown): string | null {
   if (cell === null || cell === undefined) return null;
-  const text = String(cell);
+  const text = visible(String(cell));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -1,5 +1,6 @@
 import type { DataContract } from '../../shared/plan/contract.ts';
 import type { SeriesPayload } from '../../shared/plan/payload.ts';
+import { cellShown } from './cells.ts';
 import { missingIn, rangeOf } from './column-figures.ts';
 import type { SiteData } from './load-site-data.ts';
 import type { PayloadReport } from './payload/payload-source.ts';
@@ -65,15 +66,22 @@ function channelUnitNotes(channel: SeriesPayload['channels'][number], { outOfRan
 function payloadNotes(report: PayloadReport, { payload }: DataContract): string[] {
   const notes: string[] = [];
   const { withoutRow, firstWithoutRow, beyondEnd, withoutKey } = report;
-  const named = `${firstWithoutRow.join(', ')}${withoutRow > firstWithoutRow.length ? ', ...' : ''}`;
+  const named = `${firstWithoutRow.map(cellShown).join(', ')}${withoutRow > firstWithoutRow.length ? ', ...' : ''}`;
   if (payload?.kind === 'images' && withoutRow > 0) {
     notes.push(`${withoutRow} image files belong to no row of the query, have no outcome and are not read: ${named}.`);
   }
   if (payload?.kind === 'series') {
     if (withoutRow > 0) notes.push(`${withoutRow} series belong to no row of the query and are not read: ${named}.`);
+    const minutes = payload.steps * payload.stepMinutes;
     if (beyondEnd > 0) {
-      const minutes = payload.steps * payload.stepMinutes;
       notes.push(`${beyondEnd} rows of the series query are at minute ${minutes} or later and are not read.`);
+    }
+    const { latestMinute } = report;
+    // Hours for minutes would put whole days into the first step.
+    if (latestMinute !== null && latestMinute < minutes / 2) {
+      notes.push(
+        `Nothing was measured after minute ${latestMinute} in any series, and the plan reads until minute ${minutes}: is ${payload.minute} in minutes?`,
+      );
     }
     notes.push(...payload.channels.flatMap((channel) => channelUnitNotes(channel, report)));
     if (withoutKey > 0) {

@@ -76,4 +76,9 @@ export class DataError extends WardroundError<DataErrorCode> {
     const entry = dataErrors[code];
     super(code, message ?? entry.meaning, entry.advice, details, cause);
   }
+
+  /** DuckDB's own words may quote a cell. */
+  override get loggedReason(): string {
+    return this.code === 'query_failed' ? dataErrors.query_failed.meaning : this.message;
+  }
 }

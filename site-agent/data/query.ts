@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
+import { visible } from './cells.ts';
 import { DataError } from './data-error.ts';
 
 /** Limits of one query. */
@@ -39,6 +40,9 @@ export function readQuery(
   }
 }
 
+/** DuckDB quotes lines of files, which may be very long. */
+const saidAtMost = 4000;
+
 /** Text from DuckDB, sorted into our codes. DuckDB gives no machine-readable code, only a prefix. */
 function asDataError(cause: unknown): DataError {
   if (cause instanceof DataError) return cause;
@@ -55,7 +59,9 @@ function asDataError(cause: unknown): DataError {
   if (/^(Failed to execute prepared statement: )?Out of Memory Error/.test(text)) {
     return new DataError('out_of_memory', undefined, {}, cause);
   }
-  return new DataError('query_failed', `The query failed. DuckDB says:\n${text}`, {}, cause);
+  const lines = text.split('\n').map(visible).join('\n');
+  const said = lines.length > saidAtMost ? `${lines.slice(0, saidAtMost)}...` : lines;
+  return new DataError('query_failed', `The query failed. DuckDB says:\n${said}`, {}, cause);
 }
 
 async function prepareSelect(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {

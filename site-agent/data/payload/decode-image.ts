@@ -47,6 +47,7 @@ const plainSpaces: ReadonlySet<string> = new Set(['b-w', 'srgb', 'rgb']);
  * @throws DataError `image_library_missing`
  */
 export async function decodeImage(bytes: Buffer, payload: ImagePayload): Promise<Outcome<Uint8Array>> {
+  if (bytes.length === 0) return { rule: 'image_broken', shown: 'an empty file' };
   if (!begins(bytes, pngMark) && !begins(bytes, jpegMark)) return { rule: 'image_format', shown: '' };
   const sharp = await imageLibrary();
   const { width, height } = payload;

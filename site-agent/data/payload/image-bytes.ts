@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { isAbsolute, join, sep, win32 } from 'node:path';
 import type { ProblemRule } from '../problems.ts';
 
@@ -16,6 +16,17 @@ function isPlainName(name: string): boolean {
 }
 
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException | null)?.code ?? '');
+
+/** Where letters with marks are written otherwise than in the name, as some systems do: looks the same, and is another file. */
+async function otherForm(folder: string, name: string): Promise<string> {
+  for (const form of ['NFC', 'NFD'] as const) {
+    const other = name.normalize(form);
+    if (other === name) continue;
+    const found = await lstat(join(folder, other)).catch(() => null);
+    if (found !== null) return `there is one whose letters with marks are written in the form ${form} of Unicode`;
+  }
+  return name;
+}
 
 /**
  * The bytes of a file inside a folder. Links inside the folder are followed as long as they stay inside; pipes and devices are not opened.
@@ -42,7 +53,7 @@ export async function imageBytes(folder: string, name: string): Promise<Outcome<
     return { value: bytes.subarray(0, length) };
   } catch (error) {
     const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return { rule: 'image_missing', shown: name };
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { rule: 'image_missing', shown: await otherForm(folder, name) };
     if (code === '') throw error;
     return { rule: 'image_unreadable', shown: name };
   } finally {

@@ -28,6 +28,8 @@ export interface PayloadReport {
   readonly firstWithoutRow: readonly string[];
   /** Measurements (rows of the series query) beyond the last step; they are not read. */
   readonly beyondEnd: number;
+  /** The latest minute of what was read of the rows' series; null without a measurement, and for images. */
+  readonly latestMinute: number | null;
   /** Rows of the series query that name no series; they are not read. */
   readonly withoutKey: number;
   /** By channel: the first number of each series outside the channel's range. */

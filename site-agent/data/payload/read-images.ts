@@ -48,6 +48,7 @@ export async function readImages(
     withoutRow: strangers.length,
     firstWithoutRow: strangers.slice(0, strangersNamed),
     beyondEnd: 0,
+    latestMinute: null,
     withoutKey: 0,
     outOfRange: new Map(),
     channels: [],

@@ -46,6 +46,7 @@ export async function readSeries(
   let laidOut = 0;
   let located: ReadonlyMap<string, number> = new Map();
   let beyondEnd = 0;
+  let latestMinute: number | null = null;
   let withoutKey = 0;
   let rowsRead = 0;
   let current: string | null = null;
@@ -131,6 +132,7 @@ export async function readSeries(
         beyondEnd++;
         continue;
       }
+      if (latestMinute === null || minute > latestMinute) latestMinute = minute;
       for (let channel = 0; channel < channels.length; channel++) {
         const { name, range, read } = channels[channel] as (typeof channels)[number];
         const cell = (cells[channel] as readonly unknown[])[index];
@@ -170,6 +172,7 @@ export async function readSeries(
     withoutRow: unknown.length,
     firstWithoutRow: unknown.slice(0, strangersNamed),
     beyondEnd,
+    latestMinute,
     withoutKey,
     outOfRange: new Map([...outOfRange].map(([name, numbers]) => [name, numbers.finish()])),
     channels: payload.channels.map(({ name, unit }, channel) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Plan } from '../../../shared/plan/plan.ts';
+import { errorFields } from '../../../shared/runtime/logger.ts';
 import { checkSiteData } from '../../../site-agent/data/check-report.ts';
 import { DataError, type DataErrorCode } from '../../../site-agent/data/data-error.ts';
 import { loadSiteData, readSiteData } from '../../../site-agent/data/load-site-data.ts';
@@ -135,6 +136,17 @@ describe('the query', () => {
   it('query_failed: broken SQL, with DuckDB’s words', async () => {
     const error = await expectCode(load(rows, { query: "SELEKT * FROM 'data/patients.csv'" }), 'query_failed');
     expect(error.message).toContain('SELEKT');
+  });
+  it('query_failed: a line that DuckDB quotes is cut, cannot write over the screen, and is in no log', async () => {
+    const query = "SELECT CAST(repeat('x', 50000) AS INT) AS patient";
+    const error = await expectCode(load(rows, { query }), 'query_failed');
+    expect(error.message).toContain('xxxx');
+    expect(error.message.length).toBeLessThan(4100);
+    const short = "SELECT CAST('Schmidt\u001b' AS INT) AS patient";
+    const quoting = await expectCode(load(rows, { query: short }), 'query_failed');
+    expect(quoting.message).toContain('Schmidt\\u{1b}');
+    expect(JSON.stringify(errorFields(quoting))).not.toContain('Schmidt');
+    expect(errorFields(quoting)).toMatchObject({ error: 'data.query_failed', reason: expect.any(String) });
   });
   it('file_missing: names the file', async () => {
     const error = await expectCode(load(rows, { query: "SELECT * FROM 'data/absent.csv'" }), 'file_missing');

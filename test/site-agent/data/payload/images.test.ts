@@ -172,6 +172,36 @@ describe('an image folder', () => {
     );
   });
 
+  it('lists names as they can be read, and those that only look like a file there is', async () => {
+    const rows = soundRows(10);
+    put('empty.png', '');
+    // Decomposed on disk, as macOS writes it, and composed in the list.
+    put('Ro\u0308ntgen.png', bytesOf('png grey'));
+    put('stray\n\u001b[2J.png', bytesOf('png grey'));
+    const odd = ['R\u00f6ntgen.png', 'esc\u001b]0;x\u0007.png', 'right\u202egnp.png', 'empty.png'];
+    const { problems, payload } = (
+      await readSiteData(
+        folder.path,
+        config([...rows, ...odd.map((file, index) => row(100 + index, file))]),
+        plan.data,
+        Date.UTC(2026, 0, 1),
+      )
+    ).loaded;
+    expect(problems.listed.map(({ rule, value, where }) => [rule, value, where])).toEqual([
+      [
+        'image_missing',
+        'R\u00f6ntgen.png',
+        'there is one whose letters with marks are written in the form NFD of Unicode',
+      ],
+      ['image_missing', 'esc\\u{1b}]0;x\\u{7}.png', undefined],
+      ['image_missing', 'right\\u{202e}gnp.png', undefined],
+      ['image_broken', 'empty.png', 'an empty file'],
+    ]);
+    expect(payload?.withoutRow).toBe(2);
+    const check = await checkSiteData(folder.path, config(rows), plan.data, 1, Date.now());
+    expect(check.notes.join('')).toContain('stray\\u{a}\\u{1b}[2J.png');
+  });
+
   it('holds computed columns to their range', async () => {
     const dark = imagePlan({
       data: {

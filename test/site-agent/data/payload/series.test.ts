@@ -249,6 +249,20 @@ describe('what is wrong with a series', () => {
     expect([...(data.loaded.outOfRange.get('pulse_mean')?.values ?? [])]).toEqual([90]);
   });
 
+  it('a minute that is an hour is asked about: it would put the whole series into the first step', async () => {
+    const rows = stays(20);
+    const notes = async (minutes: readonly number[]): Promise<string> => {
+      const measured = rows.flatMap(({ stay }) =>
+        minutes.map((minute) => at(stay as string, minute, 80 + minute / 10)),
+      );
+      return (await checkSiteData(folder.path, config(rows, measured), plan.data, 1, Date.now())).notes.join('\n');
+    };
+    expect(await notes([0, 1, 2, 3])).toContain(
+      'Nothing was measured after minute 3 in any series, and the plan reads until minute 240: is minute in minutes?',
+    );
+    expect(await notes([0, 60, 120, 180])).not.toContain('Nothing was measured after');
+  });
+
   it('shows in the check, with a unit that would mend it', async () => {
     const rows = stays(30);
     const measured = rows.map(({ stay }) => at(stay as string, 0, 80, 90));

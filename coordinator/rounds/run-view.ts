@@ -66,6 +66,8 @@ function currentView(current: RoundState, traffic: Traffic, given: { failed: boo
       return {
         ...base,
         phase: failure === null ? phase : 'failed',
+        // What is shown is the try that failed; the state counts the one to come.
+        attempt: failure?.attempt ?? current.attempt,
         excluded: failure?.excluded ?? [],
         offered: failure?.offered ?? [],
         received: failure?.received ?? [],

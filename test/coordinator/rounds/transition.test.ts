@@ -4,6 +4,7 @@ import { effectKey, outstanding } from '../../../coordinator/rounds/effects.ts';
 import type { AcceptedAnswer, RunEvent } from '../../../coordinator/rounds/events.ts';
 import { offersFor } from '../../../coordinator/rounds/offers.ts';
 import type { RunSpec } from '../../../coordinator/rounds/run-spec.ts';
+import { runView } from '../../../coordinator/rounds/run-view.ts';
 import { type RunState, roundTask } from '../../../coordinator/rounds/state.ts';
 import { transition } from '../../../coordinator/rounds/transition.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
@@ -384,4 +385,19 @@ describe('in any order, however often repeated', () => {
       }),
     );
   });
+});
+
+test('a round that failed is shown as the try that failed, not as the one to come', () => {
+  const shown = (state: RunState) =>
+    runView(state, { obstacle: null, traffic: new Map(), nowMs: 5_000 }).rounds.map(({ phase, attempt }) => [
+      phase,
+      attempt,
+    ]);
+  const first = [created, initialised, opened(0), deadline(0)];
+  expect(shown(reached(...first))).toEqual([['failed', 1]]);
+  // One retry: the second failure pauses the run.
+  const second = [...first, opened(0, 2, 1_100), deadline(0, [], 2, 2_200)];
+  expect(shown(reached(...second))).toEqual([['failed', 2]]);
+  const resumed: RunEvent = { kind: 'run-resumed', timeMs: 3_000, by: 'anna' };
+  expect(shown(reached(...second, resumed, opened(0, 3, 3_100)))).toEqual([['open', 3]]);
 });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { CertificateError } from '../../certs/certificate-error.ts';
 import { readKeyPair, readTextIfThere } from '../../certs/pair-files.ts';
 import { readYamlFile } from '../../shared/runtime/config-file.ts';
+import { WireError } from '../../shared/wire/wire-error.ts';
 import { connectOperator, type OperatorConnection } from '../client/connect.ts';
 import { credentialFolders } from '../sites/credentials.ts';
 
@@ -12,6 +13,19 @@ const operatorSchema = z.strictObject({ address: z.string().min(3) });
 /** `--consortium DIR`: where the folder `operator` with the operator's certificate is. */
 export function consortiumOption(): Option {
   return new Option('--consortium <dir>', "the consortium's directory").env('WARDROUND_CONSORTIUM').default('.');
+}
+
+/** grpc-js says in its own words that nothing listens; whoever runs the coordinator is told what to do about it. */
+function unreached(error: unknown, address: string, directory: string): unknown {
+  if (!(error instanceof WireError) || error.code !== 'unavailable') return error;
+  const said = /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note:/s.exec(error.message);
+  if (said === null) return error;
+  return new WireError(
+    'unavailable',
+    `No coordinator answers at ${address} (${said[1]}). Start it: wardround coordinator start ${directory}`,
+    { address },
+    error,
+  );
 }
 
 /**
@@ -39,6 +53,8 @@ export async function withOperator<Result>(
   });
   try {
     return await action(connection);
+  } catch (error) {
+    throw unreached(error, address, directory);
   } finally {
     connection.close();
   }

@@ -63,6 +63,13 @@ async function writePage(file: string, page: string): Promise<void> {
   }
 }
 
+/** The view's own sentences say why it is not known. */
+function aFurtherHospital(low: number | null, high: number | null): string {
+  return low === null || high === null
+    ? 'a further hospital not known'
+    : `a further hospital ${figure(low)} to ${figure(high)}`;
+}
+
 function viewText(view: ConsortiumView): string {
   const auroc = view.families.find((family) => family.figure === 'auroc');
   const { low, high } = auroc?.prediction ?? { low: null, high: null };
@@ -74,7 +81,7 @@ function viewText(view: ConsortiumView): string {
     `${view.release.version}: ${view.decisions.map(({ site, decision }) => `${site} ${decision}`).join(', ') || 'no decisions'}`,
     ...(auroc === undefined || auroc.mean.value === null
       ? []
-      : [`AUROC over hospitals ${figure(auroc.mean.value)}, a further hospital ${figure(low)} to ${figure(high)}`]),
+      : [`AUROC over hospitals ${figure(auroc.mean.value)}, ${aFurtherHospital(low, high)}`]),
     ...(pooled === undefined || pooled.value === null
       ? []
       : [`AUROC of all patients ${figure(pooled.value)}, certainly ${figure(pooled.low)} to ${figure(pooled.high)}`]),

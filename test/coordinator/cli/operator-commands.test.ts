@@ -439,6 +439,10 @@ describe('exit codes of a coordinator that does not answer or does not trust', (
       const result = await wardround(...args, '--json', '--consortium', made);
       expect([args, result]).toMatchObject([args, { code: exitCodes.unavailable, out: '' }]);
       expect(result.err).toContain('wire.unavailable');
+      expect(result.err).toMatch(
+        /^No coordinator answers at 127\.0\.0\.1:\d+ \(connect ECONNREFUSED [^)]*\)\. Start it: wardround coordinator start /,
+      );
+      expect(result.err).toContain(made);
     }
   });
 

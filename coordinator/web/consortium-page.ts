@@ -170,18 +170,20 @@ function reasonsSection(reasons: readonly SiteReasons[]): Html {
   const signed = (estimate: Estimate): string => estimateText(estimate, 3);
   return html`${table({
     caption:
-      'Mean squared error of the hospital against all other hospitals together, over cells of like predicted risk. The three terms add up to the difference.',
+      'Mean squared error of the hospital against all other hospitals together. The losses and their difference are exact. Why they differ is told over the cells of like predicted risk that all of them can show, each patient taken at the middle of the cell: the three terms add up to the difference in cells. Where that is far from the exact one, the cells are too coarse to tell why.',
     columns: [
       'Hospital',
       { name: 'Loss here', number: true },
       { name: 'Elsewhere', number: true },
-      'Difference',
+      { name: 'Difference', number: true },
+      'In cells',
       'Other patients there',
       'Other outcomes of like patients',
       'Other patients here',
     ],
     rows: reasons.map(({ site, loss, split, reason }) => {
-      const start = [site, figure(loss.site, 3), figure(loss.others, 3)];
+      const difference = loss.site === null || loss.others === null ? null : loss.site - loss.others;
+      const start = [site, figure(loss.site, 3), figure(loss.others, 3), figure(difference, 3)];
       if (split?.terms == null) {
         const why = refusals[reason ?? ''] ?? undefinedText(reason);
         return [...start, `not split: ${why}`, '–', '–', '–'];

@@ -262,6 +262,22 @@ describe('the page', () => {
     expect(consortiumPage(bad).includes('<script>')).toBe(false);
   });
 
+  it('tells the exact difference of losses apart from the one in cells', () => {
+    const three = (value: number | null | undefined) => (value as number).toFixed(3).replace('-', '\u2212');
+    for (const { site, loss, split } of view.reasons) {
+      const row = text.split('<tr>').find((one) => one.includes(site) && one.includes(three(loss.others)));
+      const cells = (row ?? '').split(/<\/t[dh]>/).map((cell) => cell.replace(/<[^>]*>/g, ''));
+      const start = [
+        site,
+        three(loss.site),
+        three(loss.others),
+        three((loss.site as number) - (loss.others as number)),
+      ];
+      expect(cells.slice(0, 4)).toEqual(start);
+      expect(cells[4]?.startsWith(three(split?.terms?.gap.value))).toBe(true);
+    }
+  });
+
   it('is made of a release nobody has judged, too', () => {
     const empty = consortiumPage(consortiumView(plan, releaseOf([])));
     expect(empty.includes('No hospital has judged this release yet.')).toBe(true);

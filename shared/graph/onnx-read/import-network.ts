@@ -32,7 +32,7 @@ function sharedNote(names: readonly string[]): string[] {
   if (first === undefined) return [];
   const others = names.length === 1 ? '' : ` and ${names.length - 1} more`;
   return [
-    `${first.slice(0, 120)}${others}: used by several layers and trained as one. If they should be apart, export the network after training it, or with training=TrainingMode.TRAINING`,
+    `${first.slice(0, 120)}${others}: used by several layers and trained as one. If they should be apart, export the network after training it, or with dynamo=False and training=TrainingMode.TRAINING`,
   ];
 }
 

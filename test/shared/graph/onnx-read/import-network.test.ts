@@ -341,7 +341,12 @@ describe('the parameters of a brought network', () => {
     const file = overSeries(60, [node('Mul', ['x', 'both'], ['a']), node('Add', ['a', 'both'], ['h'])], {
       tensors: [tensor('both', [5], [1, 2, 3, 4, 5])],
     });
-    expect(spec(file).changes).toEqual([expect.stringMatching(/^both: used by several layers and trained as one/)]);
+    expect(spec(file).changes).toEqual([
+      // PyTorch 2.13's other exporter does not heed training=TRAINING: fresh LayerNorms come out as one tensor.
+      expect.stringMatching(
+        /^both: used by several layers and trained as one.* dynamo=False and training=TrainingMode\.TRAINING$/,
+      ),
+    ]);
     expect(spec(exportedFile('gru')).changes).toEqual([]);
   });
 

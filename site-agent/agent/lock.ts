@@ -1,8 +1,31 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import Libsql from 'libsql';
 import { AgentError } from './agent-error.ts';
+
+/** How long an agent that starts waits for somebody who only looks (`agentRuns`) to be done. */
+const glanceMs = 250;
+
+function lockPath(directory: string): string {
+  return join(directory, 'state', 'agent.lock');
+}
+
+/** Whether an agent holds this site directory now. An agent that was killed holds nothing, whatever its files say. */
+export function agentRuns(directory: string): boolean {
+  const path = lockPath(directory);
+  if (!existsSync(path)) return false;
+  let lock: Libsql.Database | undefined;
+  try {
+    lock = new Libsql(path, { timeout: 0 });
+    lock.prepare('select count(*) from sqlite_master').get();
+    return false;
+  } catch (error) {
+    return String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY');
+  } finally {
+    lock?.close();
+  }
+}
 
 /**
  * Takes a site directory for one agent. The lock is the operating system's, held through an open SQLite transaction on
@@ -10,12 +33,12 @@ import { AgentError } from './agent-error.ts';
  * @throws AgentError `agent_running`, `state_unwritable`
  */
 export function lockDirectory(directory: string): { release(): void } {
-  const path = join(directory, 'state', 'agent.lock');
+  const path = lockPath(directory);
   const holder = `${path}.holder`;
   let lock: Libsql.Database | undefined;
   try {
     mkdirSync(join(directory, 'state'), { recursive: true, mode: 0o700 });
-    lock = new Libsql(path, { timeout: 0 });
+    lock = new Libsql(path, { timeout: glanceMs });
     lock.exec('begin exclusive');
   } catch (cause) {
     lock?.close();

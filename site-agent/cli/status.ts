@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { tableText } from '../../shared/runtime/table-text.ts';
+import { agentRuns } from '../agent/lock.ts';
 import { createTaskStore, type TaskAtWork } from '../agent/task-store.ts';
 import { clippedText } from './clipped-text.ts';
 import { withStore } from './open-site.ts';
@@ -14,7 +15,8 @@ function left(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function row({ run, round, kind, begunMs, progress }: TaskAtWork): (string | number | null)[] {
+/** @param running whether an agent is at it: without one, no time is left to tell */
+function row({ run, round, kind, begunMs, progress }: TaskAtWork, running: boolean): (string | number | null)[] {
   return [
     run,
     round,
@@ -23,7 +25,7 @@ function row({ run, round, kind, begunMs, progress }: TaskAtWork): (string | num
     progress === null ? null : `${progress.step} of ${progress.steps}`,
     progress === null ? null : Number(progress.loss.toPrecision(4)),
     progress?.clipping === undefined ? null : clippedText(progress.clipping),
-    progress === null ? null : left(progress.secondsLeft),
+    progress === null || !running ? null : left(progress.secondsLeft),
     progress === null ? null : progress.runsOn,
   ];
 }
@@ -31,15 +33,24 @@ function row({ run, round, kind, begunMs, progress }: TaskAtWork): (string | num
 async function run(options: SiteOptions): Promise<void> {
   const directory = siteDirectory(options);
   const tasks = await withStore(directory, (store) => createTaskStore(store).atWork());
+  const agentRunning = agentRuns(directory);
   if (options.json === true) {
-    printJson({ tasks });
+    printJson({ agentRunning, tasks });
     return;
   }
   if (tasks.length === 0) console.log('No task is under way.');
   else {
     console.log(
-      tableText(['run', 'round', 'task', 'begun', 'steps', 'loss', 'clipped', 'time left', 'engine'], tasks.map(row)),
+      tableText(
+        ['run', 'round', 'task', 'begun', 'steps', 'loss', 'clipped', 'time left', 'engine'],
+        tasks.map((task) => row(task, agentRunning)),
+      ),
     );
+    if (!agentRunning) {
+      console.log(
+        'No agent runs here; this is how far it had come. A task goes on when the agent starts again, if the coordinator still waits for it.',
+      );
+    }
   }
   const choices = join(directory, 'state', 'engine-choices.json');
   if (existsSync(choices)) console.log(`Engines chosen here, and why: ${choices}`);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AgentError, agentErrors } from '../../../site-agent/agent/agent-error.ts';
-import { lockDirectory } from '../../../site-agent/agent/lock.ts';
+import { agentRuns, lockDirectory } from '../../../site-agent/agent/lock.ts';
 import { migrations } from '../../../site-agent/agent/migrations.ts';
 import { openAgentStore } from '../../../site-agent/agent/store.ts';
 import { temporaryDirectory } from '../../support/heart-site.ts';
@@ -115,6 +115,15 @@ describe('the lock', () => {
     const first = lockDirectory(folder.path);
     expect(codeOf(() => lockDirectory(folder.path))).toBe('agent_running');
     first.release();
+    lockDirectory(folder.path).release();
+  });
+
+  it('is seen by whoever looks, who keeps nobody from it', () => {
+    expect(agentRuns(folder.path)).toBe(false);
+    const held = lockDirectory(folder.path);
+    expect(agentRuns(folder.path)).toBe(true);
+    held.release();
+    expect(agentRuns(folder.path)).toBe(false);
     lockDirectory(folder.path).release();
   });
 });

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import type { Digest, RunId, TaskId } from '../../../shared/runtime/ids.ts';
+import { lockDirectory } from '../../../site-agent/agent/lock.ts';
 import { createTaskStore } from '../../../site-agent/agent/task-store.ts';
 import { withStore } from '../../../site-agent/cli/open-site.ts';
 import { register } from '../../../site-agent/cli/site.ts';
@@ -134,7 +135,7 @@ describe('site train --dry-run', () => {
 it('site status says that nothing is under way', async () => {
   writeSite();
   await site('status', '--json');
-  expect(JSON.parse(printed.join(''))).toEqual({ tasks: [] });
+  expect(JSON.parse(printed.join(''))).toEqual({ agentRunning: false, tasks: [] });
 });
 
 it('site status says how far training is, and what share of the rows it clipped', async () => {
@@ -151,4 +152,24 @@ it('site status says how far training is, and what share of the rows it clipped'
   const [heads = '', , one = '', other = ''] = printed.join('\n').split('\n');
   const at = heads.indexOf('clipped');
   expect([one, other].map((line) => line.slice(at).split(/ {2,}/)[0])).toEqual(['12.5%', '-']);
+});
+
+it('site status tells no time left where no agent runs', async () => {
+  writeSite();
+  await withStore(folder.path, async (store) => {
+    const tasks = createTaskStore(store);
+    const id = 'one' as TaskId;
+    tasks.begin({ id, run: 'heart-1' as RunId, round: 0, kind: 'summary', plan: '' as Digest, deadlineMs: 0 }, 0);
+    tasks.progressed(id, { step: 5, steps: 20, epoch: 1, loss: 0.5, secondsLeft: 61, runsOn: 'onnx', atMs: 0 });
+  });
+  await site('status');
+  const killed = printed.splice(0).join('\n');
+  expect(killed).toContain('5 of 20');
+  expect(killed).toContain('No agent runs here');
+  expect(killed).not.toContain('2 min');
+  const agent = lockDirectory(folder.path);
+  await site('status');
+  agent.release();
+  expect(printed.join('\n')).toContain('2 min');
+  expect(printed.join('\n')).not.toContain('No agent runs here');
 });

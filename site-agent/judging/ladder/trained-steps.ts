@@ -15,6 +15,7 @@ import { designMatrix } from '../../training/design-matrix.ts';
 import { rawRows } from '../../training/raw-rows.ts';
 import type { Trainer, TrainingTask } from '../../training/trainer.ts';
 import { TrainingError } from '../../training/training-error.ts';
+import { type TrainingRows, trainingRows } from '../../training/training-rows.ts';
 import { modelFile, type ReleasePackage } from '../release-package.ts';
 import { openScorer } from '../scorer.ts';
 import { rowLosses } from './gap-closed.ts';
@@ -128,17 +129,23 @@ export async function trainStep(
   const validates = (row: number): boolean => hashShare(table.patientKeys[row] as string) < validationShare;
   const validation = drawn.filter(validates);
   const fitting = drawn.filter((row) => !validates(row));
+  const further = async (on: Uint32Array, proximal: number) => {
+    const steps = stepsOf(ground.plan, on.length);
+    const data = designMatrix(table, ground.plan, ground.preprocessing, on);
+    const seed = deriveSeed(ground.seed, 'ladder batches');
+    return { steps, weights: await train(ground, { data }, start, { steps, seed, trainable, proximal }) };
+  };
   try {
     let best: { readonly proximal: number; readonly loss: number } | null = null;
     for (const proximal of pulls) {
-      const tried = await train(ground, fitting, start, trainable, proximal);
+      const tried = await further(fitting, proximal);
       const labels = labelsOf(table, validation);
       const risks = await scoreModel(modelOf(ground, tried.weights), table, validation, ground.signal);
       const loss = exactSum(rowLosses(risks, labels)) / validation.length;
       if (Number.isFinite(loss) && (best === null || loss < best.loss)) best = { proximal, loss };
     }
     if (best === null) return { reason: 'too_few_rows' };
-    const { weights, steps } = await train(ground, drawn, start, trainable, best.proximal);
+    const { weights, steps } = await further(drawn, best.proximal);
     return {
       weights,
       model: modelOf(ground, weights),
@@ -160,21 +167,27 @@ export async function trainStep(
 
 /**
  * A model of the plan's family trained at this site alone, from the plan's own starting weights, on all its rows before those that judge:
- * what the site could have without the consortium. With the release's work, so that neither is helped by more steps.
+ * what the site could have without the consortium. With the release's work, so that neither is helped by more steps, and in rounds as the release was
+ * trained: each has a fresh optimiser, its place in the schedule, and early stopping where the plan has it.
  */
 export async function localReference(
   ground: TrainingGround,
   rows: Uint32Array,
 ): Promise<Uint8Array | { readonly reason: string }> {
-  if (!hasEnough(ground.table, rows)) return { reason: 'too_few_rows' };
+  const { plan, preprocessing, base, table, seed } = ground;
+  if (!hasEnough(table, rows)) return { reason: 'too_few_rows' };
   try {
-    const { weights } = await train(
-      ground,
-      drawRows(rows, ground.seed),
-      initialWeights(ground.plan, ground.base),
-      null,
-      0,
-    );
+    const drawn = trainingRows(table, plan, preprocessing, drawRows(rows, seed), 'reference');
+    const steps = stepsOf(plan, drawn.data.rows);
+    const ofRound = stepsOfRound(plan, drawn.data.rows);
+    let weights = initialWeights(plan, base);
+    for (let round = 0, done = 0; done < steps; round++, done += ofRound) {
+      weights = await train(ground, drawn, weights, {
+        steps: Math.min(ofRound, steps - done),
+        round,
+        seed: deriveSeed(seed, 'reference batches', round),
+      });
+    }
     return modelOf(ground, weights);
   } catch (error) {
     ground.signal.throwIfAborted();
@@ -219,38 +232,42 @@ function drawRows(rows: Uint32Array, seed: number): Uint32Array {
   return Uint32Array.from(places, (place) => rows[place] as number);
 }
 
-/** The work of a whole run at one site, within bounds. */
-function stepsOf(plan: Plan, rows: number): number {
-  const { batch, work } = plan.training;
-  const size = batch === 'full' ? rows : Math.min(batch, rows);
-  const ofRound = 'steps' in work ? work.steps : work.epochs * Math.ceil(rows / size);
-  return Math.max(1, Math.min(ofRound * plan.federation.rounds, mostSteps, Math.floor(mostRowsSeen / size)));
+/** Rows of one step. */
+const rowsOfStep = ({ training: { batch } }: Plan, rows: number): number =>
+  batch === 'full' ? rows : Math.min(batch, rows);
+
+function stepsOfRound(plan: Plan, rows: number): number {
+  const { work } = plan.training;
+  return 'steps' in work ? work.steps : work.epochs * Math.ceil(rows / rowsOfStep(plan, rows));
 }
 
+/** The work of a whole run at one site, within bounds. */
+function stepsOf(plan: Plan, rows: number): number {
+  const wanted = stepsOfRound(plan, rows) * plan.federation.rounds;
+  return Math.max(1, Math.min(wanted, mostSteps, Math.floor(mostRowsSeen / rowsOfStep(plan, rows))));
+}
+
+/** What one training is told beside its rows and where it starts. */
+type TrainingTerms = Pick<TrainingTask, 'seed' | 'round' | 'trainable' | 'proximal'> & { readonly steps: number };
+
 async function train(
-  { plan, preprocessing, base, table, trainer, seed, signal }: TrainingGround,
-  rows: Uint32Array,
+  { plan, base, trainer, signal }: TrainingGround,
+  rows: TrainingRows,
   start: NamedTensors,
-  trainable: readonly string[] | null,
-  proximal: number,
-): Promise<{ readonly weights: NamedTensors; readonly steps: number }> {
-  const data = designMatrix(table, plan, preprocessing, rows);
-  const steps = stepsOf(plan, rows.length);
+  { steps, ...terms }: TrainingTerms,
+): Promise<NamedTensors> {
   const task: TrainingTask = {
     plan: { ...plan, training: { ...plan.training, work: { steps } } },
-    data,
+    ...rows,
     weights: start,
     frozen: frozenWeights(plan, base),
-    seed: deriveSeed(seed, 'ladder batches'),
-    ...(trainable === null ? {} : { trainable }),
-    ...(proximal === 0 ? {} : { proximal }),
+    ...terms,
   };
   const { delta } = await trainer.train(task, signal);
-  const weights: NamedTensors = new Map(
+  return new Map(
     [...start].map(([name, { shape, data: values }]) => [
       name,
       { shape, data: values.map((value, at) => value + (delta.get(name)?.data[at] ?? 0)) },
     ]),
   );
-  return { weights, steps };
 }

@@ -13,7 +13,7 @@ import {
   trainStep,
 } from '../../../../site-agent/judging/ladder/trained-steps.ts';
 import { openTrainer } from '../../../../site-agent/training/open-trainer.ts';
-import type { Trainer } from '../../../../site-agent/training/trainer.ts';
+import type { Trainer, TrainingTask } from '../../../../site-agent/training/trainer.ts';
 import { drawnWeights } from '../../../support/training.ts';
 import { distorted, log, plan, reference } from './ladder-support.ts';
 
@@ -91,6 +91,37 @@ describe('training a release further', () => {
     const own = await localReference(ground, update);
     expect(own).toBeInstanceOf(Uint8Array);
     expect(await lossOf(own as Uint8Array)).toBeLessThan(Math.LN2);
+  });
+
+  it('trains that reference in rounds, as the release was: a schedule and the optimiser begin anew in each', async () => {
+    const seen: TrainingTask[] = [];
+    const watched: Trainer = {
+      engine: trainer.engine,
+      description: trainer.description,
+      train(task, signal) {
+        seen.push(task);
+        return trainer.train(task, signal);
+      },
+      dispose: async () => {},
+    };
+    const falling: Plan = {
+      ...network,
+      training: {
+        ...network.training,
+        schedule: { kind: 'linear', per: 'step', over: 10, lowest: 0, warmup: 0 },
+        earlyStopping: { share: 0.25, patience: 3, minimumDelta: 0 },
+      },
+    };
+    await localReference({ ...ground, plan: falling, trainer: watched }, update);
+    // 600 of 800 patients train, in batches of 32: 19 steps an epoch, 5 epochs a round.
+    expect(seen.map(({ round, plan: { training } }) => [round, training.work])).toEqual(
+      Array.from({ length: network.federation.rounds }, (_, round) => [round, { steps: 95 }]),
+    );
+    expect(seen.map(({ data, validation }) => [data.rows, validation?.rows])).toEqual(seen.map(() => [600, 200]));
+    expect(new Set(seen.map(({ seed }) => seed)).size).toBe(seen.length);
+    // Each round starts where the one before ended.
+    const starts = seen.map(({ weights }) => [...(weights.get('layer1.weight')?.data ?? [])].join());
+    expect(new Set(starts).size).toBe(seen.length);
   });
 
   it('stops when it is told to', async () => {

@@ -79,10 +79,10 @@ const squares = (b: GraphBuilder, value: Value): Value =>
   );
 
 /**
- * Of the product of the two factors' norms, the share below which a sum of outer products is not told from rounding: sixteen times what float32
- * rounds such a sum by.
+ * Least squared norm of a sum of outer products, by the product of its factors' squared norms. Float32 rounds the double sum below by some 2^-24 of
+ * that product: from 2^-16 on the norm is right to less than a hundredth, and further from cancelling to the rounding of float32.
  */
-const cancelled = 2 ** -20;
+const cancelled = 2 ** -16;
 
 /**
  * What is needed of one tensor's gradients by row: their squared norms, and a weighted sum over the rows. Outer products stay as they are where

@@ -488,14 +488,16 @@ describe('no row adds more than the bound', () => {
   it.each([1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0])(
     'where the parts of a gradient cancel but for %s of them',
     async (left) => {
-      const a = drawn(12, 3e3);
-      const g = drawn(12, 3e3);
-      // Two steps of a series that see the same values, with gradients that are each other's opposite, nearly.
-      const { added, norm } = await clippedRow([a, a], [g, g.map((x) => Math.fround(-x * (1 + left)))], 1);
-      expect(added).toBeLessThan(1.05);
-      expect(norm).toBeGreaterThanOrEqual(0.95 * left * Math.hypot(...a) * Math.hypot(...g));
-      // What cancels in full is no gradient, and stays none but for rounding.
-      if (left === 0) expect(added).toBeLessThan(1e-3);
+      for (let draw = 0; draw < 12; draw++) {
+        const a = drawn(12, 3e3);
+        const g = drawn(12, 3e3);
+        // Two steps of a series that see the same values, with gradients that are each other's opposite, nearly.
+        const { added, norm } = await clippedRow([a, a], [g, g.map((x) => Math.fround(-x * (1 + left)))], 1);
+        expect(added).toBeLessThan(1.01);
+        expect(norm).toBeGreaterThanOrEqual(0.99 * left * Math.hypot(...a) * Math.hypot(...g));
+        // What cancels in full is no gradient, and stays none but for rounding.
+        if (left === 0) expect(added).toBeLessThan(1e-3);
+      }
     },
   );
 

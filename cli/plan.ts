@@ -44,7 +44,7 @@ function printJson(value: unknown): void {
 function checkPlan(file: string, options: JsonOption): void {
   const { plan, digest } = loadPlan(readText(file), file, filesBeside(file));
   if (options.json === true) printJson({ file, valid: true, name: plan.name, digest });
-  else process.stdout.write(`${planSummary(plan, digest)}The plan is valid.\n`);
+  else process.stdout.write(`${planSummary(plan, digest, process.stdout.columns)}The plan is valid.\n`);
 }
 
 function digestPlan(file: string, options: JsonOption & { readonly canonical?: boolean }): void {

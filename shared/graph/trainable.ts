@@ -26,6 +26,13 @@ export function matching(pattern: string, names: readonly string[]): string[] {
   return names.filter((name) => isMade(name, parts));
 }
 
+/** Names that any of the patterns stands for. Those without * are looked up: a plan may list ten thousand. */
+function matchingAny(patterns: readonly string[], names: readonly string[]): string[] {
+  const plain = new Set(patterns.filter((pattern) => !pattern.includes('*')));
+  const open = patterns.filter((pattern) => pattern.includes('*')).map((pattern) => pattern.split('*'));
+  return names.filter((name) => plain.has(name) || open.some((parts) => isMade(name, parts)));
+}
+
 /**
  * Whether the name is the parts with anything between them. Each part but the last is found as early as it can be, which leaves the most to the others:
  * a regular expression could take forever over a pattern of many *.
@@ -74,16 +81,19 @@ function resolve(plan: Plan): Trainable {
   });
   if (trainable === undefined || trainable === 'all') return of(names);
   if (trainable === 'last-layer') return of(networkOf(plan).lastLayer);
-  if ('names' in trainable) return of(trainable.names.flatMap((pattern) => matching(pattern, names)));
+  if ('names' in trainable) return of(matchingAny(trainable.names, names));
   const { rank, alpha = rank, on, and } = trainable.lora;
-  const whole = new Set(and.flatMap((pattern) => matching(pattern, names)));
+  const whole = new Set(matchingAny(and, names));
   const matrices = productMatrices(plan);
-  const chosen = new Set(on.flatMap((pattern) => matching(pattern, [...matrices.keys()])));
+  const chosen = new Set(matchingAny(on, [...matrices.keys()]));
   const adapted = new Map(
     [...matrices].filter(([name, matrix]) => chosen.has(name) && !whole.has(name) && worthAdapting(matrix, rank)),
   );
   return { whole, adapted, rank, scale: alpha / rank };
 }
+
+/** Unknown names for which the nearest known one is looked for: each is compared with every tensor, letter by letter. */
+const mostAdvised = 5;
 
 /** Patterns that stand for nothing, and adapters on nothing. */
 export function trainableProblems(plan: Plan): TrainableProblem[] {
@@ -95,12 +105,17 @@ export function trainableProblems(plan: Plan): TrainableProblem[] {
     path: TrainableProblem['path'],
     of: readonly string[],
     what: string,
-  ) =>
-    patterns.flatMap((pattern, at): TrainableProblem[] =>
-      matching(pattern, of).length > 0
-        ? []
-        : [{ path: [...path, at], message: `${pattern} is no ${what} of this model${nearestText(pattern, of)}` }],
-    );
+  ): TrainableProblem[] => {
+    const known = new Set(of);
+    const isOne = (pattern: string): boolean =>
+      pattern.includes('*') ? matching(pattern, of).length > 0 : known.has(pattern);
+    return [...patterns.entries()]
+      .filter(([, pattern]) => !isOne(pattern))
+      .map(([at, pattern], count) => ({
+        path: [...path, at],
+        message: `${pattern} is no ${what} of this model${count < mostAdvised ? nearestText(pattern, of) : ''}`,
+      }));
+  };
   if ('names' in trainable) return unmatched(trainable.names, ['names'], names, 'tensor');
   const { rank, on, and } = trainable.lora;
   const matrices = [...productMatrices(plan).keys()];

@@ -1,8 +1,9 @@
+import { adapterNames } from '../graph/adapters.ts';
 import { encodedFeatures } from '../graph/encoding.ts';
 import { GraphError } from '../graph/graph-error.ts';
 import { networkOf } from '../graph/network.ts';
 import { OnnxError } from '../graph/onnx-read/onnx-error.ts';
-import { trainableProblems } from '../graph/trainable.ts';
+import { trainableOf, trainableProblems } from '../graph/trainable.ts';
 import type { Finding } from './finding.ts';
 import type { ModelSpec } from './model.ts';
 import type { Plan } from './plan.ts';
@@ -176,5 +177,16 @@ function sizeFindings(plan: Plan): Finding[] {
 }
 
 function trainableFindings(plan: Plan): Finding[] {
-  return trainableProblems(plan).map(({ path, message }) => ({ path: ['training', 'trainable', ...path], message }));
+  const path = ['training', 'trainable'];
+  const problems = trainableProblems(plan);
+  if (problems.length > 0) return problems.map((problem) => ({ ...problem, path: [...path, ...problem.path] }));
+  const { whole, adapted } = trainableOf(plan);
+  const { parameters } = networkOf(plan);
+  const adapters = new Set([...adapted.keys()].flatMap((matrix) => Object.values(adapterNames(matrix))));
+  const taken = parameters.find(({ name }) => adapters.has(name));
+  if (taken !== undefined) {
+    return [{ path, message: `the network has a tensor ${taken.name} already, which is the name of an adapter` }];
+  }
+  const moves = adapted.size > 0 || parameters.some(({ name, role }) => role !== 'buffer' && whole.has(name));
+  return moves ? [] : [{ path, message: 'no tensor would train: the last layer has none' }];
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { lineOfText } from './text.ts';
+import { lineOfText, plainLine } from './text.ts';
 
-const name = lineOfText(200).refine((text) => text !== '__proto__', { message: 'is no name' });
+const name = lineOfText(200).refine((text) => text !== '__proto__' && plainLine(text) === text, {
+  message: 'is no name: it holds what cannot be seen',
+});
 const length = z.int().min(0).max(67_108_864);
 const shape = z.array(length).max(8);
 

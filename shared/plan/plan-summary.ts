@@ -1,10 +1,11 @@
 import { encodedFeatures } from '../graph/encoding.ts';
-import { modelSizeText } from '../graph/model-size.ts';
+import { modelSizeText, travellingText } from '../graph/model-size.ts';
 import { familyText, lossText, payloadText, trainingText } from '../graph/model-words.ts';
 import { networkOf } from '../graph/network.ts';
 import { describeNetwork } from '../graph/onnx-read/describe-network.ts';
 import type { Plan } from './plan.ts';
 import type { Policy } from './policy.ts';
+import { namedLine } from './text.ts';
 
 function outcomeText(plan: Plan): string {
   const { label } = plan.data;
@@ -12,13 +13,16 @@ function outcomeText(plan: Plan): string {
   return 'levels' in label ? `${label.name} (${label.levels.join(', ')})` : `${label.name} in ${label.unit}`;
 }
 
-/** What a plan asks for, for people who approve it: one line a matter, each with its line end. */
-export function planSummary(plan: Plan, digest: string): string {
+/**
+ * What a plan asks for, for people who approve it: one line a matter, each with its line end.
+ * @param width columns of the terminal, at which lines are broken; none are when absent
+ */
+export function planSummary(plan: Plan, digest: string, width?: number): string {
   const { data, federation } = plan;
   const lines: [string, string][] = [
     ['plan', plan.name],
     ['digest', digest],
-    ['purpose', plan.purpose.replaceAll(/\s+/g, ' ').trim()],
+    ['purpose', plan.purpose],
     ['task', `${plan.task.kind}: ${outcomeText(plan)}`],
     ['columns', `${data.columns.length}: ${data.columns.map((column) => column.name).join(', ')}`],
     [
@@ -29,6 +33,7 @@ export function planSummary(plan: Plan, digest: string): string {
     ],
     ['model', plan.model.family === 'onnx' ? 'onnx' : `${plan.model.family}: ${familyText(plan)}`],
     ['size', modelSizeText(plan)],
+    ['travels', travellingText(plan)],
     ['reads', readsText(plan)],
     ...networkLines(plan),
     ['training', [lossText(plan.training), trainingText(plan)].filter((text) => text !== null).join('; ')],
@@ -39,7 +44,7 @@ export function planSummary(plan: Plan, digest: string): string {
     ['small counts', `figures from fewer than ${federation.minimumCount} patients stay at the site`],
     ['gate', plan.task.kind === 'binary' ? policyText(plan.gate) : heldText(plan)],
   ];
-  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}\n`).join('');
+  return lines.map(([name, text]) => namedLine(name, text, width)).join('');
 }
 
 /** The network's inputs for one row, with the order of what the columns give, which an ONNX file must follow, and what it leaves unread. */

@@ -151,13 +151,24 @@ const loss = z
     'What is minimised. When absent: cross-entropy, squared error (regression), cox with ties after Efron (survival), ordinal.',
   );
 
+/** Most patterns with *, each of which is held against every tensor. */
+const mostPatterns = 200;
+
+/** Names of tensors, and patterns for them. */
+const tensorNames = z
+  .array(lineOfText(200))
+  .max(10_000)
+  .refine((names) => names.filter((one) => one.includes('*')).length <= mostPatterns, {
+    message: `must not have more than ${mostPatterns} entries with *`,
+  });
+
 const trainable = z
   .union([
     z.literal('all'),
     z.literal('last-layer'),
     z
       .strictObject({
-        names: z.array(lineOfText(200)).min(1).max(10_000).describe('Names of tensors; * stands for any characters.'),
+        names: tensorNames.min(1).describe('Names of tensors; * stands for any characters.'),
       })
       .describe('The tensors named.'),
     z
@@ -170,15 +181,11 @@ const trainable = z
               .positive()
               .optional()
               .describe('The adapter is scaled by alpha / rank; alpha is the rank when absent.'),
-            on: z
-              .array(lineOfText(200))
+            on: tensorNames
               .min(1)
-              .max(10_000)
               .default(['*'])
               .describe('Names of matrices that get an adapter; * stands for any characters.'),
-            and: z
-              .array(lineOfText(200))
-              .max(10_000)
+            and: tensorNames
               .default([])
               .describe('Names of further tensors trained as a whole, such as the last layer.'),
           })

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { bytesText } from '../../shared/graph/model-size.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
+import { plainLine } from '../../shared/plan/text.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
@@ -47,7 +48,7 @@ function printPayload({ payload, rowsSound }: DataCheck): void {
 
 function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
   const { split, label, problems } = check;
-  console.log(`Plan ${plan.plan.name} (${plan.digest.slice(0, 12)}): ${plan.plan.purpose}`);
+  console.log(`Plan ${plan.plan.name} (${plan.digest.slice(0, 12)}): ${plainLine(plan.plan.purpose)}`);
   console.log(
     `\n${check.rowsRead} rows read, ${check.rowsSound} sound, of ${check.patients} patients` +
       (check.times === null ? '.' : `, from ${check.times.first.slice(0, 10)} to ${check.times.last.slice(0, 10)}.`),

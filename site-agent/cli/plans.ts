@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { planSummary } from '../../shared/plan/plan-summary.ts';
+import { plainLine } from '../../shared/plan/text.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
 import { findPlan } from './find-plan.ts';
@@ -33,7 +34,7 @@ async function list(options: SiteOptions): Promise<void> {
   );
   for (const { digest, name, purpose, approval } of entries) {
     if (approval === null) {
-      console.log(`\n${name} asks: ${purpose}\n  read it:    wardround site plans ${digest.slice(0, 12)}`);
+      console.log(`\n${name} asks: ${plainLine(purpose)}\n  read it:    wardround site plans ${digest.slice(0, 12)}`);
       console.log(`  try it:     wardround site check --plan ${digest.slice(0, 12)}`);
       console.log(`  approve it: wardround site approve ${digest.slice(0, 12)}`);
     }
@@ -44,7 +45,7 @@ async function list(options: SiteOptions): Promise<void> {
 async function show(name: string, options: SiteOptions): Promise<void> {
   const { plan, digest } = await findPlan(siteDirectory(options), name);
   if (options.json === true) printJson(plan);
-  else console.log(planSummary(plan, digest).trimEnd());
+  else console.log(planSummary(plan, digest, process.stdout.columns).trimEnd());
 }
 
 async function approve(digest: string, options: SiteOptions): Promise<void> {

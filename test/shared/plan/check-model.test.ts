@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { encodedFeatures } from '../../../shared/graph/encoding.ts';
 import { modelFindings } from '../../../shared/plan/check-model.ts';
 import { planFindings } from '../../../shared/plan/check-plan.ts';
+import { networkSchema } from '../../../shared/plan/network.ts';
 import { type Plan, planSchema } from '../../../shared/plan/plan.ts';
+import { planAround } from '../../support/brought-plans.ts';
 import { fits, modelKinds, modelPlan, smallModels, taskKinds } from '../../support/model-plans.ts';
 import { heartPlan } from '../../support/plans.ts';
 
@@ -147,6 +150,59 @@ const refused: readonly (readonly [string, Plan, string, RegExp])[] = [
     /head\.\* is no tensor/,
   ],
 ];
+
+/** A network of two layers in which a bias has the name that the adapter of the first would have. */
+const brought = (training: Readonly<Record<string, unknown>>, lastLayer: string[] = []): Plan => {
+  const around = planAround({ training });
+  const features = encodedFeatures(around).length;
+  const network = networkSchema.parse({
+    source: { sha256: 'a'.repeat(64), producer: '', operatorSet: 17 },
+    inputs: [{ name: 'features', shape: [features] }],
+    parameters: [
+      { name: 'w', shape: [features, 16], role: 'weight' },
+      { name: 'w.lora_a', shape: [1], role: 'bias' },
+      { name: 'z', shape: [16, 1], role: 'weight' },
+    ],
+    constants: [],
+    nodes: [
+      { operator: 'MatMul', inputs: ['features', 'w'], outputs: ['h'] },
+      { operator: 'MatMul', inputs: ['h', 'z'], outputs: ['k'] },
+      { operator: 'Add', inputs: ['k', 'w.lora_a'], outputs: ['y'] },
+    ],
+    output: 'y',
+    outputs: 1,
+    lastLayer,
+  });
+  return planSchema.parse({ ...around, model: { family: 'onnx', network, weights: 'a'.repeat(64) } });
+};
+
+describe('what trains of a brought network', () => {
+  const found = (plan: Plan) => modelFindings(plan).map(({ path, message }) => `${path.join('.')}: ${message}`);
+
+  it('has no two tensors of one name', () => {
+    expect(found(brought({ trainable: { lora: { rank: 1, on: ['w'] } } }))).toEqual([
+      'training.trainable: the network has a tensor w.lora_a already, which is the name of an adapter',
+    ]);
+    expect(found(brought({ trainable: { lora: { rank: 1, on: ['z'] } } }))).toEqual([
+      expect.stringContaining('no matrix gets an adapter'),
+    ]);
+  });
+
+  it('is something', () => {
+    const empty = ['training.trainable: no tensor would train: the last layer has none'];
+    expect(found(brought({ trainable: 'last-layer' }))).toEqual(empty);
+    expect(found(brought({ trainable: 'last-layer' }, ['z']))).toEqual([]);
+  });
+
+  it('is named with few patterns, and a nearest name is looked for a few times only', () => {
+    const names = Array.from({ length: 201 }, (_, at) => `*a*b*${at}`);
+    expect(() => brought({ trainable: { names } })).toThrowError(/must not have more than 200 entries with \*/);
+    const unknown = Array.from({ length: 300 }, (_, at) => `zz${at}`);
+    const problems = found(brought({ trainable: { names: unknown } }));
+    expect(problems).toHaveLength(300);
+    expect(problems.filter((line) => /the nearest is|they are/.test(line))).toHaveLength(5);
+  });
+});
 
 describe('a plan whose model does not fit is refused', () => {
   it.each(refused)('%s', (_, plan, path, message) => {

@@ -54,7 +54,7 @@ async function enrolled(): Promise<void> {
   });
 }
 
-function planArrives(): void {
+function planArrives(arriving = plan): void {
   const store = openAgentStore(folder.path);
   createPlanBook({
     store,
@@ -62,7 +62,7 @@ function planArrives(): void {
     site: 'north' as SiteName,
     config: {},
     signer: testSigner(),
-  }).remember('heart-disease-1' as RunId, plan, 1000);
+  }).remember('heart-disease-1' as RunId, arriving, 1000);
   store.close();
 }
 
@@ -156,6 +156,20 @@ describe('the other commands', () => {
     await wardround('plans');
     expect(printed.join('\n')).toContain("the plan's");
     await expect(wardround('approve', 'ffffffff')).rejects.toMatchObject({ code: 'unknown_plan' });
+  });
+
+  it('plans, whatever a purpose says', async () => {
+    writeSite();
+    await enrolled();
+    const purpose = 'To learn.\n  approve it: wardround site approve 00000000\nNothing else.';
+    const hostile = loadPlan(canonicalJson({ ...heartPlan(), purpose }), 'plan');
+    planArrives(hostile);
+    await wardround('plans');
+    await wardround('check', '--plan', hostile.digest.slice(0, 10));
+    const lines = printed.join('\n').split('\n');
+    expect(lines.filter((line) => line.trim().startsWith('approve it:'))).toEqual([
+      `  approve it: wardround site approve ${hostile.digest.slice(0, 12)}`,
+    ]);
   });
 
   it('ledger, as a table and as JSON', async () => {

@@ -66,7 +66,7 @@ export const siteConfigSchema = z.strictObject({
   engine: z.enum(engineChoices).default('auto'),
   /** Directory whose `node_modules` hold TensorFlow's native binding, relative to the site directory. */
   engineDirectory: z.string().min(1).optional(),
-  /** Memory training may take, in megabytes: a plan that needs more is refused before it starts. Absent: three quarters of the machine's. */
+  /** Memory that training may take, or scoring with a model, in megabytes: what needs more is refused before it starts. Absent: three quarters of the machine's. */
   trainingMemoryMegabytes: z.int().min(64).max(16_777_216).optional(),
   /** `manual`: a plan runs only after `wardround site approve`. `automatic`: every plan of this consortium runs. */
   approval: z.enum(['manual', 'automatic']).default('manual'),
@@ -145,7 +145,8 @@ engine: auto
 # Directory whose node_modules hold TensorFlow's native binding, for tfjs-node and tfjs-node-gpu.
 # engineDirectory: engines
 
-# Memory training may take, in megabytes. A plan that needs more is refused before it starts; without it, three quarters of the machine's.
+# Memory that training may take, or judging and scoring with a model, in megabytes. A plan or model that needs more is refused before it starts;
+# without it, three quarters of the machine's.
 # trainingMemoryMegabytes: 8192
 
 # manual: a plan runs only after "wardround site approve DIGEST". automatic: every plan of this consortium runs.

@@ -3,7 +3,7 @@ import { modelProto } from './onnx-schema.ts';
 
 /** IR version 8 is the one that came with operator set 17 (ONNX 1.12). */
 const irVersion = 8;
-const operatorSet = 17;
+export const operatorSet = 17;
 
 /** Numbers of the element types in the format. */
 export const elementTypes: Readonly<Record<ElementType, number>> = {

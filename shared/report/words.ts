@@ -45,6 +45,8 @@ const undefinedWords: Readonly<Record<string, string>> = {
   not_fitted: 'it could not be fitted',
   not_allowed: 'the policy does not allow it',
   not_testable: 'it cannot be tested',
+  model_too_large: 'the hospital gives it less memory than the model takes',
+  plan_too_large: 'the hospital gives training less memory than the model takes',
   single_layer: 'the model has one layer alone',
   too_few_events: 'there are too few events',
   too_few_sites: 'there are too few hospitals',

@@ -152,6 +152,7 @@ export async function judgeHere(
       earlierLooks: earlierLooks(parts.registry.find(version), parts.registry.judgementOf(version)),
       nowMs: parts.clock.now(),
       heldSinceMs: parts.registry.find(version)?.heldSinceMs ?? null,
+      memoryMegabytes: parts.config.trainingMemoryMegabytes,
       takeCells(counted) {
         cells = counted;
       },

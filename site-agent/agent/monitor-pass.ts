@@ -170,7 +170,8 @@ async function openRelease(
   try {
     const bytes = (await installedPackage(parts, release)).files.get(modelFile);
     if (bytes === undefined) throw new AgentError('model_damaged', `${version} has no ${modelFile}.`, { version });
-    return { version, digest, shown, scorer: await openScorer(bytes) };
+    const memoryMegabytes = parts.config.trainingMemoryMegabytes;
+    return { version, digest, shown, scorer: await openScorer(bytes, { model: version, memoryMegabytes }) };
   } catch (error) {
     if (shown) throw error;
     parts.log.warn({ ...errorFields(error), release: version }, 'a release cannot score in silence');

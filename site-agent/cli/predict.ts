@@ -39,7 +39,7 @@ function whyNoneInUse(store: AgentStore, model: string): string | undefined {
 }
 
 async function run(options: PredictOptions): Promise<void> {
-  await withSite(siteDirectory(options), async ({ directory, store, plans, signer }) => {
+  await withSite(siteDirectory(options), async ({ config, directory, store, plans, signer }) => {
     const registry = createModelRegistry(store);
     const model = chooseModel(registry, options.model);
     const active = registry.inSlot(model, 'active');
@@ -48,7 +48,8 @@ async function run(options: PredictOptions): Promise<void> {
     if (plan === null) throw new AgentError('unknown_plan', undefined, { plan: active.plan });
     const bytes = (await readModel(directory, active, signer)).files.get(modelFile);
     if (bytes === undefined) throw new AgentError('model_damaged', `${active.version} has no ${modelFile}.`);
-    const scorer = await openScorer(bytes);
+    const memoryMegabytes = config.trainingMemoryMegabytes;
+    const scorer = await openScorer(bytes, { model: active.version, memoryMegabytes });
     try {
       const result = await predictFile({ plan: plan.plan, scorer }, options);
       if (options.json === true) {

@@ -56,6 +56,8 @@ export interface JudgeInput {
   readonly heldSinceMs: number | null;
   /** Information fractions of the looks taken at this release before; absent for a first one. */
   readonly earlierLooks?: readonly number[];
+  /** Megabytes that a model may take to score, or a step of training; the usual when undefined. */
+  readonly memoryMegabytes?: number | undefined;
   /** How a local update may be made of the release, which the policy must allow; absent where none can be. */
   readonly updates?: LocalUpdates;
   /** Takes what is counted of the judged rows for sharing; never called for a package that cannot be used. */
@@ -116,7 +118,7 @@ async function buildEvidence(
   const scores: Scores =
     problems.length > 0
       ? { problems, values: null }
-      : await scoreRelease(release, plan, table, concatenated(groups), signal);
+      : await scoreRelease(release, plan, table, concatenated(groups), input, signal);
 
   const record: PackageRecord = {
     wardround: 'package/1',
@@ -162,7 +164,7 @@ async function buildEvidence(
     return { package: record, evidence: without('package_invalid', new Uint32Array(0), []) };
   }
 
-  const ofCurrent = current === null ? null : await scoreCurrent(current, plan, table, selection.judged, signal);
+  const ofCurrent = current === null ? null : await scoreCurrent(current, plan, table, selection.judged, input, signal);
   const pairs = completePairs(selection.judged, ofCurrent);
   const judged = pairs.rows;
   if (judged.length < selection.judged.length) excluded.score_undefined = selection.judged.length - judged.length;
@@ -292,6 +294,7 @@ async function computed(material: Material, signal?: AbortSignal): Promise<Figur
       preprocessing: material.reference,
       reading: why.gap?.reading ?? null,
       levels,
+      memoryMegabytes: input.memoryMegabytes,
     },
     performance.new.calibration,
     input.updates,

@@ -3,6 +3,7 @@ import { type ErrorCatalogue, type ErrorDetails, WardroundError } from '../../sh
 export type JudgingErrorCode =
   | 'model_unreadable'
   | 'model_interface'
+  | 'model_too_large'
   | 'wrong_shape'
   | 'monitor_reference'
   | 'evidence_malformed'
@@ -10,8 +11,16 @@ export type JudgingErrorCode =
   | 'replay_differs';
 
 export const judgingErrors: ErrorCatalogue<JudgingErrorCode> = {
-  model_unreadable: { meaning: 'The runtime cannot open the model file.', advice: 'reject' },
+  model_unreadable: {
+    meaning: 'The model file is damaged or foreign, its shapes do not follow from it, or the runtime cannot open it.',
+    advice: 'reject',
+  },
   model_interface: { meaning: "The model's inputs or outputs are not those of a Wardround model.", advice: 'reject' },
+  model_too_large: {
+    meaning:
+      'The model takes more memory for one row than this site gives to it (trainingMemoryMegabytes in site.yaml); no runtime has seen it.',
+    advice: 'reject',
+  },
   wrong_shape: { meaning: 'The rows given to a model do not have its number of columns.', advice: 'abort' },
   monitor_reference: {
     meaning: 'The rows that judged a model hold one outcome only; it cannot be watched against them.',

@@ -6,7 +6,7 @@ import type { SiteTable } from '../data/site-table.ts';
 import { rawRows } from '../training/raw-rows.ts';
 import { JudgingError } from './judging-error.ts';
 import { modelFile, packageProblems, planFile, type ReleasePackage } from './release-package.ts';
-import { interfaceProblem, openScorer, type Scorer } from './scorer.ts';
+import { interfaceProblem, openScorer, type Scorer, type ScorerOptions } from './scorer.ts';
 
 /** Rows turned into the model's input at a time: a large table is never held twice. */
 const rowsAtOnce = 32_768;
@@ -17,17 +17,21 @@ export interface Scores {
   readonly values: Float64Array | null;
 }
 
+/** What scoring may take: `ScorerOptions.memoryMegabytes`. */
+type ScoringMeans = Pick<ScorerOptions, 'memoryMegabytes'>;
+
 /** Scores rows with the release's model. A model that cannot be run, or gives no probability, is a problem of the package. */
 export async function scoreRelease(
   release: ReleasePackage,
   plan: Plan,
   table: SiteTable,
   rows: Uint32Array,
+  means: ScoringMeans = {},
   signal?: AbortSignal,
 ): Promise<Scores> {
   const wrong = (problem: string): Scores => ({ problems: [problem], values: null });
   try {
-    return await withScorer(release, async (scorer) => {
+    return await withScorer(release, means, async (scorer) => {
       const problem = interfaceProblem(scorer, plan);
       if (problem !== null) return wrong(problem);
       const values = await scored(scorer, table, rows, signal);
@@ -57,11 +61,12 @@ export async function scoreCurrent(
   plan: Plan,
   table: SiteTable,
   rows: Uint32Array,
+  means: ScoringMeans = {},
   signal?: AbortSignal,
 ): Promise<Float64Array | null> {
   if (packageProblems(current, null).length > 0 || !takesSameRows(current, plan)) return null;
   try {
-    return await withScorer(current, async (scorer) => {
+    return await withScorer(current, means, async (scorer) => {
       if (interfaceProblem(scorer, plan) !== null) return null;
       const values = await scored(scorer, table, rows, signal);
       if (values.length !== rows.length) return null;
@@ -73,8 +78,13 @@ export async function scoreCurrent(
   }
 }
 
-async function withScorer<Result>(release: ReleasePackage, use: (scorer: Scorer) => Promise<Result>): Promise<Result> {
-  const scorer = await openScorer(release.files.get(modelFile) as Uint8Array);
+async function withScorer<Result>(
+  release: ReleasePackage,
+  { memoryMegabytes }: ScoringMeans,
+  use: (scorer: Scorer) => Promise<Result>,
+): Promise<Result> {
+  const model = release.files.get(modelFile) as Uint8Array;
+  const scorer = await openScorer(model, { model: release.ref.version, memoryMegabytes });
   try {
     return await use(scorer);
   } finally {

@@ -2,15 +2,22 @@
 import '../../shared/runtime/no-telemetry.ts';
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { FileModel } from '../../shared/graph/onnx-read/file-model.ts';
+import { modelLimits } from '../../shared/graph/onnx-read/limits.ts';
 import { OnnxError } from '../../shared/graph/onnx-read/onnx-error.ts';
+import { readOnnx } from '../../shared/graph/onnx-read/read-onnx.ts';
 import { checkSelfContained } from '../../shared/graph/onnx-read/self-contained.ts';
 import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { gatherPayload, type RawRows } from '../training/raw-rows.ts';
 import { JudgingError } from './judging-error.ts';
+import { type ScoringMemory, scoringMemory } from './scoring-memory.ts';
 
-/** Rows of one call of the runtime: enough to be fast, little enough for any memory. Of series and images so many as have this many numbers. */
-const rowsPerCall = 4096;
+/**
+ * Most rows of one call of the runtime: enough to be fast. Of series and images so many as have this many numbers. Fewer where the model's own
+ * values ask for it.
+ */
+const mostRowsPerCall = 4096;
 const payloadNumbersPerCall = 2 ** 22;
 
 /** A released model, opened as the hospital would use it: the file itself, on onnxruntime. */
@@ -21,76 +28,91 @@ export interface Scorer {
   readonly payload: readonly number[] | null;
   /**
    * @returns probability of the event [rows] (binary), of each class [rows, classes] (multiclass, ordinal), the prediction [rows], or the log hazard ratio [rows] (survival).
-   * @throws JudgingError `wrong_shape`, `model_interface`
+   * @throws JudgingError `wrong_shape`, `model_interface`, `model_too_large`
    */
   score(rows: RawRows, signal?: AbortSignal): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
-/**
- * Opens a model on onnxruntime's CPU provider, on one thread, so that the same rows give the same bits.
- * @throws JudgingError `model_unreadable` when the file reaches beyond itself or the runtime refuses it, `model_interface` when its inputs or outputs are not
- *   those of a Wardround model: a float input `features` [rows, columns], for series and images `payload` [rows, ...], and an output
- *   `probability`, `prediction` or `risk`.
- */
-export async function openScorer(modelBytes: Uint8Array): Promise<Scorer> {
-  let session: InferenceSession;
+export interface ScorerOptions {
+  /** What the model is called in errors. */
+  readonly model?: string;
+  /** Megabytes the model and a call may take, `trainingMemoryMegabytes` of site.yaml; the usual when undefined. */
+  readonly memoryMegabytes?: number | undefined;
+}
+
+/** What is known of a model before any runtime has seen it. */
+function looked(modelBytes: Uint8Array, options: ScorerOptions): ModelInterface & { readonly memory: ScoringMemory } {
   try {
     checkSelfContained(modelBytes);
+    const file = readOnnx(modelBytes, modelLimits);
+    const found = interfaceOf(file);
+    const size = found.payload?.reduce((product, length) => product * length, 1) ?? 1;
+    const mostRows = Math.max(1, Math.min(mostRowsPerCall, Math.floor(payloadNumbersPerCall / size)));
+    const { model = 'the model', memoryMegabytes } = options;
+    return { ...found, memory: scoringMemory(file, { model, memoryMegabytes, mostRows }) };
   } catch (cause) {
-    const why = cause instanceof OnnxError ? `: ${cause.message}` : '';
-    throw new JudgingError('model_unreadable', `the model is not given to a runtime${why}`, {}, cause);
+    if (!(cause instanceof OnnxError)) throw cause;
+    throw new JudgingError('model_unreadable', `the model is not given to a runtime: ${cause.message}`, {}, cause);
   }
+}
+
+/**
+ * Opens a model on onnxruntime's CPU provider, on one thread, so that the same rows give the same bits.
+ * @throws JudgingError `model_unreadable` when the file reaches beyond itself, its shapes do not follow from it or the runtime refuses it,
+ *   `model_interface` when its inputs or outputs are not those of a Wardround model: a float input `features` [rows, columns], for series and
+ *   images `payload` [rows, ...], and an output `probability`, `prediction` or `risk`; `model_too_large` when one row takes more memory than
+ *   the site gives.
+ */
+export async function openScorer(modelBytes: Uint8Array, options: ScorerOptions = {}): Promise<Scorer> {
+  const { columns, payload, output, memory } = looked(modelBytes, options);
+  let session: InferenceSession;
   try {
     session = await InferenceSession.create(modelBytes, {
       executionProviders: ['cpu'],
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
+      // A plan of what a call takes is made by the first and used by the second, in memory of its own beside the first's.
+      enableMemPattern: false,
       logSeverityLevel: 3,
     });
   } catch (cause) {
     throw new JudgingError('model_unreadable', 'onnxruntime cannot open the model', {}, cause);
   }
-  try {
-    const { columns, payload, output } = interfaceOf(session);
-    const size = payload === null ? 1 : payload.reduce((product, length) => product * length, 1);
-    const atOnce = Math.max(1, Math.min(rowsPerCall, Math.floor(payloadNumbersPerCall / size)));
-    return {
-      columns,
-      payload,
-      async score(raw, signal) {
-        const { rows } = raw;
-        checkRows(raw, columns, payload);
-        const parts: Float32Array[] = [];
-        for (let start = 0; start < rows; start += atOnce) {
-          signal?.throwIfAborted();
-          const end = Math.min(rows, start + atOnce);
-          const feeds: Record<string, Tensor> = {};
-          if (columns > 0) {
-            const part = raw.features.slice(start * columns, end * columns);
-            feeds.features = new Tensor('float32', part, [end - start, columns]);
-          }
-          if (payload !== null && raw.payload !== undefined) {
-            const part = gatherPayload(raw.payload, start, end);
-            feeds.payload = new Tensor('float32', part, [end - start, ...payload]);
-          }
-          const results = await session.run(feeds, [output]);
-          const data = results[output]?.data;
-          if (!(data instanceof Float32Array) || data.length % (end - start) !== 0) {
-            throw new JudgingError('model_interface', `output ${output} of the model is not a float for each row`);
-          }
-          parts.push(data.slice());
+  const atOnce = memory.rowsPerCall;
+  return {
+    columns,
+    payload,
+    async score(raw, signal) {
+      const { rows } = raw;
+      checkRows(raw, columns, payload);
+      const parts: Float32Array[] = [];
+      for (let start = 0; start < rows; start += atOnce) {
+        signal?.throwIfAborted();
+        const end = Math.min(rows, start + atOnce);
+        memory.check(end - start);
+        const feeds: Record<string, Tensor> = {};
+        if (columns > 0) {
+          const part = raw.features.slice(start * columns, end * columns);
+          feeds.features = new Tensor('float32', part, [end - start, columns]);
         }
-        return concatenate(parts);
-      },
-      async dispose() {
-        await session.release();
-      },
-    };
-  } catch (error) {
-    await session.release();
-    throw error;
-  }
+        if (payload !== null && raw.payload !== undefined) {
+          const part = gatherPayload(raw.payload, start, end);
+          feeds.payload = new Tensor('float32', part, [end - start, ...payload]);
+        }
+        const results = await session.run(feeds, [output]);
+        const data = results[output]?.data;
+        if (!(data instanceof Float32Array) || data.length % (end - start) !== 0) {
+          throw new JudgingError('model_interface', `output ${output} of the model is not a float for each row`);
+        }
+        parts.push(data.slice());
+      }
+      return concatenate(parts);
+    },
+    async dispose() {
+      await session.release();
+    },
+  };
 }
 
 function checkRows({ rows, features, payload }: RawRows, columns: number, shape: readonly number[] | null): void {
@@ -116,16 +138,18 @@ interface ModelInterface {
   readonly output: string;
 }
 
-function interfaceOf(session: InferenceSession): ModelInterface {
+function interfaceOf(file: FileModel): ModelInterface {
+  const inputs = file.inputs.map(({ name }) => name);
+  const outputs = file.outputs.map(({ name }) => name);
   const shapes = new Map<string, readonly (number | string)[]>();
-  for (const input of session.inputMetadata) {
-    if ((input.name !== 'features' && input.name !== 'payload') || !input.isTensor || input.type !== 'float32') {
+  for (const { name, type, shape } of file.inputs) {
+    if ((name !== 'features' && name !== 'payload') || type !== 'float' || shape === null) {
       throw new JudgingError(
         'model_interface',
-        `the model's inputs are [${session.inputNames.join(', ')}], and must be float tensors: features, and payload for series or images`,
+        `the model's inputs are [${inputs.join(', ')}], and must be float tensors: features, and payload for series or images`,
       );
     }
-    shapes.set(input.name, input.shape.slice(1));
+    shapes.set(name, shape.slice(1));
   }
   const features = shapes.get('features');
   const columns = features?.[0] ?? 0;
@@ -140,11 +164,11 @@ function interfaceOf(session: InferenceSession): ModelInterface {
       'the input payload of the model must have the shape [rows, steps, channels] or [rows, channels, height, width]',
     );
   }
-  const output = ['probability', 'prediction', 'risk'].find((name) => session.outputNames.includes(name));
+  const output = ['probability', 'prediction', 'risk'].find((name) => outputs.includes(name));
   if (shapes.size === 0 || output === undefined) {
     throw new JudgingError(
       'model_interface',
-      `the model's inputs are [${session.inputNames.join(', ')}], its outputs [${session.outputNames.join(', ')}]; features or payload, and probability, prediction or risk, must be among them`,
+      `the model's inputs are [${inputs.join(', ')}], its outputs [${outputs.join(', ')}]; features or payload, and probability, prediction or risk, must be among them`,
     );
   }
   return { columns: Number(columns), payload: payload as readonly number[] | null, output };

@@ -25,6 +25,10 @@ const bytesOf: Readonly<Record<ElementType, number>> = { float: 4, float16: 2, d
 const sizeOf = (shape: readonly Dimension[]): number =>
   shape.reduce<number>((product, length) => product * (typeof length === 'number' ? length : 1), 1);
 
+/** Bytes that values take. */
+export const bytesOfValues = (values: readonly Pick<Value, 'shape' | 'type'>[]): number =>
+  values.reduce((sum, { shape, type }) => sum + sizeOf(shape) * bytesOf[type], 0);
+
 /** Length that a product adds over, for each value of its output. */
 function summedLength({ operator, inputs, attributes }: GraphNode): number {
   const [first, second] = inputs;
@@ -89,7 +93,7 @@ export function graphCost(graph: Graph): GraphCost {
     }
     for (const body of bodies) ofLoops = Math.max(ofLoops, graphCost(body).shared);
     for (const { name, shape, type } of node.outputs) {
-      const bytes = sizeOf(shape) * bytesOf[type];
+      const bytes = bytesOfValues([{ shape, type }]);
       made.set(name, bytes);
       alive += bytes;
     }

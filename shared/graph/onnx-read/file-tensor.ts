@@ -117,7 +117,7 @@ export function fileTensor(message: Message, limits: OnnxLimits, fallbackName = 
         { tensor: name, needed: count * widths[type], found: raw.byteLength },
       );
     }
-    return { name, type, shape, data: fromRaw(type, raw) };
+    return { name, type, shape, data: fromRaw(type, count > limits.kept ? new Uint8Array() : raw) };
   }
   const values = list === undefined ? [] : (message.get(list) as ArrayLike<number | bigint>);
   if (values.length !== count) {
@@ -127,5 +127,5 @@ export function fileTensor(message: Message, limits: OnnxLimits, fallbackName = 
       { tensor: name, needed: count, found: values.length },
     );
   }
-  return { name, type, shape, data: fromList(type, values) };
+  return { name, type, shape, data: fromList(type, count > limits.kept ? [] : values) };
 }

@@ -27,6 +27,8 @@ export interface OnnxLimits {
   readonly entries: number;
   /** Fields over the whole file, those that are passed over too. */
   readonly fields: number;
+  /** Values of a stored tensor that are read; of one that has more, type and shape alone are, and its data stay empty. */
+  readonly kept: number;
 }
 
 /** 64 million weights in float32; a plan of 1 MiB holds about 10 000 nodes. */
@@ -46,4 +48,21 @@ export const defaultLimits: OnnxLimits = {
   computed: 8 * 1024 * 1024,
   entries: 2 * 1024 * 1024,
   fields: 4 * 1024 * 1024,
+  kept: Number.POSITIVE_INFINITY,
+};
+
+/**
+ * Bounds on a released model whose shapes alone are read, before it is run as it is. A file of protocol buffers has no more bytes; weights
+ * are not looked at; recurrences are written out step by step, so there may be more nodes than in a network that a plan holds.
+ */
+export const modelLimits: OnnxLimits = {
+  ...defaultLimits,
+  bytes: 2 ** 31,
+  nodes: 100_000,
+  tensors: 200_000,
+  elements: 2 ** 29,
+  ports: 65_536,
+  entries: 16 * 1024 * 1024,
+  fields: 16 * 1024 * 1024,
+  kept: 1024,
 };

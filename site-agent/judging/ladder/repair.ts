@@ -34,7 +34,10 @@ export async function repairEvidence(
           ...input,
           means: updates,
           release: base,
-          scores: await scoreModel(base.files.get(modelFile) as Uint8Array, input.table, input.judged, signal),
+          scores: await scoreModel(base.files.get(modelFile) as Uint8Array, input.table, input.judged, {
+            memoryMegabytes: input.memoryMegabytes,
+            signal,
+          }),
           current: input.scores,
         },
     signal,

@@ -40,7 +40,7 @@ import {
   localReference,
   releaseBase,
   releaseWeights,
-  scoreModel,
+  scoreOrReason,
   type TrainedWeights,
   type TrainingGround,
   trainableOf,
@@ -85,6 +85,8 @@ export interface LadderInput {
   /** Levels of this look. */
   readonly levels: Levels;
   readonly means: LadderMeans;
+  /** Megabytes that scoring with a model may take, and training it; the usual when undefined. */
+  readonly memoryMegabytes?: number | undefined;
 }
 
 export interface LadderResult {
@@ -159,13 +161,16 @@ export async function runLadder(input: LadderInput, signal: AbortSignal): Promis
         table,
         trainer,
         seed,
+        memoryMegabytes: input.memoryMegabytes,
         signal,
       };
       for (const step of ['last_layer', 'full'] as const) {
         fitted.set(step, await trained(step, input, ground, updateRows, laterRows));
       }
       const own = await localReference(ground, Uint32Array.from([...input.training, ...updateRows]));
-      if (!('reason' in own) && laterRows.length > 0) reference = await scoreModel(own, table, laterRows, signal);
+      const ofOwn =
+        'reason' in own || laterRows.length === 0 ? null : await scoreOrReason(own, table, laterRows, ground);
+      if (ofOwn !== null && !('reason' in ofOwn)) reference = ofOwn;
     } else {
       const reason = typeof trainer === 'string' ? trainer : (noBase ?? 'no_reference');
       for (const step of ['last_layer', 'full'] as const) fitted.set(step, { kind: 'none', reason });
@@ -241,7 +246,8 @@ async function trained(
   if ('reason' in start) return { kind: 'none', reason: start.reason as string };
   const result = await trainStep(ground, updateRows, start, trainable);
   if ('reason' in result) return { kind: 'none', reason: result.reason };
-  const risks = await scoreModel(result.model, ground.table, laterRows, ground.signal);
+  const risks = await scoreOrReason(result.model, ground.table, laterRows, ground);
+  if ('reason' in risks) return { kind: 'none', reason: risks.reason };
   return risks.every((risk) => risk >= 0 && risk <= 1)
     ? { kind: 'trained', trained: result, risks }
     : { kind: 'none', reason: 'no_probability' };
@@ -345,7 +351,8 @@ async function variantOf(
     if (error instanceof WardroundError && error.code === 'not_extendable') return { reason: error.code };
     throw error;
   }
-  const risks = await scoreModel(model, table, laterRows, signal);
+  const risks = await scoreOrReason(model, table, laterRows, { memoryMegabytes: input.memoryMegabytes, signal });
+  if ('reason' in risks) return risks;
   if (!risks.every((risk, place) => Math.abs(risk - (fitted.risks[place] as number)) <= fileTolerance)) {
     return { reason: 'variant_differs' };
   }

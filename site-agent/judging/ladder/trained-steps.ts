@@ -15,9 +15,11 @@ import { designMatrix } from '../../training/design-matrix.ts';
 import { rawRows } from '../../training/raw-rows.ts';
 import type { Trainer, TrainingTask } from '../../training/trainer.ts';
 import { TrainingError } from '../../training/training-error.ts';
+import { checkTrainingMemory } from '../../training/training-memory.ts';
 import { type TrainingRows, trainingRows } from '../../training/training-rows.ts';
+import { JudgingError } from '../judging-error.ts';
 import { modelFile, type ReleasePackage } from '../release-package.ts';
-import { openScorer } from '../scorer.ts';
+import { openScorer, type ScorerOptions } from '../scorer.ts';
 import { rowLosses } from './gap-closed.ts';
 import { hashShare } from './split-judged.ts';
 
@@ -44,6 +46,8 @@ export interface TrainingGround {
   readonly table: SiteTable;
   readonly trainer: Trainer;
   readonly seed: number;
+  /** Megabytes that scoring with a model may take, and training it; the usual when undefined. */
+  readonly memoryMegabytes?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -136,11 +140,13 @@ export async function trainStep(
     return { steps, weights: await train(ground, { data }, start, { steps, seed, trainable, proximal }) };
   };
   try {
+    checkMemory(ground, drawn.length);
     let best: { readonly proximal: number; readonly loss: number } | null = null;
     for (const proximal of pulls) {
       const tried = await further(fitting, proximal);
       const labels = labelsOf(table, validation);
-      const risks = await scoreModel(modelOf(ground, tried.weights), table, validation, ground.signal);
+      const risks = await scoreOrReason(modelOf(ground, tried.weights), table, validation, ground);
+      if ('reason' in risks) return risks;
       const loss = exactSum(rowLosses(risks, labels)) / validation.length;
       if (Number.isFinite(loss) && (best === null || loss < best.loss)) best = { proximal, loss };
     }
@@ -178,6 +184,7 @@ export async function localReference(
   if (!hasEnough(table, rows)) return { reason: 'too_few_rows' };
   try {
     const drawn = trainingRows(table, plan, preprocessing, drawRows(rows, seed), 'reference');
+    checkMemory(ground, drawn.data.rows);
     const steps = stepsOf(plan, drawn.data.rows);
     const ofRound = stepsOfRound(plan, drawn.data.rows);
     let weights = initialWeights(plan, base);
@@ -201,14 +208,31 @@ export async function scoreModel(
   model: Uint8Array,
   table: SiteTable,
   rows: Uint32Array,
-  signal?: AbortSignal,
+  means: Pick<ScorerOptions, 'memoryMegabytes'> & { readonly signal?: AbortSignal } = {},
 ): Promise<Float64Array> {
-  const scorer = await openScorer(model);
+  const scorer = await openScorer(model, { model: 'the updated model', memoryMegabytes: means.memoryMegabytes });
   try {
-    return Float64Array.from(await scorer.score(rawRows(table, rows), signal));
+    return Float64Array.from(await scorer.score(rawRows(table, rows), means.signal));
   } finally {
     await scorer.dispose();
   }
+}
+
+/** The same, or the code of the error where the site gives a model less memory than it takes. */
+export async function scoreOrReason(
+  ...given: Parameters<typeof scoreModel>
+): Promise<Float64Array | { readonly reason: string }> {
+  try {
+    return await scoreModel(...given);
+  } catch (error) {
+    if (error instanceof JudgingError && error.code === 'model_too_large') return { reason: error.code };
+    throw error;
+  }
+}
+
+/** @throws TrainingError `plan_too_large` */
+function checkMemory({ plan, memoryMegabytes }: TrainingGround, rows: number): void {
+  checkTrainingMemory(plan, rowsOfStep(plan, rows), memoryMegabytes);
 }
 
 export function labelsOf(table: SiteTable, rows: Uint32Array): Float64Array {

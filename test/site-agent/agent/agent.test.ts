@@ -5,7 +5,9 @@ import { stringify } from 'yaml';
 import { signRelease } from '../../../certs/signing.ts';
 import { poolSummaries } from '../../../shared/algorithms/federated-scaling.ts';
 import { initialWeights } from '../../../shared/graph/families.ts';
+import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
 import { buildInferenceModel } from '../../../shared/graph/inference-model.ts';
+import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { type LoadedPlan, loadPlan } from '../../../shared/plan/load-plan.ts';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import type { SiteSummary } from '../../../shared/plan/preprocessing.ts';
@@ -530,13 +532,16 @@ describe('judging', () => {
     number: number,
     weights: NamedTensors,
     preprocessing: ObjectRef,
-    change: { key?: TestCredentials; damage?: boolean } = {},
+    change: { key?: TestCredentials; damage?: boolean; model?: Uint8Array } = {},
   ): TaskOffer {
     const version = `heart-disease/${number}` as ReleaseVersion;
     const stored = coordinator.objects.get(preprocessing.digest) as Uint8Array;
     const files: [string, Uint8Array][] = [
       ['card.json', Buffer.from(canonicalJson({ version, plan: plan.digest }))],
-      ['model.onnx', buildInferenceModel(plan.plan, JSON.parse(Buffer.from(stored).toString()), weights)],
+      [
+        'model.onnx',
+        change.model ?? buildInferenceModel(plan.plan, JSON.parse(Buffer.from(stored).toString()), weights),
+      ],
       ['model.safetensors', encodeSafetensors(weights)],
       ['preprocessing.json', stored],
     ];
@@ -635,6 +640,25 @@ describe('judging', () => {
     expect(judgements()[0]?.decision.reasons[0]?.code).toBe('package.invalid');
     expect(agent.registry.inSlot('heart-disease', 'active')).toBeNull();
     expect(agent.registry.inSlot('heart-disease', 'candidate')).toBeNull();
+  });
+
+  it('rejects a signed release that takes more memory than the site gives, before any runtime sees it', async () => {
+    // 2^26 numbers: 256 MB for one row.
+    const builder = new GraphBuilder('large');
+    const features = builder.input('features', 'float', ['N', plan.plan.data.columns.length]);
+    const held = builder.op('Expand', [builder.sum(features), builder.integers('shape', [2 ** 26])]);
+    const most = builder.op('ReduceMax', [held], { keepdims: { int: 0 } });
+    builder.output('probability', builder.mul(builder.sum(features, [1]), most));
+    config = { ...config, trainingMemoryMegabytes: 128 };
+    const agent = await startApproved({}, authority.rootPem);
+    const preprocessing = await summarised();
+    const model = encodeOnnx(builder.finish());
+    offer(release(1, initialWeights(plan.plan), preprocessing, { model }));
+    await eventually('the judgement', () => judgements().length === 1, 60_000);
+    expect(judgements()[0]?.decision.decision).toBe('reject');
+    expect(judgements()[0]?.decision.reasons[0]?.code).toBe('package.invalid');
+    const [problem] = agent.registry.judgementOf('heart-disease/1' as ReleaseVersion)?.package.problems ?? [];
+    expect(problem).toMatch(/^heart-disease\/1 takes about 257 MB of memory for one row, .* gives it 128 MB/);
   });
 
   it('judges nothing when the policy changed after the approval', async () => {

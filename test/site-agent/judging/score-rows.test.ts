@@ -79,4 +79,18 @@ describe('rows with series or images', () => {
     const scored = await scoreRelease({ ...release(series), files }, series, seriesTable, rows);
     expect(scored.problems).toEqual(['the model takes a payload of [1, 4, 6], the plan has [4, 2]']);
   });
+
+  it('are scored by no model that takes more memory for one than the site gives, and the release is told so', async () => {
+    const large = imagePlan({ payload: { width: 1024, height: 1024 } });
+    // 3 x 1024 x 1024 pixels and what a network of them holds are more than 8 MB, and less than 1 GB.
+    const little = { memoryMegabytes: 8 };
+    const { problems, values } = await scoreRelease(release(large), large, imageTable, rows, little);
+    expect(values).toBeNull();
+    expect(problems).toEqual([
+      expect.stringMatching(/^heart-disease\/1 takes about \d+ MB of memory for one row, and this site gives it 8 MB/),
+    ]);
+    expect(await scoreCurrent(release(large), large, imageTable, rows, little)).toBeNull();
+    const enough = await scoreRelease(release(images), images, imageTable, rows, little);
+    expect(enough.problems).toEqual([]);
+  });
 });

@@ -7,6 +7,7 @@ import {
   labelsOf,
   localReference,
   scoreModel,
+  scoreOrReason,
   type TrainedWeights,
   type TrainingGround,
   trainableOf,
@@ -85,6 +86,17 @@ describe('training a release further', () => {
     expect(await trainStep({ ...ground, plan: wild }, update, start, some)).toMatchObject({
       reason: expect.stringMatching(/^not_finite_(loss|delta)$/),
     });
+  });
+
+  it('does not begin what takes more memory than the site gives', async () => {
+    const little = { ...ground, memoryMegabytes: 0 };
+    expect(await trainStep(little, update, start, trainableOf(network, 'full') ?? [])).toEqual({
+      reason: 'plan_too_large',
+    });
+    expect(await localReference(little, update)).toEqual({ reason: 'plan_too_large' });
+    const model = buildInferenceModel(network, reference, start);
+    expect(await scoreOrReason(model, table, later, little)).toEqual({ reason: 'model_too_large' });
+    expect(await scoreOrReason(model, table, later, ground)).toHaveLength(800);
   });
 
   it("trains a reference of the site's own", async () => {

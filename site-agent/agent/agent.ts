@@ -361,6 +361,15 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
     loops.add(later);
   }
 
+  /** For people who look; a full disk is told by the task itself. */
+  function leave(task: TaskId): void {
+    try {
+      opened().tasks.leave(task);
+    } catch (cause) {
+      log.warn({ ...errorFields(cause), task }, 'that the task has ended is not noted: site status shows it still');
+    }
+  }
+
   async function workOn(offer: TaskOffer): Promise<void> {
     const controller = controllers.get(offer.id) ?? new AbortController();
     const fields = { task: offer.id, kind: offer.kind, run: offer.run, round: offer.round };
@@ -390,6 +399,8 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       ended.abort();
       await deadline;
       controllers.delete(offer.id);
+      // An agent that stops leaves the task to the next one.
+      if (!stopping.signal.aborted) leave(offer.id);
     }
   }
 
@@ -438,6 +449,8 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
         const ledger = createLedger(store);
         const interrupted = ledger.markInterrupted();
         if (interrupted > 0) log.warn({ entries: interrupted }, 'the agent ended while sending; the ledger says what');
+        const tasks = createTaskStore(store);
+        tasks.leaveAll();
         running = {
           directory,
           site,
@@ -447,7 +460,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
           objects,
           clock,
           log,
-          tasks: createTaskStore(store),
+          tasks,
           checkpoints: openCheckpoints(directory, log),
           plans,
           downloads: createDownloads({ inbound, objects, clock, random, log }),

@@ -181,4 +181,8 @@ export const migrations: readonly string[] = [
   `
   alter table tasks add column preprocessing text;
   `,
+  // Which tasks are worked on, for people who look: one that was withdrawn is not done, and nobody is at it.
+  `
+  alter table tasks add column under_way integer not null default 0;
+  `,
 ];

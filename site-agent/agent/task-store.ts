@@ -36,6 +36,10 @@ export interface TaskAtWork {
 export interface TaskStore {
   /** Notes that work on the task begins. A result that is there already stays. */
   begin(offer: TaskOffer, nowMs: number): void;
+  /** Notes that nobody works on it any more: done, declined, withdrawn, or put off. It may be offered again. */
+  leave(task: TaskId): void;
+  /** Notes that nobody works on any: an agent begins with none, whatever the one before it left. */
+  leaveAll(): void;
   result<Result extends TaskResult>(task: TaskId): Result | null;
   /** The result is final from here on. */
   finish(task: TaskId, result: TaskResult, nowMs: number): void;
@@ -52,7 +56,7 @@ export interface TaskStore {
   progressed(task: TaskId, progress: TaskProgress): void;
   /** Digest of the preprocessing in the latest training offer under a plan; null before there was one. */
   preprocessingOf(plan: Digest): Digest | null;
-  /** Tasks that are not done, the latest first, each with how far it is where that is known. */
+  /** Tasks that are worked on, the latest first, each with how far it is where that is known. */
   atWork(): readonly TaskAtWork[];
   /**
    * Digests of starting weights and deltas nobody asks for again: of this run's earlier rounds, and of other runs' tasks that were
@@ -65,9 +69,9 @@ export function createTaskStore(store: AgentStore): TaskStore {
   return {
     begin(offer, nowMs) {
       store.run(
-        `insert into tasks (id, run, round, kind, plan, state, base, preprocessing, updated_ms)
-         values (?, ?, ?, ?, ?, 'working', ?, ?, ?)
-         on conflict (id) do nothing`,
+        `insert into tasks (id, run, round, kind, plan, state, base, preprocessing, updated_ms, under_way)
+         values (?, ?, ?, ?, ?, 'working', ?, ?, ?, 1)
+         on conflict (id) do update set under_way = 1, progress = null where payload is null`,
         offer.id,
         offer.run,
         offer.round,
@@ -77,6 +81,12 @@ export function createTaskStore(store: AgentStore): TaskStore {
         offer.kind === 'train' ? offer.preprocessing.digest : null,
         nowMs,
       );
+    },
+    leave(task) {
+      store.run('update tasks set under_way = 0 where id = ?', task);
+    },
+    leaveAll() {
+      store.run('update tasks set under_way = 0 where under_way = 1');
     },
     result<Result extends TaskResult>(task: TaskId) {
       const row = store.get<{ payload: string | null }>('select payload from tasks where id = ?', task);
@@ -130,7 +140,8 @@ export function createTaskStore(store: AgentStore): TaskStore {
     },
     atWork() {
       const rows = store.all<Omit<TaskAtWork, 'progress'> & { progress: string | null }>(
-        `select id, run, round, kind, updated_ms as begunMs, progress from tasks where state = 'working' order by updated_ms desc, id`,
+        `select id, run, round, kind, updated_ms as begunMs, progress from tasks
+         where state = 'working' and under_way = 1 order by updated_ms desc, id`,
       );
       return rows.map(({ progress, ...task }) => ({
         ...task,

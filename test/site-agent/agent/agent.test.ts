@@ -26,6 +26,7 @@ import type { SiteAgent } from '../../../site-agent/agent/agent.ts';
 import { createPlanBook } from '../../../site-agent/agent/plans.ts';
 import type { SiteSigner } from '../../../site-agent/agent/signer.ts';
 import { openAgentStore } from '../../../site-agent/agent/store.ts';
+import { createTaskStore } from '../../../site-agent/agent/task-store.ts';
 import type { SiteConfig } from '../../../site-agent/config.ts';
 import { createLedger } from '../../../site-agent/egress/ledger.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
@@ -431,13 +432,26 @@ describe('training', () => {
     setUp(endless);
     await startApproved();
     const preprocessing = await summarised();
+    const atWork = (): readonly string[] => {
+      const store = openAgentStore(folder.path);
+      try {
+        return createTaskStore(store)
+          .atWork()
+          .map(({ id }) => id);
+      } finally {
+        store.close();
+      }
+    };
     offer(trainOffer('endless', preprocessing));
+    await eventually('the task', () => atWork().includes('endless'));
     await new Promise((resolve) => setTimeout(resolve, 300));
     coordinator.say('north', { kind: 'withdrawn', task: 'endless' as TaskId, reason: 'round closed' });
     offer({ ...base('summary-2', 0), kind: 'summary' });
     await eventually('the next task', () => submitted('summary').length === 2);
     expect(updates()).toEqual([]);
     expect(declines()).toEqual([]);
+    // It is not done, and nobody is at it: site status is not to say that it has so many seconds left.
+    expect(atWork()).not.toContain('endless');
   });
 
   it('lets a task go at its deadline', async () => {

@@ -154,6 +154,23 @@ it('site status says how far training is, and what share of the rows it clipped'
   expect([one, other].map((line) => line.slice(at).split(/ {2,}/)[0])).toEqual(['12.5%', '-']);
 });
 
+it('site status forgets what an agent before left, until it is worked on again', async () => {
+  writeSite();
+  const id = 'one' as TaskId;
+  const offer = { id, run: 'heart-1' as RunId, round: 0, kind: 'summary', plan: '' as Digest, deadlineMs: 0 } as const;
+  await withStore(folder.path, async (store) => {
+    const tasks = createTaskStore(store);
+    tasks.begin(offer, 0);
+    tasks.progressed(id, { step: 5, steps: 20, epoch: 1, loss: 0.5, secondsLeft: 61, runsOn: 'onnx', atMs: 0 });
+    tasks.leaveAll();
+    expect(tasks.atWork()).toEqual([]);
+    tasks.begin(offer, 9);
+    expect(tasks.atWork()).toMatchObject([{ id, begunMs: 0, progress: null }]);
+    tasks.leave(id);
+    expect(tasks.atWork()).toEqual([]);
+  });
+});
+
 it('site status tells no time left where no agent runs', async () => {
   writeSite();
   await withStore(folder.path, async (store) => {

@@ -62,6 +62,14 @@ describe('rows clipped in a round', () => {
     expect(parts.clipping).toEqual(whole.clipping);
   });
 
+  it.each(Object.entries(trainers))('end the round where one has a norm beyond float32: %s', async (_, trainer) => {
+    const values = task.data.values.slice();
+    values[5 * task.data.features] = -1e25;
+    const plain = { ...plan, training: { ...plan.training, precision: 'float32' as const } };
+    const failed = trainer.train({ ...task, plan: plain, data: { ...task.data, values } }, never);
+    await expect(failed).rejects.toMatchObject({ code: expect.stringMatching(/^not_finite_(loss|delta)$/) });
+  });
+
   it('are no number where rows are not clipped, and no metric', async () => {
     const { perExampleClip: _, ...training } = plan.training;
     for (const trainer of Object.values(trainers)) {

@@ -68,6 +68,19 @@ describe('every family trains', () => {
       expect(second.metrics.lossLast / first.metrics.lossLast).toBeCloseTo(1, 4);
     },
   );
+
+  it.skipIf(webgpu === null).each(['embedded', 'tcn', 'gru', 'transformer', 'resnet'] as const)(
+    '%s with rows clipped one by one, the same on webgpu as on the CPU (needs WARDROUND_TEST_VULKAN)',
+    { timeout: 180_000 },
+    async (kind) => {
+      const asked = trainingTask(planOf(kind, 'binary', { perExampleClip: 0.3 }), 20);
+      const first = await cpu.train(asked, never);
+      const second = await (webgpu as Trainer).train(asked, never);
+      expect(first.clipping?.clipped).toBeGreaterThan(0);
+      expect(second.clipping).toEqual(first.clipping);
+      expect(relativeDistance(second.delta, first.delta)).toBeLessThan(1e-4);
+    },
+  );
 });
 
 /** Trains once without a break, then from each checkpoint on. */
@@ -82,6 +95,21 @@ async function interrupted(trainer: Trainer, task: TrainingTask): Promise<number
   }
   return kept.length;
 }
+
+it.skipIf(webgpu === null)(
+  'a row with a norm beyond float32 ends the round on webgpu too (needs WARDROUND_TEST_VULKAN)',
+  { timeout: 60_000 },
+  async () => {
+    const asked = trainingTask(planOf('logistic', 'binary', { perExampleClip: 0.3 }), 20);
+    const values = asked.data.values.slice();
+    values[0] = -1e25;
+    await expect((webgpu as Trainer).train({ ...asked, data: { ...asked.data, values } }, never)).rejects.toMatchObject(
+      {
+        code: expect.stringMatching(/^not_finite_(loss|delta)$/),
+      },
+    );
+  },
+);
 
 describe('a round that is broken off', () => {
   const provider = { name: 'cpu', keepsOnDevice: false, float16: false, workPerCall: 1, workPerCheckpoint: 1 } as const;

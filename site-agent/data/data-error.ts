@@ -6,6 +6,7 @@ export type DataErrorCode =
   | 'query_not_select'
   | 'query_file_missing'
   | 'file_missing'
+  | 'file_ambiguous'
   | 'out_of_memory'
   | 'missing_column'
   | 'repeated_column'
@@ -28,6 +29,11 @@ export const dataErrors: ErrorCatalogue<DataErrorCode> = {
   query_not_select: { meaning: 'The query must be one SELECT statement and nothing else.', advice: 'fix' },
   query_file_missing: { meaning: 'The file with the query is not there or cannot be read.', advice: 'fix' },
   file_missing: { meaning: 'A file the query reads is not there.', advice: 'fix' },
+  file_ambiguous: {
+    meaning:
+      'A file name in the query also names a file where the program was started, which DuckDB would read; start it in the site directory, or write the whole path.',
+    advice: 'fix',
+  },
   out_of_memory: {
     meaning:
       'The query needs more memory than data.memoryMegabytes allows, or the rows more than there is; raise it or simplify the query.',

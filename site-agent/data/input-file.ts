@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { DataContract } from '../../shared/plan/contract.ts';
 import { DataError } from './data-error.ts';
@@ -15,7 +16,9 @@ export function inputSql(path: string, option = '--input'): string {
       file: path,
     });
   }
-  return `SELECT * FROM ${reader}('${path.replaceAll("'", "''")}')`;
+  // A file is itself, whatever its name: DuckDB takes [1] for a pattern, and would read another file.
+  const plain = existsSync(path) ? path.replaceAll(/[*?[]/g, '[$&]') : path;
+  return `SELECT * FROM ${reader}('${plain.replaceAll("'", "''")}')`;
 }
 
 /** Limits of reading a file that a person names. */

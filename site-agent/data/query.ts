@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
 import { visible } from './cells.ts';
 import { DataError } from './data-error.ts';
+import { foreignFile } from './foreign-file.ts';
 
 /** Limits of one query. */
 export interface QueryLimits {
@@ -114,7 +115,7 @@ async function own(take: () => void | Promise<void>): Promise<void> {
  *
  * @param directory files named in the SQL are relative to it
  * @param onColumns called once, before the first block, with the names of the columns
- * @throws DataError `query_failed`, `query_not_select`, `file_missing`, `out_of_memory`; what the callbacks throw
+ * @throws DataError `query_failed`, `query_not_select`, `file_missing`, `file_ambiguous`, `out_of_memory`; what the callbacks throw
  */
 export async function runQuery(
   directory: string,
@@ -127,6 +128,14 @@ export async function runQuery(
   signal?.throwIfAborted();
   if (!existsSync(directory)) {
     throw new DataError('file_missing', `There is no site directory ${directory}.`, { file: directory });
+  }
+  const foreign = foreignFile(sql, directory, process.cwd());
+  if (foreign !== null) {
+    throw new DataError(
+      'file_ambiguous',
+      `The query names "${visible(foreign)}", and there is such a file in ${process.cwd()}, where this program was started: DuckDB would read it instead of the site directory's. Start the program in ${directory} or anywhere without that file, or write the whole path in the query.`,
+      { file: foreign },
+    );
   }
   let instance: DuckDBInstance | undefined;
   let connection: DuckDBConnection | undefined;

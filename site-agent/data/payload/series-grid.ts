@@ -22,9 +22,14 @@ export class SeriesGrid {
     this.#dirty = false;
   }
 
-  /** Step of a minute not below 0; `steps` and more lie beyond the end. */
+  /**
+   * Step of a minute not below 0; `steps` and more lie beyond the end. Where minutes have fractions their quotient may be a little below
+   * the whole number it stands for (0.3 / 0.1 is), so within a billionth of a step it is that number.
+   */
   stepOf(minute: number): number {
-    return Math.floor(minute / this.#payload.stepMinutes);
+    const steps = minute / this.#payload.stepMinutes;
+    const nearest = Math.round(steps);
+    return Math.abs(steps - nearest) < 1e-9 ? nearest : Math.floor(steps);
   }
 
   add(step: number, channel: number, value: number): void {

@@ -152,6 +152,28 @@ describe('the query', () => {
     const error = await expectCode(load(rows, { query: "SELECT * FROM 'data/absent.csv'" }), 'file_missing');
     expect(error.details.file).toBe('data/absent.csv');
   });
+  it('file_ambiguous: DuckDB looks where the program was started before it looks in the site directory', async () => {
+    writeFileSync(join(folder.path, 'package.json'), '[]');
+    for (const query of [
+      "SELECT * FROM 'package.json'",
+      'SELECT 1 FROM "package.json"',
+      'SELECT * FROM package.json',
+    ]) {
+      const error = await expectCode(load(rows, { query }), 'file_ambiguous');
+      expect(error.details.file).toBe('package.json');
+    }
+    // What DuckDB itself does, which is why: the name is that of this project's own file.
+    const instance = await DuckDBInstance.create(':memory:', { file_search_path: folder.path });
+    const connection = await instance.connect();
+    const found = await connection.runAndReadAll("SELECT name FROM 'package.json'");
+    expect(found.getRows()).toEqual([['wardround']]);
+    connection.closeSync();
+    instance.closeSync();
+    const own = "SELECT * FROM 'data/patients.csv' -- 'package.json' was another";
+    expect((await load(rows, { query: own })).table.rows).toBe(20);
+    const whole = `SELECT * FROM '${folder.path}/data/patients.csv' WHERE true /* "package.json" */`;
+    expect((await load(rows, { query: whole })).table.rows).toBe(20);
+  });
   it('query_file_missing', async () => {
     await expectCode(load(rows, { query: undefined, queryFile: 'absent.sql' }), 'query_file_missing');
   });

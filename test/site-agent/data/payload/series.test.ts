@@ -160,6 +160,22 @@ describe('series on the grid', () => {
     expect([...(data.table.columns[2]?.values ?? [])]).toEqual([1, 1]);
   });
 
+  it('put a minute with a fraction into the step that it begins', async () => {
+    const read4 = async (stepMinutes: number, minutes: readonly (string | number)[]): Promise<number[]> => {
+      const under = seriesPlan({ payload: { stepMinutes, steps: 8 }, data: { maximumProblemShare: 1 } });
+      const data = await read(
+        stays(1),
+        minutes.map((minute, place) => at('s0', minute, 100 + 20 * place)),
+        under,
+      );
+      return valuesOf(data, 0).filter((_, place) => place % 2 === 0);
+    };
+    // In doubles 0.3 / 0.1, 0.6 / 0.1 and 0.7 / 0.1 are below 3, 6 and 7.
+    expect(await read4(0.1, ['0.0', '0.3', '0.6', '0.7'])).toEqual([1, 1, 1, 2, 2, 2, 3, 4]);
+    // The second step of 0.7 minutes ends before 1.4, and not at it.
+    expect(await read4(0.7, ['0.699999', '0.7', '1.399999', '1.4'])).toEqual([1, 2.5, 4, 4, 4, 4, 4, 4]);
+  });
+
   it('take keys as numbers and as text, and the patient key where each patient has one stay', async () => {
     const numbered = stays(3).map((row, index) => ({ ...row, stay: index + 10 }));
     expect((await read(numbered, [at('10', 0, 90), at('11', 0, 90), at('12', 0, 90)])).table.rows).toBe(3);
@@ -365,6 +381,14 @@ describe('rows in parts', () => {
     expect(parts.flatMap(({ payload }) => [...(payload?.values ?? [])])).toEqual([
       ...(whole.table.payload?.values ?? []),
     ]);
+    // A name that DuckDB takes for a pattern, beside the file that the pattern means.
+    writeFileSync(path('measured1.csv'), csvText([at('s0', 0, 1)]));
+    writeFileSync(path("o'[*]?.csv"), csvText(rows.slice(0, 7)));
+    writeFileSync(path('measured[1].csv'), csvText(measured));
+    parts.length = 0;
+    const odd = fileSource(path("o'[*]?.csv"), { series: path('measured[1].csv') });
+    expect((await odd.read(plan.data, sink)).rowsRead).toBe(7);
+    expect([...(parts[0]?.payload?.values ?? [])]).toEqual([...(whole.table.payload?.values.subarray(0, 7 * 8) ?? [])]);
     await expect(fileSource(path('stays.csv')).read(plan.data, sink)).rejects.toMatchObject({
       code: 'payload_source_missing',
     });

@@ -138,6 +138,10 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
   const precision = result.precision ?? 'float32';
   if (plan.training.precision === 'mixed' && precision === 'float32')
     notes.push('The plan allows float16; this engine computes in float32.');
+  if (result.skippedSteps !== undefined && result.skippedSteps > 0)
+    notes.push(
+      `${result.skippedSteps} of the steps were left out: a gradient was too large for float16, until its scale was halved often enough.`,
+    );
   return {
     plan: digest,
     rows: rows.data.rows,

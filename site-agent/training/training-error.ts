@@ -15,6 +15,7 @@ export type TrainingErrorCode =
   | 'control_invalid'
   | 'not_finite_loss'
   | 'not_finite_delta'
+  | 'no_step_taken'
   | 'batch_whole'
   | 'out_of_memory'
   | 'plan_too_large'
@@ -55,6 +56,11 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
   },
   not_finite_delta: {
     meaning: 'A trained weight became infinite or NaN; nothing is sent.',
+    advice: 'abort',
+  },
+  no_step_taken: {
+    meaning:
+      'In half precision every step of the round was left out, since a gradient was too large; nothing is sent. The plan needs precision float32, or more steps a round.',
     advice: 'abort',
   },
   batch_whole: {

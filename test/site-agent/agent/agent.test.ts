@@ -15,7 +15,6 @@ import type { SharedJudgement } from '../../../shared/plan/shared-judgement.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../../shared/runtime/ids.ts';
-import type { Logger } from '../../../shared/runtime/logger.ts';
 import { systemClock } from '../../../shared/runtime/system-clock.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
@@ -29,6 +28,7 @@ import { openAgentStore } from '../../../site-agent/agent/store.ts';
 import { createTaskStore } from '../../../site-agent/agent/task-store.ts';
 import type { SiteConfig } from '../../../site-agent/config.ts';
 import { createLedger } from '../../../site-agent/egress/ledger.ts';
+import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
 import { type HeartRow, heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
@@ -76,9 +76,13 @@ const port = (changes: Partial<FederationPort> = {}): FederationPort => ({
   ...changes,
 });
 
-async function start(changes: Partial<FederationPort> = {}, rootPem = '', log?: Logger): Promise<SiteAgent> {
+async function start(
+  changes: Partial<FederationPort> = {},
+  rootPem = '',
+  overrides: Parameters<typeof agentOn>[2] = {},
+): Promise<SiteAgent> {
   const needs = { directory: folder.path, config, signer, rootPem };
-  const agent = agentOn(port(changes), needs, log === undefined ? {} : { log });
+  const agent = agentOn(port(changes), needs, overrides);
   agents.push(agent);
   await agent.start();
   await eventually('the agent attends', () => coordinator.attending.has('north'));
@@ -96,8 +100,12 @@ function approve(): void {
   store.close();
 }
 
-async function startApproved(changes: Partial<FederationPort> = {}, rootPem = '', log?: Logger): Promise<SiteAgent> {
-  const agent = await start(changes, rootPem, log);
+async function startApproved(
+  changes: Partial<FederationPort> = {},
+  rootPem = '',
+  overrides: Parameters<typeof agentOn>[2] = {},
+): Promise<SiteAgent> {
+  const agent = await start(changes, rootPem, overrides);
   coordinator.say('north', { kind: 'plan', run, plan: plan.digest });
   await eventually('the plan is known', () => agent.plans.load(plan.digest) !== null);
   if (!agent.plans.isApproved(plan.digest)) approve();
@@ -259,7 +267,7 @@ describe('training', () => {
   it('tells in its own log how many rows were clipped, and in nothing that leaves', async () => {
     const { log, lines } = recordingLogger();
     setUp({ ...trained, training: { ...trained.training, perExampleClip: 0.3 } });
-    await startApproved({}, '', log);
+    await startApproved({}, '', { log });
     offer(trainOffer('train-1', await summarised()));
     await eventually('the update', () => updates().length === 1);
     const update = updates()[0] as UpdateHeader;
@@ -291,6 +299,24 @@ describe('training', () => {
     };
     store.close();
     expect(JSON.parse(progress).clipping.rows).toBeGreaterThan(0);
+  });
+
+  it('sends no zeros for a round of which half precision left every step out', async () => {
+    const train = async ({ weights, data }: TrainingTask) => ({
+      delta: new Map([...weights].map(([name, { shape, data: at }]) => [name, { shape, data: at.map(() => 0) }])),
+      examples: data.rows,
+      steps: 3,
+      metrics: { lossFirst: 1, lossLast: 1 },
+      precision: 'mixed' as const,
+      skippedSteps: 3,
+    });
+    const trainer: Trainer = { engine: 'onnx', description: 'overflows', train, dispose: async () => {} };
+    await startApproved({}, '', { openTrainer: async () => trainer });
+    offer(trainOffer('train-1', await summarised()));
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]).toMatchObject({ task: 'train-1', reason: 'training_failed' });
+    expect(declines()[0]?.text).toContain('no_step_taken');
+    expect(updates()).toEqual([]);
   });
 
   it('counts a schedule by rounds from the first round that trains, which is round 1 of the run', async () => {

@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { modelSizeText } from '../../../shared/graph/model-size.ts';
+import { planFindings } from '../../../shared/plan/check-plan.ts';
 import { modelSchema } from '../../../shared/plan/model.ts';
+import { planSchema } from '../../../shared/plan/plan.ts';
 import { trainingSchema } from '../../../shared/plan/training.ts';
-import { modelPlan } from '../../support/model-plans.ts';
+import { modelPlan, taskKinds } from '../../support/model-plans.ts';
+import { heartPlan } from '../../support/plans.ts';
 
 const page = readFileSync(new URL('../../../docs/models.md', import.meta.url), 'utf8');
 const transformer = { family: 'transformer', width: 16, heads: 4, blocks: 2 };
@@ -39,6 +42,20 @@ it('docs/models.md has examples that a plan takes', () => {
   );
   const [whole] = trainings;
   expect(trainingSchema.parse(whole)).toMatchObject(whole);
+});
+
+it('docs/models.md has an outcome for every task, as a plan takes them', () => {
+  const examples = [...page.matchAll(/^- `(task: \{.*?\})`, `(label: \{.*?\})`/gm)].map(([, task, label]) => ({
+    ...parse(task ?? ''),
+    ...parse(label ?? ''),
+  }));
+  expect(examples.map(({ task }) => task.kind)).toEqual([...taskKinds]);
+  for (const { task, label } of examples) {
+    const base = heartPlan();
+    const model = { family: task.kind === 'survival' ? 'cox' : 'logistic' };
+    const plan = planSchema.parse({ ...base, task, model, data: { ...base.data, label } });
+    expect([task.kind, plan.data.label, planFindings(plan)]).toEqual([task.kind, label, []]);
+  }
 });
 
 it('docs/models.md lists every key of training', () => {

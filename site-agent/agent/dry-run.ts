@@ -70,7 +70,7 @@ function startOf(ground: DryRunGround, notes: string[]): { weights: NamedTensors
     if (frozenParameters(plan).length > 0) {
       throw new AgentError(
         'base_weights_missing',
-        "The plan's network comes with weights of its own of which a part stays as it is, and they have not reached this site; give the plan's file with its ONNX file beside it.",
+        "The plan's network comes with weights of its own of which a part stays as it is, and they have not reached this site: they come with the first round after the plan is approved. To try it before, give the plan's file with its ONNX file beside it.",
         { plan: ground.plan.digest },
       );
     }

@@ -11,6 +11,7 @@ async function run(options: SiteOptions): Promise<void> {
   await interruptible(async (signal) => {
     console.log(`Agent of ${directory} starts; Ctrl-C stops it.`);
     await startSiteAgent(directory, { signal, log: createLogger({ level: config.logLevel, name: 'site-agent' }) });
+    console.log(`Agent of ${directory} has stopped.`);
   });
 }
 

@@ -210,6 +210,25 @@ describe('the other commands', () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  it('start says that the agent runs, and that it has stopped', async () => {
+    writeSite();
+    const settings = parse(readFileSync(join(folder.path, 'site.yaml'), 'utf8')) as object;
+    writeFileSync(join(folder.path, 'site.yaml'), stringify({ ...settings, logLevel: 'error' }));
+    await enrolled();
+    const interrupt = setInterval(() => {
+      if (process.listenerCount('SIGINT') > 0) process.emit('SIGINT');
+    }, 20);
+    try {
+      await wardround('start');
+    } finally {
+      clearInterval(interrupt);
+    }
+    expect(printed).toEqual([
+      `Agent of ${folder.path} starts; Ctrl-C stops it.`,
+      `Agent of ${folder.path} has stopped.`,
+    ]);
+  });
+
   it('predict says when no release is active, and start when the site is not enrolled', async () => {
     writeSite();
     await expect(wardround('start')).rejects.toMatchObject({ code: 'identity_missing' });

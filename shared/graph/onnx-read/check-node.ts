@@ -36,11 +36,43 @@ function countProblem({ operator }: NetworkNode, inputs: readonly NodeInput[]): 
 }
 
 /** The smallest integer by -1 has no integer result, and processors end the program that asks for it; runtimes catch only the division by 0. */
-function divisionProblem({ operator }: NetworkNode, [, divisor]: readonly NodeInput[]): NodeProblem | null {
+export function mayEndProcess(operator: string, [, divisor]: readonly Pick<NodeInput, 'type' | 'numbers'>[]): boolean {
   if ((operator !== 'Div' && operator !== 'Mod') || (divisor?.type !== 'int64' && divisor?.type !== 'int32'))
-    return null;
-  if (divisor.numbers?.every((number) => number !== 0 && number !== -1) === true) return null;
+    return false;
+  return divisor.numbers?.every((number) => number !== 0 && number !== -1) !== true;
+}
+
+function divisionProblem({ operator }: NetworkNode, inputs: readonly NodeInput[]): NodeProblem | null {
+  if (!mayEndProcess(operator, inputs)) return null;
   return form('divides integers by what is not a constant, or by 0 or -1; divide floats, or by a constant');
+}
+
+const orElements =
+  'write it as ScatterElements (torch.scatter, scatter_add, scatter_reduce), which does one update after the other, or give constant places that all differ';
+
+/**
+ * onnxruntime 1.30 carries the updates of ScatterND out side by side, with every reduction and without one: of several to one place some are
+ * lost, others each time (20,000 updates of 256 numbers to three places on two threads).
+ */
+function scatterProblem({ operator }: NetworkNode, [data, indices]: readonly NodeInput[]): NodeProblem | null {
+  if (operator !== 'ScatterND' || data === undefined || indices === undefined) return null;
+  const { numbers, shape } = indices;
+  if (numbers === null)
+    return form(`writes to places that only show when it runs, and may be one twice; ${orElements}`);
+  const depth = shape.at(-1) ?? 0;
+  const updates = shape.slice(0, -1).reduce((product, length) => product * length, 1);
+  const taken = new Set<number>();
+  for (let update = 0; update < updates; update++) {
+    let place = 0;
+    for (let axis = 0; axis < depth; axis++) {
+      const length = data.shape[axis] ?? 1;
+      const index = numbers[update * depth + axis] ?? 0;
+      place = place * length + (index < 0 ? index + length : index);
+    }
+    if (taken.has(place)) return form(`writes to one place twice, of which threads lose a part; ${orElements}`);
+    taken.add(place);
+  }
+  return null;
 }
 
 /** Outputs that are made in training alone, or differ between runtimes, are nobody's input. */
@@ -92,6 +124,7 @@ export function nodeProblem(node: NetworkNode, inputs: readonly NodeInput[], lim
   return (
     countProblem(node, inputs) ??
     divisionProblem(node, inputs) ??
+    scatterProblem(node, inputs) ??
     outputsProblem(node) ??
     axesProblem(node) ??
     statisticsProblem(node, inputs, attributes) ??

@@ -2,6 +2,7 @@ import type { Attribute, ConstantData, Graph, GraphNode, Value } from '../graph.
 import { GraphError } from '../graph-error.ts';
 import { operatorSet } from '../onnx-file.ts';
 import { inferOutputs } from '../operators.ts';
+import { mayEndProcess } from './check-node.ts';
 import { constantNodeTensor } from './constant-node.ts';
 import { plainAttributes } from './file-attributes.ts';
 import type { FileModel, FileNode, FileTensor } from './file-model.ts';
@@ -44,6 +45,16 @@ interface Prepared {
 
 function inferred({ node, attributes }: Prepared, inputs: readonly Value[]): Value[] {
   const { operator, outputs } = node;
+  const held = inputs.map(({ type, constant, dimensions }) => ({
+    type,
+    numbers:
+      constant === undefined ? ((dimensions as readonly number[] | undefined) ?? null) : Array.from(constant, Number),
+  }));
+  if (mayEndProcess(operator, held)) {
+    throw new OnnxError('unsupported_form', `${operator} divides integers by what is not a constant, or by 0 or -1`, {
+      operator,
+    });
+  }
   let found: ReturnType<typeof inferOutputs>;
   try {
     found = inferOutputs(operator, inputs, attributes, outputs.length);

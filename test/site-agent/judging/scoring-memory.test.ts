@@ -217,6 +217,16 @@ describe('what scoring with a model takes', () => {
       byHand([node('Clip', ['features', '', 'one'], ['probability'])]),
       'unsupported_form',
     ],
+    [
+      'an integer is divided by what its rows say, which may end the process',
+      byHand([
+        node('Cast', ['features'], ['whole'], attributes.int('to', 7)),
+        node('Div', ['most', 'whole'], ['divided']),
+        node('Cast', ['divided'], ['back'], attributes.int('to', 1)),
+        node('Reshape', ['back', 'flat'], ['probability']),
+      ]),
+      'unsupported_form',
+    ],
   ])('is not guessed where %s', async (_, model, code) => {
     const error = await refusal(model);
     expect(error).toMatchObject({ code: 'model_unreadable', cause: { code } });

@@ -500,6 +500,23 @@ const refusals: readonly (readonly [string, OnnxErrorCode, () => Uint8Array, Par
     () => linearFile(18, { tensors: [tensor('weight', [7, 1], Array.from(wave(7))), tensor('bias', [1], [1])] }),
   ],
   [
+    'sums that threads lose a part of',
+    'unsupported_form',
+    () =>
+      linearFile(18, {
+        nodes: [
+          node('ScatterND', ['weight', 'places', 'updates'], ['w'], attributes.text('reduction', 'add')),
+          node('Gemm', ['x', 'w', 'bias'], ['logits']),
+        ],
+        tensors: [
+          tensor('weight', [18, 1], Array.from(wave(18))),
+          tensor('bias', [1], [1]),
+          tensor('places', [2, 1], [3, 3], types.int64),
+          tensor('updates', [2, 1], [1, 1]),
+        ],
+      }),
+  ],
+  [
     'a length that depends on the data',
     'unsupported_form',
     () =>

@@ -282,6 +282,56 @@ describe('a network of a plan is refused', () => {
     expect(refused(written({ constants: [integers('one', 1)], nodes }))).toBe('unsupported_form');
   });
 
+  it.each(['none', 'add', 'mul', 'min', 'max'])(
+    'for a ScatterND (%s) of which two updates go to one place',
+    (reduction) => {
+      // Places of a [2, 3] table: 1, 1 is the fifth of six, counted from either end.
+      const scattered = (shape: number[], places: number[]): string =>
+        refused(
+          written({
+            constants: [
+              constant('table', [2, 3], [0, 0, 0, 0, 0, 0]),
+              constant('updates', [...shape.slice(0, -1), ...[2, 3].slice(shape.at(-1))], [1]),
+              constant('places', shape, places, 'int64'),
+            ],
+            nodes: [
+              node('ScatterND', ['table', 'places', 'updates'], 's', { reduction: { string: reduction } }),
+              ...meanInto('s'),
+            ],
+          }),
+        );
+      expect(scattered([2, 2], [1, 1, 0, 1])).toBe('taken');
+      expect(scattered([2, 1], [0, 1])).toBe('taken');
+      expect(scattered([2, 2], [1, 1, -1, -2])).toBe('unsupported_form');
+      expect(scattered([2, 1], [1, 1])).toBe('unsupported_form');
+      expect(scattered([2, 1], [1, -1])).toBe('unsupported_form');
+    },
+  );
+
+  it('for a ScatterND to places that a weight decides, with the operator that does it right', () => {
+    const nodes = [
+      node('ArgMax', ['w'], 'place', { axis: { int: 0 }, keepdims: { int: 0 } }),
+      node('Unsqueeze', ['place', 'zero'], 'places'),
+      node('ScatterND', ['table', 'places', 'updates'], 's', { reduction: { string: 'add' } }),
+      ...meanInto('s'),
+    ];
+    const constants = [integers('zero', 0), constant('table', [18], [0]), constant('updates', [1], [1])];
+    const network = written({ constants, nodes });
+    expect(refused(network)).toBe('unsupported_form');
+    expect(() => checkNetwork(network, plan)).toThrow(/node 4 \(ScatterND\) .*ScatterElements/);
+    const elements = nodes.map((one) => (one.operator === 'ScatterND' ? { ...one, operator: 'ScatterElements' } : one));
+    expect(
+      refused(
+        written({
+          constants,
+          nodes: elements
+            .filter(({ operator }) => operator !== 'Unsqueeze')
+            .map((one) => ({ ...one, inputs: one.inputs.map((name) => (name === 'places' ? 'place' : name)) })),
+        }),
+      ),
+    ).toBe('taken');
+  });
+
   it.each([
     ['int64', 2 ** 53],
     ['int32', 2 ** 31],

@@ -5,6 +5,7 @@ import { errorFields } from '../../shared/runtime/logger.ts';
 import { DataError } from '../data/data-error.ts';
 import { readSiteData } from '../data/load-site-data.ts';
 import { createPredictionStore, outcomeKey, type PredictionStore } from '../data/predictions.ts';
+import type { ProblemReport } from '../data/problems.ts';
 import { querySource, type RowSource, schemaDigest } from '../data/row-source.ts';
 import { JudgingError } from '../judging/judging-error.ts';
 import {
@@ -17,7 +18,13 @@ import {
   takePass,
 } from '../judging/monitor/monitor-state.ts';
 import type { Delivery, PassFacts } from '../judging/monitor/pipe.ts';
-import { type MonitorRecord, type OpenedRelease, type ScoreCounts, scoreRows } from '../judging/monitor/score-rows.ts';
+import {
+  type MonitorRecord,
+  type OpenedRelease,
+  type ScoreCounts,
+  type ScoredRows,
+  scoreRows,
+} from '../judging/monitor/score-rows.ts';
 import { levelOf, type SignalReading } from '../judging/monitor/signal.ts';
 import { referenceScores, startMonitor } from '../judging/monitor/start-monitor.ts';
 import { cutoffsOf, modelFile, type ReleasePackage } from '../judging/release-package.ts';
@@ -38,6 +45,8 @@ export interface PassParts extends JudgingParts {
 export interface ScoredPlan {
   readonly plan: Digest;
   readonly counts: ScoreCounts;
+  /** For the hospital's own people: they name cells, and are neither stored nor logged. */
+  readonly problems: ProblemReport;
 }
 
 export interface PassedModel {
@@ -140,8 +149,8 @@ async function passModel(pass: ModelPass, model: string): Promise<PassedModel> {
       const own = active !== null && active.plan === digest ? active : null;
       try {
         if (own !== null) unwatched = await startWatching(pass, plan, own, opened);
-        const { counts, facts } = await scorePlan(pass, plan, own, opened);
-        plans.push({ plan: digest, counts });
+        const { counts, facts, problems } = await scorePlan(pass, plan, own, opened);
+        plans.push({ plan: digest, counts, problems });
         if (own !== null) watch(pass, plan, own, facts);
       } catch (error) {
         if (own !== null && error instanceof DataError) noteFailure(pass, own, error.fullCode);
@@ -237,7 +246,7 @@ async function scorePlan(
   plan: LoadedPlan,
   active: RegisteredRelease | null,
   releases: readonly OpenedRelease[],
-): Promise<{ readonly counts: ScoreCounts; readonly facts: PassFacts }> {
+): Promise<ScoredRows> {
   const { monitors, nowMs, parts, predictions, signal } = pass;
   const contract = plan.plan.data;
   const outcomeOf = outcomeKey(contract);

@@ -3,13 +3,13 @@ import { AgentError } from '../agent/agent-error.ts';
 import { createMonitorStore } from '../agent/monitor-store.ts';
 import type { AgentStore } from '../agent/store.ts';
 import { predictFile } from '../data/predict.ts';
-import { problemMeanings } from '../data/problems.ts';
 import { openScorer } from '../judging/scorer.ts';
 import { readModel } from '../models/model-files.ts';
 import { createModelRegistry } from '../models/registry.ts';
 import { chooseModel } from './models.ts';
 import { withSite } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions, timeText } from './options.ts';
+import { printProblems } from './problem-lines.ts';
 
 interface PredictOptions extends SiteOptions {
   readonly input: string;
@@ -20,7 +20,6 @@ interface PredictOptions extends SiteOptions {
 }
 
 const modelFile = 'model.onnx';
-const problemsShown = 20;
 
 /** A model that was taken out of use is no longer used by mistake: the error says when, and why. */
 function whyNoneInUse(store: AgentStore, model: string): string | undefined {
@@ -66,11 +65,7 @@ async function run(options: PredictOptions): Promise<void> {
       console.log(
         `${active.version}: ${result.rowsWritten} of ${result.rowsRead} rows scored, written to ${options.output}.`,
       );
-      for (const { row, column, rule, where } of result.problems.listed.slice(0, problemsShown)) {
-        console.error(
-          `row ${row}, column ${column}${where === undefined ? '' : ` (${where})`}: ${problemMeanings[rule]}; not scored`,
-        );
-      }
+      printProblems(result.problems, 'not scored');
     } finally {
       await scorer.dispose();
     }

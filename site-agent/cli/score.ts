@@ -3,12 +3,12 @@ import { createLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { type PassedModel, type PassParts, scoreAndWatch } from '../agent/monitor-pass.ts';
 import { type PassedOutcomes, takeOutcomeFile } from '../agent/outcome-intake.ts';
-import { problemMeanings } from '../data/problems.ts';
 import { fileSource } from '../data/row-source.ts';
 import { createModelRegistry } from '../models/registry.ts';
 import { chooseModel } from './models.ts';
 import { type OpenSite, withSite } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
+import { printProblems } from './problem-lines.ts';
 
 interface ScoreOptions extends SiteOptions {
   readonly input?: string;
@@ -35,7 +35,7 @@ function printPass({ model, inUse, state, plans, unwatched }: PassedModel): void
   console.log(
     `${model}: ${inUse === null ? 'no version is in use' : `${inUse} is in use${state === null ? '' : `, ${state}`}`}`,
   );
-  for (const { counts } of plans) {
+  for (const { counts, problems: found } of plans) {
     const { rowsRead, problems, notDue, releases, outcomes } = counts;
     console.log(`  ${rowsRead} rows read, ${problems} with problems, ${notDue} that trained or are dated after now`);
     for (const { version, scored, before } of releases) {
@@ -44,6 +44,7 @@ function printPass({ model, inUse, state, plans, unwatched }: PassedModel): void
     const { added, early, conflict } = outcomes;
     console.log(`  ${added} outcomes taken${early === 0 ? '' : `, ${early} wait until their window has closed`}`);
     if (conflict > 0) console.log(`  ${conflict} outcomes differ from what was recorded first, which stays`);
+    printProblems(found, 'not scored');
   }
   if (unwatched !== null) console.log(`  Not watched: ${unwatched}`);
   if (plans.length === 0 && unwatched === null) console.log('  Nothing to score: no version is in use or waits.');
@@ -76,9 +77,7 @@ function printOutcomes({ model, rowsRead, unknown, problems, counts }: PassedOut
   if (counts.unknown > 0)
     console.log(`  ${counts.unknown} are of rows that no release has scored; they were not taken`);
   if (counts.conflict > 0) console.log(`  ${counts.conflict} differ from what was recorded first, which stays`);
-  for (const { row, column, rule } of problems.listed.slice(0, 20)) {
-    console.error(`row ${row}, column ${column}: ${problemMeanings[rule]}; not taken`);
-  }
+  printProblems(problems, 'not taken');
 }
 
 async function outcomes(options: ScoreOptions): Promise<void> {

@@ -2,6 +2,7 @@ import type { DataContract } from '../../../shared/plan/contract.ts';
 import { machineMemoryBytes } from '../../../shared/runtime/machine-memory.ts';
 import type { HoldoutConfig } from '../../config.ts';
 import type { PredictionStore, ScoringRelease } from '../../data/predictions.ts';
+import type { ProblemReport } from '../../data/problems.ts';
 import type { PassedRows, RowSource } from '../../data/row-source.ts';
 import type { PartSink } from '../../data/rows-in-parts.ts';
 import type { SiteTable } from '../../data/site-table.ts';
@@ -60,6 +61,13 @@ export interface ScoreCounts {
   /** By release: rows scored now, and rows it had scored before. */
   readonly releases: readonly { readonly version: string; readonly scored: number; readonly before: number }[];
   readonly outcomes: OutcomeCounts;
+}
+
+/** What a pass over rows has found. */
+export interface ScoredRows {
+  readonly counts: ScoreCounts;
+  readonly facts: PassFacts;
+  readonly problems: ProblemReport;
 }
 
 export interface OutcomeCounts {
@@ -153,11 +161,7 @@ interface Tally {
  * Inside a part the order of rows changes nothing.
  * @throws DataError, JudgingError
  */
-export async function scoreRows(
-  needs: ScoreNeeds,
-  source: RowSource,
-  signal?: AbortSignal,
-): Promise<{ readonly counts: ScoreCounts; readonly facts: PassFacts }> {
+export async function scoreRows(needs: ScoreNeeds, source: RowSource, signal?: AbortSignal): Promise<ScoredRows> {
   const tally: Tally = {
     notDue: 0,
     scored: new Map(),
@@ -184,7 +188,7 @@ export async function scoreRows(
     })),
     outcomes: tally.outcomes,
   };
-  return { counts, facts: factsOf(needs, source, passed) };
+  return { counts, facts: factsOf(needs, source, passed), problems: passed.problems };
 }
 
 function factsOf(needs: ScoreNeeds, source: RowSource, passed: PassedRows): PassFacts {

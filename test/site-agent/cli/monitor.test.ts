@@ -82,6 +82,38 @@ describe('watching from the terminal', () => {
     await expect(wardround('score', '--model', 'other')).rejects.toMatchObject({ code: 'unknown_model' });
   });
 
+  it('names the rows of a file that were not scored or taken, the first of them, and how many more there are', async () => {
+    await wardround('score');
+    const errors: string[] = [];
+    vi.spyOn(console, 'error').mockImplementation((text: string) => {
+      errors.push(text);
+    });
+    const fresh = patientsOn(acceptedMs + 9 * dayMs, 30, site.random, { unlabelled: true });
+    const rows = fresh.map((row, index): HeartRow => ({ ...row, patient: `n${index}`, age: index < 25 ? 400 : 50 }));
+    const file = join(site.path, 'new.csv');
+    writeFileSync(file, csvText(rows));
+    expect(await text('score', '--input', file)).toContain('30 rows read, 25 with problems');
+    expect(errors).toHaveLength(21);
+    expect(errors[0]).toBe(`row 1, column age "400": outside the plan's range; not scored`);
+    expect(errors[20]).toBe('... and 5 more problems');
+    const whole = await json<{ models: { plans: { problems: { listed: object[] } }[] }[] }>('score', '--input', file);
+    expect(whole.models[0]?.plans[0]?.problems.listed).toHaveLength(25);
+    // What is stored of a pass names no row.
+    const runs = site.store.all<{ counts: string }>('select counts from scoring_runs');
+    expect(runs.length).toBeGreaterThan(1);
+    for (const { counts } of runs) expect(counts).not.toContain('400');
+
+    errors.length = 0;
+    const outcomes = join(site.path, 'outcomes.csv');
+    writeFileSync(
+      outcomes,
+      csvText(rows.map(({ patient, admitted }) => ({ patient, admitted, disease: 7 }) as HeartRow)),
+    );
+    await text('outcomes', '--input', outcomes);
+    expect(errors[0]).toBe(`row 1, column disease "7": an outcome that is not one of the plan's; not taken`);
+    expect(errors[20]).toBe('... and 10 more problems');
+  });
+
   it('shows state, every signal with figure and bounds, the budget, and what each means', async () => {
     expect(await text('monitor')).toContain('none was scored yet');
     await wardround('score');

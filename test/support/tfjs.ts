@@ -1,6 +1,7 @@
 // First: it sets the driver that devices are looked for with.
 import './vulkan.ts';
 
+import { afterEach, beforeEach, type TestContext } from 'vitest';
 import { silentLogger } from '../../shared/runtime/logger.ts';
 import { openTfjsBackend, type TfjsBackend, type TfjsBackendName } from '../../site-agent/training/tfjs-backends.ts';
 import { TrainingError } from '../../site-agent/training/training-error.ts';
@@ -27,3 +28,28 @@ export async function installedTfjsBackends(): Promise<TfjsBackend[]> {
   }
   return found;
 }
+
+/**
+ * WebGPU's products in small tiles. For few numbers the library takes a group of threads for each, which a device in software does at a tenth of
+ * the speed; what it takes by itself is compared where this is not called.
+ */
+export function inSmallTiles({ name, library }: TfjsBackend, wanted = true): void {
+  if (name === 'webgpu') library.env().set('WEBGPU_MATMUL_PROGRAM_TYPE', wanted ? 2 : -1);
+}
+
+function onWebgpu({ task }: TestContext): boolean {
+  for (let suite = task.suite; suite !== undefined; suite = suite.suite) if (suite.name.includes('webgpu')) return true;
+  return false;
+}
+
+/** The test that a device did not end. A device that hangs would cost every test after it its whole time. */
+let hung: string | undefined;
+beforeEach((context) => {
+  if (hung !== undefined && onWebgpu(context)) {
+    throw new Error(`the WebGPU device hangs since the test "${hung}"; nothing more is tried on it`);
+  }
+});
+afterEach((context) => {
+  const { name, result } = context.task;
+  if (onWebgpu(context) && result?.errors?.some(({ message }) => message.includes('timed out'))) hung ??= name;
+});

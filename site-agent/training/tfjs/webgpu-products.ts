@@ -6,9 +6,8 @@ interface Call {
   readonly attrs: { readonly transposeA?: boolean; readonly transposeB?: boolean };
 }
 
-/** The library's flag of how products are computed, the value that leaves it to the library, and that of small tiles. */
+/** The library's flag of how products are computed, and its value for small tiles. */
 const flag = 'WEBGPU_MATMUL_PROGRAM_TYPE';
-const byLibrary = -1;
 const smallTiles = 2;
 
 /** From here on the library cuts the axis that is summed, where there is little else to share out among threads. */
@@ -45,11 +44,12 @@ export function mendWebgpuProducts(library: TfjsLibrary): void {
     const compute = known.kernelFunc as unknown as (call: Call) => TensorInfo;
     const kernelFunc = (call: Call): TensorInfo => {
       if (!cut(call)) return compute(call);
+      const before = library.env().get(flag);
       library.env().set(flag, smallTiles);
       try {
         return compute(call);
       } finally {
-        library.env().set(flag, byLibrary);
+        library.env().set(flag, before);
       }
     };
     library.unregisterKernel(name, 'webgpu');

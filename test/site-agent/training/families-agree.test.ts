@@ -1,9 +1,10 @@
 // First: it sets the driver that devices are looked for with.
-import '../../support/vulkan.ts';
 
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../../shared/plan/plan.ts';
+import { webgpuProvider } from '../../../site-agent/training/onnx/provider.ts';
 import { OnnxTrainer } from '../../../site-agent/training/onnx-trainer.ts';
+import type { TfjsBackend } from '../../../site-agent/training/tfjs-backends.ts';
 import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import {
@@ -14,14 +15,18 @@ import {
   smallModels,
   type TaskKind,
 } from '../../support/model-plans.ts';
-import { installedTfjsBackends, nativeDirectory, webgpuDirectory } from '../../support/tfjs.ts';
+import { inSmallTiles, installedTfjsBackends, nativeDirectory, webgpuDirectory } from '../../support/tfjs.ts';
 import { relativeDistance, trainingTask } from '../../support/training.ts';
+import { vulkanDriver } from '../../support/vulkan.ts';
 
-const never = new AbortController().signal;
 const onnx: Trainer = new OnnxTrainer();
-const trainers = (await installedTfjsBackends()).map((backend) => [backend.name, new TfjsTrainer(backend)] as const);
+const backends = await installedTfjsBackends();
+const trainers = backends.map((backend) => [`tfjs on ${backend.name}`, new TfjsTrainer(backend), backend] as const);
+const onWebgpu: readonly (readonly [string, Trainer])[] =
+  vulkanDriver === null ? [] : [['onnx on webgpu', new OnnxTrainer({ provider: webgpuProvider(false) })]];
+const compared: readonly (readonly [string, Trainer, TfjsBackend?])[] = [...trainers, ...onWebgpu];
 afterAll(async () => {
-  for (const trainer of [onnx, ...trainers.map(([, trainer]) => trainer)]) await trainer.dispose();
+  for (const trainer of [onnx, ...compared.map(([, trainer]) => trainer)]) await trainer.dispose();
 });
 
 /** A task for each family, so that every task stands with some. */
@@ -45,33 +50,51 @@ const allowed: readonly (readonly [steps: number, distance: number])[] = [
 ];
 
 function taskOf(model: object, kind: TaskKind, training: object): TrainingTask {
-  const plan: Plan = modelPlan(model, kind, { batch: 8, optimiser: { kind: 'adam', rate: 0.003 }, ...training });
+  const plan: Plan = modelPlan(model, kind, { batch: 8, ...training });
   // 20 rows: batches of 8, 8 and 4.
   return trainingTask(plan, 20, drawnTensors(plan));
 }
 
 describe('what the engines are compared on', () => {
-  const names = trainers.map(([name]) => name);
+  const names = compared.map(([name]) => name);
   it.skipIf(nativeDirectory === undefined)('TensorFlow’s own library (needs WARDROUND_TEST_TENSORFLOW)', () => {
-    expect(names.some((name) => name === 'node' || name === 'node-gpu')).toBe(true);
+    expect(names.some((name) => name === 'tfjs on node' || name === 'tfjs on node-gpu')).toBe(true);
   });
-  it.skipIf(webgpuDirectory === undefined)('WebGPU (needs WARDROUND_TEST_WEBGPU)', () => {
-    expect(names).toContain('webgpu');
+  it.skipIf(webgpuDirectory === undefined)('tfjs on WebGPU (needs WARDROUND_TEST_WEBGPU)', () => {
+    expect(names).toContain('tfjs on webgpu');
+  });
+  it.skipIf(vulkanDriver === null)('onnx on WebGPU (needs WARDROUND_TEST_VULKAN)', () => {
+    expect(names).toContain('onnx on webgpu');
   });
   it('WebAssembly and plain JavaScript', () => {
-    expect(names).toEqual(expect.arrayContaining(['wasm', 'cpu']));
+    expect(names).toEqual(expect.arrayContaining(['tfjs on wasm', 'tfjs on cpu']));
   });
 });
 
-describe.each(trainers)('the engines agree on every family: onnx and tfjs on %s', (backend, tfjs) => {
-  // A hundred steps of plain JavaScript take a minute.
-  const asked = allowed.filter(([steps]) => backend !== 'cpu' || steps < 100);
-  it.each(modelKinds.flatMap((kind) => asked.map(([steps, distance]) => ({ kind, steps, distance }))))(
-    '$kind after $steps steps to $distance',
-    async ({ kind, steps, distance }) => {
-      const task = taskOf(smallModels[kind], tasks[kind], { work: { steps } });
-      const first = await onnx.train(task, never);
-      const second = await tfjs.train(task, never);
+/**
+ * Adam's first step is the gradient's sign, whatever its size: it says of a gradient only where it points. One step is therefore also one of plain
+ * descent.
+ */
+const optimisers = {
+  adam: { kind: 'adam', rate: 0.003 },
+  sgd: { kind: 'sgd', rate: 0.05, momentum: 0 },
+} as const;
+const cases = modelKinds.flatMap((kind) =>
+  allowed.flatMap(([steps, distance]) =>
+    (steps === 1 ? (['sgd', 'adam'] as const) : (['adam'] as const)).map((by) => ({ kind, steps, by, distance })),
+  ),
+);
+
+describe.each(compared)('the engines agree on every family: onnx and %s', (_, other, backend) => {
+  it.for(cases)(
+    '$kind after $steps steps of $by to $distance',
+    // A hundred steps on a device in software, on a machine that has other work.
+    { timeout: 300_000 },
+    async ({ kind, steps, by, distance }, { signal }) => {
+      if (backend !== undefined) inSmallTiles(backend, steps === 100);
+      const task = taskOf(smallModels[kind], tasks[kind], { work: { steps }, optimiser: optimisers[by] });
+      const first = await onnx.train(task, signal);
+      const second = await other.train(task, signal);
       expect([...second.delta.keys()]).toEqual([...first.delta.keys()]);
       expect(relativeDistance(second.delta, first.delta)).toBeLessThan(distance);
       expect(Math.abs(second.metrics.lossLast / first.metrics.lossLast - 1)).toBeLessThan(distance);

@@ -10,13 +10,14 @@ import { TfjsEngine } from '../../../site-agent/training/tfjs/tfjs-engine.ts';
 import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Checkpoint, Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { drawnTensors, modelPlan, smallModels, type TaskKind } from '../../support/model-plans.ts';
-import { installedTfjsBackends } from '../../support/tfjs.ts';
+import { inSmallTiles, installedTfjsBackends } from '../../support/tfjs.ts';
 import { drawnMatrix, relativeDistance, trainingTask } from '../../support/training.ts';
 
 const never = new AbortController().signal;
 const onnx: Trainer = new OnnxTrainer();
 // Plain JavaScript runs the same code as WebAssembly, at a tenth of the speed; it has the families and the operators.
 const backends = (await installedTfjsBackends()).filter(({ name }) => name !== 'cpu');
+for (const backend of backends) inSmallTiles(backend);
 const trainers = backends.map((backend) => [backend.name, new TfjsTrainer(backend), backend] as const);
 afterAll(async () => {
   for (const trainer of [onnx, ...trainers.map(([, trainer]) => trainer)]) await trainer.dispose();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { aurocEstimate } from '../../../shared/statistics/discrimination.ts';
 import { generateIcuCohort, type IcuRows, icuHours } from '../../../simulations/cohorts/icu-series.ts';
@@ -35,6 +36,15 @@ describe('the cohort of hourly series', () => {
     expect(generateIcuCohort({ rows: 40, ...dates }, 7)).toEqual(again);
     expect(generateIcuCohort({ rows: 40, ...dates }, 8)).not.toEqual(again);
     expect(generateIcuCohort({ rows: { east: 3 }, ...dates }, 7).map(({ rows }) => rows.length)).toEqual([0, 3, 0, 0]);
+  });
+
+  it('has the rows that the dry run in the README trains on', () => {
+    // As `wardround cohort --kind icu-series` draws them, and the plan's cut-off and batch.
+    const [north] = generateIcuCohort({ rows: { north: 2400 }, ...dates }, 7);
+    const training = (north?.rows ?? []).filter((row) => (row[2] as string) < '2025-01-01').length;
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    expect(readme).toContain(`\n  rows            ${training}\n`);
+    expect(readme).toContain(`\n  steps           ${Math.ceil(training / 32)} of at most 32 rows at once\n`);
   });
 
   it('has series of 48 hours whose rows stand together, and a risk that the outcome follows', () => {

@@ -44,7 +44,8 @@ async function warnOfOpenKey(directory: string, log: Logger): Promise<void> {
 
 /**
  * Runs the agent of a site directory until the signal aborts.
- * @throws ConfigError, CertificateError `identity_missing`, AgentError `agent_running`, `state_*`; nothing that the network does
+ * @throws ConfigError, CertificateError `identity_missing`, AgentError `agent_running`, `state_*`, TrainingError `engine_missing` of an engine
+ *   that site.yaml names; nothing that the network does
  */
 export async function startSiteAgent(directory: string, options: StartSiteAgentOptions): Promise<void> {
   const { signal } = options;
@@ -86,8 +87,18 @@ export async function startSiteAgent(directory: string, options: StartSiteAgentO
     },
   });
   const renewing = new AbortController();
+  // A device that does not answer is waited for a minute, and nobody who wants to stop should be.
+  const stopEarly = (): void => void agent.stop();
   try {
-    await agent.start();
+    signal.addEventListener('abort', stopEarly, { once: true });
+    try {
+      await agent.start();
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', stopEarly);
+    }
     const renewal = keepIdentityFresh(
       {
         store: identities,

@@ -32,6 +32,7 @@ import { judgeHeldAgain } from './judge-again.ts';
 import { carryOutJudging } from './judge-task.ts';
 import { lockDirectory } from './lock.ts';
 import { passIsDue, revalidateWanted, sendNotices, watchTurn } from './monitor-loop.ts';
+import { awaitNamedEngine } from './named-engine.ts';
 import { openObjects } from './objects.ts';
 import { createPlanBook, type PlanBook } from './plans.ts';
 import type { SiteSigner } from './signer.ts';
@@ -75,7 +76,7 @@ export interface SiteAgentParts {
 }
 
 export interface SiteAgent {
-  /** Takes the directory and starts to attend. @throws AgentError `agent_running`, `state_*` */
+  /** Takes the directory and starts to attend. @throws AgentError `agent_running`, `state_*`; TrainingError `engine_missing` of a named engine */
   start(): Promise<void>;
   /** Ends the work under way within a step, disconnects, closes the state. May be called more than once. */
   stop(): Promise<void>;
@@ -479,7 +480,11 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
           trainer: openEngine,
           rows: rowsOf,
         };
+        await awaitNamedEngine(running, openEngine);
+        stopping.signal.throwIfAborted();
       } catch (cause) {
+        running?.store.close();
+        running = null;
         directoryLock.release();
         throw cause;
       }

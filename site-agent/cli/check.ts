@@ -5,6 +5,7 @@ import { plainLine } from '../../shared/plan/text.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { tableText } from '../../shared/runtime/table-text.ts';
+import { checkEngine, type EngineCheck } from '../agent/named-engine.ts';
 import { policyInForce } from '../agent/plans.ts';
 import { readSiteConfig } from '../config.ts';
 import { checkSiteData, type DataCheck } from '../data/check-report.ts';
@@ -129,6 +130,12 @@ function print(plan: LoadedPlan, check: DataCheck, limit: number): void {
   );
 }
 
+function engineText({ name, runsOn, refusal }: EngineCheck): string {
+  return refusal === null
+    ? `Engine ${name} starts: ${runsOn}.`
+    : `The engine that site.yaml names, ${name}, does not start, and rounds would be declined (${refusal.code}): ${refusal.message}`;
+}
+
 async function run(options: CheckOptions): Promise<void> {
   const directory = siteDirectory(options);
   const plan = await findPlan(directory, options.plan);
@@ -136,19 +143,23 @@ async function run(options: CheckOptions): Promise<void> {
   // A policy that could not be signed keeps the plan from being approved, whatever the rows are.
   policyInForce(directory, config, plan);
   const limit = Math.max(0, Number.parseInt(options.limit, 10) || 0);
+  const engine = await checkEngine(directory, config);
+  if (engine !== null && engine.refusal !== null) process.exitCode = exitCodes.badInput;
+  const engineJson = engine === null ? {} : { engine };
+  if (engine !== null && options.json !== true) console.log(`${engineText(engine)}\n`);
   let check: DataCheck;
   try {
     check = await checkSiteData(directory, config.data, plan.plan.data, config.minimumRows, systemClock.now());
   } catch (error) {
     if (!(error instanceof DataError) || options.json !== true) throw error;
-    printJson({ plan: plan.digest, refusal: { code: error.fullCode, message: error.message } });
+    printJson({ plan: plan.digest, ...engineJson, refusal: { code: error.fullCode, message: error.message } });
     process.exitCode = exitCodes.badInput;
     return;
   }
   if (options.json === true) {
     const listed = check.problems.listed.slice(0, limit);
     const unlisted = check.problems.unlisted + check.problems.listed.length - listed.length;
-    printJson({ plan: plan.digest, ...check, problems: { ...check.problems, listed, unlisted } });
+    printJson({ plan: plan.digest, ...engineJson, ...check, problems: { ...check.problems, listed, unlisted } });
   } else {
     print(plan, check, limit);
   }
@@ -157,7 +168,9 @@ async function run(options: CheckOptions): Promise<void> {
 
 export function registerCheck(site: Command): void {
   siteOptions(site.command('check'), { json: true })
-    .description("run this site's query against a plan, say what would be trained on, send nothing")
+    .description(
+      "run this site's query against a plan, say what would be trained on and whether a named engine starts, send nothing",
+    )
     .requiredOption('--plan <plan>', 'a plan file, the digest of a plan that has reached this site, or a run')
     .option('--limit <n>', 'problems shown row by row', '20')
     .action(run);

@@ -22,13 +22,16 @@ import type { FederationPort } from '../../../shared/wire/federation-port.ts';
 import type { ObjectRef, ReleaseManifest, TaskOffer, UpdateHeader } from '../../../shared/wire/messages.ts';
 import { WireError } from '../../../shared/wire/wire-error.ts';
 import type { SiteAgent } from '../../../site-agent/agent/agent.ts';
+import { AgentError } from '../../../site-agent/agent/agent-error.ts';
 import { createPlanBook } from '../../../site-agent/agent/plans.ts';
 import type { SiteSigner } from '../../../site-agent/agent/signer.ts';
 import { openAgentStore } from '../../../site-agent/agent/store.ts';
 import { createTaskStore } from '../../../site-agent/agent/task-store.ts';
 import type { SiteConfig } from '../../../site-agent/config.ts';
 import { createLedger } from '../../../site-agent/egress/ledger.ts';
+import { createModelRegistry } from '../../../site-agent/models/registry.ts';
 import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
+import { TrainingError } from '../../../site-agent/training/training-error.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
 import { type HeartRow, heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
@@ -557,6 +560,75 @@ describe('connection', () => {
     await agent.stop();
     await agent.stopped;
     await (await start()).stop();
+  });
+});
+
+describe('an engine that site.yaml names and that does not start', () => {
+  // No package lies in an empty folder, wherever these tests run.
+  const withoutLibrary = (): void => {
+    config = { ...config, engine: 'tfjs-node', engineDirectory: 'engines' };
+  };
+
+  it('keeps the agent from attending, with its name and what to do, and frees the directory', async () => {
+    withoutLibrary();
+    const agent = agentOn(port(), { directory: folder.path, config, signer });
+    const error = await agent.start().catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ subsystem: 'training', code: 'engine_missing', details: { backend: 'node' } });
+    expect(String(error)).toMatch(
+      /node: not installed in .*engines; docs\/engines-tensorflow\.md .* Name another engine, or auto/,
+    );
+    expect(coordinator.heard).toEqual([]);
+    config = { ...config, engine: 'tfjs-cpu' };
+    await start();
+  });
+
+  it('does not where a model is in use or held here: that is judged and watched, and rounds are declined', async () => {
+    withoutLibrary();
+    const store = openAgentStore(folder.path);
+    createModelRegistry(store).receive(
+      { version: 'heart-disease/1' as ReleaseVersion, digest: digestOf('release'), plan: plan.digest },
+      1000,
+    );
+    store.close();
+    const { log, lines } = recordingLogger();
+    await startApproved({}, '', { log });
+    const said = lines.find(({ level }) => level === 'error');
+    expect(said?.message).toMatch(/^the engine that site.yaml names does not start/);
+    expect(said?.fields).toMatchObject({ error: 'training.engine_missing', engine: 'tfjs-node' });
+    expect(said?.fields.releases).toEqual(['heart-disease/1']);
+    offer(trainOffer('train-1', await summarised()));
+    await eventually('the decline', () => declines().length === 1);
+    expect(declines()[0]).toMatchObject({ reason: 'engine_missing' });
+  });
+
+  it('keeps it from attending also then, where it is the one that judges', async () => {
+    config = { ...config, engine: 'onnx' };
+    const store = openAgentStore(folder.path);
+    createModelRegistry(store).receive(
+      { version: 'heart-disease/1' as ReleaseVersion, digest: digestOf('release'), plan: plan.digest },
+      1000,
+    );
+    store.close();
+    const missing = () => Promise.reject(new TrainingError('engine_missing', 'the package does not load'));
+    const agent = agentOn(port(), { directory: folder.path, config, signer }, { openTrainer: missing });
+    await expect(agent.start()).rejects.toMatchObject({ code: 'engine_missing' });
+  });
+
+  it('is waited for no longer than until the agent is stopped', async () => {
+    config = { ...config, engine: 'onnx-webgpu' };
+    let fail: (cause: Error) => void = () => {};
+    const opening = new Promise<Trainer>((_, reject) => {
+      fail = reject;
+    });
+    const agent = agentOn(port(), { directory: folder.path, config, signer }, { openTrainer: () => opening });
+    const started = agent.start();
+    const stopping = agent.stop();
+    // What a device that is tried does when its signal aborts.
+    fail(new AgentError('stopped'));
+    await expect(started).rejects.toMatchObject({ code: 'stopped' });
+    await stopping;
+    config = { ...config, engine: 'auto' };
+    await start();
   });
 });
 

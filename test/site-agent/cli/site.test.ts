@@ -119,6 +119,33 @@ describe('site check', () => {
     expect(printed.at(-1)).toContain('Nothing was sent.');
   });
 
+  it('says whether an engine that is named starts, and ends with 2 where it does not', async () => {
+    writeSite();
+    const file = join(folder.path, 'site.yaml');
+    const settings = parse(readFileSync(file, 'utf8')) as object;
+    const engine = (name: string): void =>
+      writeFileSync(file, stringify({ ...settings, engine: name, engineDirectory: 'engines' }));
+    const check = (...more: string[]) => wardround('check', '--plan', join(folder.path, 'plan.json'), ...more);
+    engine('tfjs-cpu');
+    await check();
+    expect(printed[0]).toMatch(/^Engine tfjs-cpu starts: tensorflow\.js [\d.]+ cpu\./);
+    expect(process.exitCode).toBeUndefined();
+    printed.length = 0;
+    engine('tfjs-node');
+    await check();
+    expect(printed[0]).toMatch(
+      /^The engine that site\.yaml names, tfjs-node, does not start, .*training\.engine_missing.*not installed/,
+    );
+    expect(printed.join('\n')).toContain('200 rows read');
+    expect(process.exitCode).toBe(2);
+    printed.length = 0;
+    await check('--json');
+    expect(json()).toMatchObject({
+      engine: { name: 'tfjs-node', runsOn: null, refusal: { code: 'training.engine_missing' } },
+      rowsRead: 200,
+    });
+  });
+
   it('takes the digest of a plan that has reached the site', async () => {
     writeSite();
     await enrolled();

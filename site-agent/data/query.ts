@@ -9,6 +9,8 @@ import { foreignFile } from './foreign-file.ts';
 export interface QueryLimits {
   readonly memoryMegabytes: number;
   readonly threads: number;
+  /** What the query is called in messages; `query` when absent. */
+  readonly name?: string;
 }
 
 /** What a query yields, block by block: `values[column][row]`, as DuckDB's own values. */
@@ -45,38 +47,47 @@ export function readQuery(
 const saidAtMost = 4000;
 
 /** Text from DuckDB, sorted into our codes. DuckDB gives no machine-readable code, only a prefix. */
-function asDataError(cause: unknown): DataError {
+function asDataError(cause: unknown, { memoryMegabytes, name = 'query' }: QueryLimits): DataError {
   if (cause instanceof DataError) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
   const missing = /No files found that match the pattern "([^"]*)"/.exec(text)?.[1];
   if (missing !== undefined) {
     return new DataError(
       'file_missing',
-      `The query reads "${missing}", and there is no such file. Names are relative to the site directory.`,
+      `The ${name} reads "${missing}", and there is no such file. Names are relative to the site directory.`,
       { file: missing },
       cause,
     );
   }
   if (/^(Failed to execute prepared statement: )?Out of Memory Error/.test(text)) {
-    return new DataError('out_of_memory', undefined, {}, cause);
+    return new DataError(
+      'out_of_memory',
+      `The ${name} needs more memory than the ${memoryMegabytes} megabytes it may take: raise data.memoryMegabytes in site.yaml, or simplify the query. What sorts or joins holds its rows in memory.`,
+      { memoryMegabytes },
+      cause,
+    );
   }
   const lines = text.split('\n').map(visible).join('\n');
   const said = lines.length > saidAtMost ? `${lines.slice(0, saidAtMost)}...` : lines;
-  return new DataError('query_failed', `The query failed. DuckDB says:\n${said}`, {}, cause);
+  return new DataError('query_failed', `The ${name} failed. DuckDB says:\n${said}`, {}, cause);
 }
 
-async function prepareSelect(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {
+async function prepareSelect(
+  connection: DuckDBConnection,
+  sql: string,
+  name = 'query',
+): Promise<DuckDBPreparedStatement> {
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) {
     throw new DataError(
       'query_not_select',
-      `The query holds ${statements.count} statements; it must be one SELECT and nothing else.`,
+      `The ${name} holds ${statements.count} statements; it must be one SELECT and nothing else.`,
       { statements: statements.count },
     );
   }
   const prepared = await statements.prepare(0);
   if (prepared.statementType !== StatementType.SELECT) {
-    throw new DataError('query_not_select');
+    throw new DataError('query_not_select', `The ${name} must be one SELECT statement and nothing else.`);
   }
   return prepared;
 }
@@ -133,7 +144,7 @@ export async function runQuery(
   if (foreign !== null) {
     throw new DataError(
       'file_ambiguous',
-      `The query names "${visible(foreign)}", and there is such a file in ${process.cwd()}, where this program was started: DuckDB would read it instead of the site directory's. Start the program in ${directory} or anywhere without that file, or write the whole path in the query.`,
+      `The ${limits.name ?? 'query'} names "${visible(foreign)}", and there is such a file in ${process.cwd()}, where this program was started: DuckDB would read it instead of the site directory's. Start the program in ${directory} or anywhere without that file, or write the whole path in the query.`,
       { file: foreign },
     );
   }
@@ -145,7 +156,7 @@ export async function runQuery(
     // A date without a zone means the same on every machine.
     await connection.run("SET TimeZone = 'UTC'");
     await connection.run('SET lock_configuration = true');
-    const prepared = await prepareSelect(connection, sql);
+    const prepared = await prepareSelect(connection, sql, limits.name);
     const result = await prepared.stream();
     await own(() => onColumns(result.columnNames()));
     for (;;) {
@@ -158,7 +169,7 @@ export async function runQuery(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof OwnFailure) throw cause.cause;
-    throw asDataError(cause);
+    throw asDataError(cause, limits);
   } finally {
     connection?.closeSync();
     instance?.closeSync();

@@ -154,7 +154,7 @@ export async function readSeries(
   await runQuery(
     source.directory,
     source.sql,
-    source.limits,
+    { ...source.limits, name: 'series query' },
     (names) => {
       located = locateColumns(names, [payload.key, payload.minute, ...channels.map(({ name }) => name)], {
         query: 'series query',

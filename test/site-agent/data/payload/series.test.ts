@@ -323,9 +323,20 @@ describe('the series query', () => {
   });
 
   it('goes through the same guards as the other', async () => {
-    await refusal('query_not_select', { query: "COPY (SELECT 1) TO 'x.csv'" });
-    await refusal('query_failed', { query: 'SELEKT' });
-    await refusal('file_missing', { query: "SELECT * FROM 'data/absent.csv'" });
+    const messages = [
+      await refusal('query_not_select', { query: "COPY (SELECT 1) TO 'x.csv'" }),
+      await refusal('query_not_select', { query: 'SELECT 1; SELECT 2' }),
+      await refusal('query_failed', { query: 'SELEKT' }),
+      await refusal('file_missing', { query: "SELECT * FROM 'data/absent.csv'" }),
+      await refusal('file_ambiguous', { query: "SELECT * FROM 'package.json'" }),
+    ];
+    for (const message of messages) expect(message).toMatch(/^The series query /);
+    const sorted = 'SELECT md5(i::VARCHAR) AS stay FROM range(4000000) rows(i) ORDER BY stay';
+    const little = { ...config(stays(2), [], { query: sorted }), memoryMegabytes: 64 };
+    await expect(loadSiteData(folder.path, little, plan, Date.UTC(2026, 0, 1))).rejects.toMatchObject({
+      code: 'out_of_memory',
+      message: expect.stringMatching(/^The series query needs more memory than the 64 megabytes/),
+    });
     expect(await refusal('query_file_missing', { query: undefined, queryFile: 'absent.sql' })).toContain(
       'data.series.queryFile',
     );

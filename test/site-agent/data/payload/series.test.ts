@@ -331,11 +331,11 @@ describe('the series query', () => {
       await refusal('file_ambiguous', { query: "SELECT * FROM 'package.json'" }),
     ];
     for (const message of messages) expect(message).toMatch(/^The series query /);
-    const sorted = 'SELECT md5(i::VARCHAR) AS stay FROM range(4000000) rows(i) ORDER BY stay';
-    const little = { ...config(stays(2), [], { query: sorted }), memoryMegabytes: 64 };
+    const sorted = 'SELECT md5(i::VARCHAR) AS stay FROM range(8000000) rows(i) ORDER BY stay';
+    const little = { ...config(stays(2), [], { query: sorted }), memoryMegabytes: 200 };
     await expect(loadSiteData(folder.path, little, plan, Date.UTC(2026, 0, 1))).rejects.toMatchObject({
       code: 'out_of_memory',
-      message: expect.stringMatching(/^The series query needs more memory than the 64 megabytes/),
+      message: expect.stringMatching(/^The series query needs more memory than the 200 megabytes/),
     });
     expect(await refusal('query_file_missing', { query: undefined, queryFile: 'absent.sql' })).toContain(
       'data.series.queryFile',

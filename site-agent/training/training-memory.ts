@@ -1,5 +1,5 @@
 import { frozenParameters, trainedParameters } from '../../shared/graph/adapters.ts';
-import { buildTrainingStep } from '../../shared/graph/training/training-step.ts';
+import { buildTrainingStep, type TrainingStep } from '../../shared/graph/training/training-step.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { machineMemoryBytes } from '../../shared/runtime/machine-memory.ts';
 import { graphCost } from './graph-cost.ts';
@@ -15,6 +15,9 @@ export function usualMemoryMegabytes(): number {
   return Math.floor((machineMemoryBytes() * usualShare) / megabyte);
 }
 
+/** Most operators of a training step. Runtimes prepare a graph in a time that grows with its square and more, and cannot be broken off meanwhile. */
+const mostOperators = 32_000;
+
 const valuesOf = (tensors: readonly { readonly shape: readonly number[] }[]): number =>
   tensors.reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
 
@@ -26,21 +29,36 @@ const valuesOf = (tensors: readonly { readonly shape: readonly number[] }[]): nu
  * @param batch rows of a batch
  */
 export function leastTrainingBytes(plan: Plan, batch: number): number {
+  return bytesOf(plan, leastStep(plan, batch));
+}
+
+const leastStep = (plan: Plan, batch: number): TrainingStep =>
+  buildTrainingStep(plan, { rows: whyWhole(plan) === null ? 1 : batch });
+
+function bytesOf(plan: Plan, step: TrainingStep): number {
   const travelling = valuesOf(trainedParameters(plan));
   const frozen = valuesOf(frozenParameters(plan));
-  const step = buildTrainingStep(plan, { rows: whyWhole(plan) === null ? 1 : batch });
   const { peakBytes } = graphCost(step.graph);
   return 4 * (3 * travelling + 2 * valuesOf(step.slots) + frozen) + peakBytes;
 }
 
 /**
  * Refuses a plan that would take more memory than the site gives to training, before its weights are fetched or made: the system would end
- * the agent in the middle of the round.
+ * the agent in the middle of the round. Refuses one of more operators than a runtime prepares in minutes.
  * @param limitMegabytes `trainingMemoryMegabytes` of site.yaml; the usual when undefined
  * @throws TrainingError `plan_too_large`
  */
 export function checkTrainingMemory(plan: Plan, batch: number, limitMegabytes = usualMemoryMegabytes()): void {
-  const needed = Math.ceil(leastTrainingBytes(plan, batch) / megabyte);
+  const step = leastStep(plan, batch);
+  const operators = step.graph.nodes.length;
+  if (operators > mostOperators) {
+    throw new TrainingError(
+      'plan_too_large',
+      `a training step of this plan has ${operators.toLocaleString('en-GB')} operators, and the most is ${mostOperators.toLocaleString('en-GB')}: a runtime would take hours to prepare it; ask the consortium for a network of fewer operators, or for fewer steps of its series`,
+      { operators, mostOperators },
+    );
+  }
+  const needed = Math.ceil(bytesOf(plan, step) / megabyte);
   if (needed <= limitMegabytes) return;
   throw new TrainingError(
     'plan_too_large',

@@ -5,7 +5,8 @@ import {
   leastTrainingBytes,
   usualMemoryMegabytes,
 } from '../../../site-agent/training/training-memory.ts';
-import { planAround, series } from '../../support/brought-plans.ts';
+import { broughtPlan, planAround, series } from '../../support/brought-plans.ts';
+import { linearFile, node, value } from '../../support/onnx-bytes.ts';
 
 const megabyte = 1024 ** 2;
 const wide = (layers: number) =>
@@ -44,6 +45,23 @@ describe('memory that a plan takes', () => {
       payload: images,
     });
     expect(leastTrainingBytes(mixed, 512)).toBeGreaterThan(100 * leastTrainingBytes(mixed, 2));
+  });
+
+  it('is refused where a runtime would prepare its graph for hours', () => {
+    const chain = (operators: number) => {
+      const nodes = Array.from({ length: operators }, (_, at) =>
+        node('Softmax', [at === 0 ? 'l' : `h${at}`], [at === operators - 1 ? 'logits' : `h${at + 1}`]),
+      );
+      const file = linearFile(18, {
+        nodes: [node('Gemm', ['x', 'weight', 'bias'], ['l']), ...nodes, node('Neg', ['logits'], ['out'])],
+        outputs: [value('out', ['rows', 1])],
+      });
+      return broughtPlan(file).plan;
+    };
+    expect(() => checkTrainingMemory(chain(3000), 64)).not.toThrow();
+    const { code, details } = refusal(chain(9000), 64);
+    expect(code).toBe('plan_too_large');
+    expect(details.operators).toBeGreaterThan(details.mostOperators as number);
   });
 
   it('is refused beyond what the site gives, with both figures and nothing allocated', () => {

@@ -51,6 +51,8 @@ export interface SimulationNeeds {
   readonly log: Logger;
   /** Called with every change of a run. */
   readonly onRound?: (seed: number, view: RunView) => void;
+  /** Called when a run has finished, before the consortium and its objects go. */
+  readonly onFinished?: (operator: OperatorPort, view: RunView) => Promise<void>;
 }
 
 async function openAgent(
@@ -159,7 +161,8 @@ async function baselinesOf(
     JSON.parse(Buffer.from(await fileOf(preprocessingFile)).toString('utf8')),
   );
   const sites = [];
-  for (const { site } of cohort.sites) sites.push(await readBaselineSite(site, join(directory, site), plan, simulatedNowMs, signal));
+  for (const { site } of cohort.sites)
+    sites.push(await readBaselineSite(site, join(directory, site), plan, simulatedNowMs, signal));
   const release = { model: await fileOf(modelFile), preprocessing };
   const base = baseWeightsObject(plan) === null ? undefined : readBaseWeights(plan, await fileOf(baseWeightsFile));
   return runBaselines(
@@ -208,6 +211,7 @@ export async function simulateCohort(
     for (const agent of agents) await agent.start();
     const started = await startLoadedPlan(consortium.operator, what.plan.text, what.plan.loaded, {});
     const view = await watchToEnd(consortium, started, seed, time, needs);
+    await needs.onFinished?.(consortium.operator, view);
     const releases = view.release === null ? [] : [await consortium.operator.showRelease(view.release)];
     const run = { title, seed, plan, view, releases, updates: inOrder(updates) };
     const kinds = what.baselines ?? [];

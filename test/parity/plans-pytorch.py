@@ -192,12 +192,12 @@ def layout(plan):
             yield "missing", at, 0
 
 
-def encode(plan, raw):
+def encode(plan, raw, scaling=SCALING):
     def one(kind, at, level):
         column, value = plan["data"]["columns"][at], raw[:, at]
         gone = torch.isnan(value)
         if kind == "number":
-            mean, scale = SCALING[column["name"]]
+            mean, scale = scaling[column["name"]]
             return torch.where(gone, 0.0, (value - mean) / scale)
         if kind == "code":
             return torch.where(gone, float(len(column["levels"])), value)
@@ -315,7 +315,8 @@ def what_trains(plan):
         lora = trainable["lora"]
         rank, whole, scale = lora["rank"], named(lora.get("and", [])), lora["alpha"] / lora["rank"]
         smaller = lambda shape: len(shape) == 2 and rank * sum(shape) < shape[0] * shape[1]
-        adapted = [n for n in names if found[n][1] == "weight" and smaller(found[n][0]) and n not in whole and not n.startswith("embedding.")]
+        matrices = [name for name in named(lora.get("on", ["*"])) if found[name][1] == "weight" and not name.startswith("embedding.")]
+        adapted = sorted(name for name in matrices if name not in whole and smaller(found[name][0]))
     travels = {name: one for name, one in found.items() if one[1] == "buffer" or name in whole}
     for name in adapted:
         inputs, outputs = found[name][0]
@@ -577,7 +578,9 @@ def train(plan, case, start, frozen, data, validation):
     each = 1 if training["batch"] == "full" else math.ceil(rows / min(training["batch"], rows))
     weighed = lambda some: sum(loss * n for loss, n in some) / sum(n for _, n in some)
     losses = {"lossFirst": weighed(steps[:each]), "lossLast": weighed(steps[-each:])}
-    return w, losses, None if best is None else {"losses": validated, "best": best[0]}, at_rest
+    digits = lambda value: float(f"{value:.10g}")
+    losses = {name: digits(value) for name, value in losses.items()}
+    return w, losses, None if best is None else {"losses": [digits(value) for value in validated], "best": best[0]}, at_rest
 
 
 # ---------------------------------------------------------------- cases
@@ -667,5 +670,6 @@ def make(at):
     }  # fmt: skip
 
 
-json.dump({"scaling": SCALING, "cases": [make(at) for at in range(COUNT)]}, sys.stdout, separators=(",", ":"))
-print()
+if __name__ == "__main__":
+    json.dump({"scaling": SCALING, "cases": [make(at) for at in range(COUNT)]}, sys.stdout, separators=(",", ":"))
+    print()

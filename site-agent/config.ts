@@ -146,7 +146,7 @@ engine: auto
 # engineDirectory: engines
 
 # Memory that training may take, or judging and scoring with a model, in megabytes. A plan or model that needs more is refused before it starts;
-# without it, three quarters of the machine's.
+# without it, three quarters of the machine's. It does not bound the agent: batches are cut into parts of the same size on every machine.
 # trainingMemoryMegabytes: 8192
 
 # manual: a plan runs only after "wardround site approve DIGEST". automatic: every plan of this consortium runs.

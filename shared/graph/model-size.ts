@@ -1,4 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
+import { tensorNameText } from '../tensors/tensor-name.ts';
 import { trainedParameters } from './adapters.ts';
 import { networkOf, type Parameter } from './network.ts';
 import { trainableOf } from './trainable.ts';
@@ -47,19 +48,12 @@ export function modelSizeText(plan: Plan): string {
 /** Most tensors named one by one. */
 const mostNamed = 12;
 
-/** A tensor's name as it is where it is plain, else quoted with every other character spelt out: two names that look alike are not. */
-function tensorName(name: string): string {
-  if (/^[\w./:-]+$/.test(name)) return name;
-  return JSON.stringify(name).replaceAll(
-    /[^\x20-\x7e]/gu,
-    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
-  );
-}
-
 /** The tensors that a site receives and sends each round, such as `layer2.bias [1], layer2.weight [64, 1]`. */
 export function travellingText(plan: Plan): string {
   const travelling = trainedParameters(plan);
-  const named = travelling.slice(0, mostNamed).map(({ name, shape }) => `${tensorName(name)} [${shape.join(', ')}]`);
+  const named = travelling
+    .slice(0, mostNamed)
+    .map(({ name, shape }) => `${tensorNameText(name)} [${shape.join(', ')}]`);
   const rest = travelling.length - named.length;
   return rest === 0 ? named.join(', ') : `${named.join(', ')} and ${rest} more tensors`;
 }

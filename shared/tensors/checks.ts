@@ -1,6 +1,7 @@
 import { compareNames } from './safetensors.ts';
 import type { NamedTensors, Tensor } from './tensor.ts';
 import { TensorError } from './tensor-error.ts';
+import { tensorNameText } from './tensor-name.ts';
 
 function valueCount(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
@@ -34,7 +35,10 @@ export interface TensorMismatch {
 }
 
 function namesText(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => JSON.stringify(name.slice(0, 80)));
+  const shown = names.slice(0, 5).map((name) => {
+    const text = tensorNameText(name, 80);
+    return text.startsWith('"') ? text : `"${text}"`;
+  });
   return names.length > 5 ? `${shown.join(', ')} and ${names.length - 5} more` : shown.join(', ');
 }
 

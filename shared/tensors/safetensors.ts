@@ -1,5 +1,6 @@
 import type { NamedTensors, Tensor } from './tensor.ts';
 import { TensorError } from './tensor-error.ts';
+import { tensorNameText } from './tensor-name.ts';
 
 /**
  * Safetensors (https://github.com/huggingface/safetensors, format 0.3 and later): 8 bytes little-endian length of the header,
@@ -41,17 +42,25 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function valuesOf(name: string, shape: unknown): number {
   if (!Array.isArray(shape) || shape.length > maximumDimensions) {
-    throw new TensorError('shape_invalid', `tensor ${name}: shape must be a list of at most ${maximumDimensions}`, {
-      tensor: name,
-    });
+    throw new TensorError(
+      'shape_invalid',
+      `tensor ${tensorNameText(name, 80)}: shape must be a list of at most ${maximumDimensions}`,
+      {
+        tensor: name,
+      },
+    );
   }
   let values = 1;
   let positive = 1;
   for (const dimension of shape as unknown[]) {
     if (typeof dimension !== 'number' || !Number.isSafeInteger(dimension) || dimension < 0) {
-      throw new TensorError('shape_invalid', `tensor ${name}: a dimension is no whole number of at least 0`, {
-        tensor: name,
-      });
+      throw new TensorError(
+        'shape_invalid',
+        `tensor ${tensorNameText(name, 80)}: a dimension is no whole number of at least 0`,
+        {
+          tensor: name,
+        },
+      );
     }
     // A zero must not hide a product that overflows elsewhere.
     positive *= Math.max(1, dimension);
@@ -59,7 +68,7 @@ function valuesOf(name: string, shape: unknown): number {
     if (positive > maximumDataBytes / bytesPerValue) {
       throw new TensorError(
         'shape_invalid',
-        `tensor ${name}: too many values in [${(shape as unknown[]).join(', ')}]`,
+        `tensor ${tensorNameText(name, 80)}: too many values in [${(shape as unknown[]).map(Number).join(', ')}]`,
         {
           tensor: name,
         },
@@ -74,25 +83,35 @@ function entryOf(name: string, value: unknown): SafetensorsEntry {
     throw new TensorError('name_invalid', `a tensor's name must have 1 to ${maximumNameLength} characters`);
   }
   if (!isRecord(value) || Object.keys(value).length !== 3) {
-    throw new TensorError('header_malformed', `tensor ${name}: needs exactly dtype, shape and data_offsets`, {
-      tensor: name,
-    });
+    throw new TensorError(
+      'header_malformed',
+      `tensor ${tensorNameText(name, 80)}: needs exactly dtype, shape and data_offsets`,
+      {
+        tensor: name,
+      },
+    );
   }
   const { dtype, shape, data_offsets: offsets } = value;
   if (dtype !== 'F32') {
-    throw new TensorError('dtype_unsupported', `tensor ${name}: dtype must be F32`, { tensor: name });
+    throw new TensorError('dtype_unsupported', `tensor ${tensorNameText(name, 80)}: dtype must be F32`, {
+      tensor: name,
+    });
   }
   const values = valuesOf(name, shape);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((at) => Number.isSafeInteger(at) && at >= 0)) {
-    throw new TensorError('offsets_invalid', `tensor ${name}: data_offsets must be two whole numbers`, {
-      tensor: name,
-    });
+    throw new TensorError(
+      'offsets_invalid',
+      `tensor ${tensorNameText(name, 80)}: data_offsets must be two whole numbers`,
+      {
+        tensor: name,
+      },
+    );
   }
   const [begin, end] = offsets as [number, number];
   if (end < begin || end > maximumDataBytes) {
     throw new TensorError(
       'offsets_invalid',
-      `tensor ${name}: data_offsets [${begin}, ${end}] are out of order or range`,
+      `tensor ${tensorNameText(name, 80)}: data_offsets [${begin}, ${end}] are out of order or range`,
       {
         tensor: name,
       },
@@ -101,7 +120,7 @@ function entryOf(name: string, value: unknown): SafetensorsEntry {
   if (end - begin !== values * bytesPerValue) {
     throw new TensorError(
       'size_mismatch',
-      `tensor ${name}: shape [${(shape as number[]).join(', ')}] needs ${values * bytesPerValue} bytes, the header gives ${end - begin}`,
+      `tensor ${tensorNameText(name, 80)}: shape [${(shape as number[]).join(', ')}] needs ${values * bytesPerValue} bytes, the header gives ${end - begin}`,
       { tensor: name, needed: values * bytesPerValue, found: end - begin },
     );
   }
@@ -184,7 +203,7 @@ export function readSafetensorsIndex(prefix: Uint8Array): SafetensorsIndex {
     if (entry.begin !== expected) {
       throw new TensorError(
         'offsets_invalid',
-        `tensor ${entry.name}: begins at ${entry.begin}, the one before it ends at ${expected}; tensors may neither overlap nor leave gaps`,
+        `tensor ${tensorNameText(entry.name, 80)}: begins at ${entry.begin}, the one before it ends at ${expected}; tensors may neither overlap nor leave gaps`,
         { tensor: entry.name, begin: entry.begin, expected },
       );
     }
@@ -305,7 +324,7 @@ export function encodeSafetensors(tensors: NamedTensors, metadata?: Readonly<Rec
     if (data.length !== needed) {
       throw new TensorError(
         'size_mismatch',
-        `tensor ${name}: shape [${shape.join(', ')}] has ${needed} values, the data ${data.length}`,
+        `tensor ${tensorNameText(name, 80)}: shape [${shape.join(', ')}] has ${needed} values, the data ${data.length}`,
         { tensor: name, needed, found: data.length },
       );
     }

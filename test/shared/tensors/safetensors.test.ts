@@ -329,3 +329,26 @@ describe('readSafetensorsIndex', () => {
     expect(codeOf(() => readSafetensorsIndex(reference.subarray(0, 100)))).toBe('truncated');
   });
 });
+
+describe('what a refusal says', () => {
+  // ESC, the eight-bit CSI, a direction override, a character that is not seen, a Cyrillic a, a line end.
+  const hostile = ['a\u001b[2J', 'a\u009b2J', 'a\u202eb', 'a\u200b', '\u0430', 'a\nadmitted', 'x'.repeat(500)];
+  const parts: readonly [string, object][] = [
+    ['another type', { dtype: 'F16', shape: [1], data_offsets: [0, 4] }],
+    ['more than is there', { dtype: 'F32', shape: [2], data_offsets: [0, 4] }],
+    ['a shape of texts', { dtype: 'F32', shape: [2 ** 50, 'a\u001b[2J'], data_offsets: [0, 4] }],
+  ];
+
+  it.each(parts)('of a tensor of %s holds nothing that a terminal would obey', (_, entry) => {
+    for (const name of hostile) {
+      let message = '';
+      try {
+        decodeSafetensors(fileOf(JSON.stringify({ [name]: entry }), 4));
+      } catch (error) {
+        message = (error as TensorError).message;
+      }
+      expect(message).toMatch(/^tensor [\x20-\x7e]+$/);
+      expect(message.length).toBeLessThan(300);
+    }
+  });
+});

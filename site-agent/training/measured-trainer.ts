@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
-import { type ChoiceStore, type Measurement, rememberedChoices } from './choice-store.ts';
+import { type ChoiceStore, type Measurement, type RecordedChoice, rememberedChoices } from './choice-store.ts';
 import type { DeviceChoice } from './engine-choice.ts';
 import type { DesignMatrix, EngineName, Trainer, TrainingResult, TrainingTask } from './trainer.ts';
 import { TrainingError } from './training-error.ts';
@@ -64,9 +64,18 @@ export class MeasuredTrainer implements Trainer {
 
   async train(task: TrainingTask, signal: AbortSignal): Promise<TrainingResult> {
     signal.throwIfAborted();
-    const { trainer } = await this.#candidateFor(task, signal);
+    const { name, trainer } = await this.#candidateFor(task, signal);
     this.#latest = trainer;
-    return trainer.train(task, signal);
+    try {
+      return await trainer.train(task, signal);
+    } catch (cause) {
+      // A device that has gone since it was chosen would fail every later round.
+      if (!signal.aborted && cause instanceof TrainingError && cause.code === 'engine_failed') {
+        this.#log.warn({ engine: name }, 'the chosen engine failed: the next task measures anew');
+        await this.#choices.forget(kindOf(task));
+      }
+      throw cause;
+    }
   }
 
   async prepare(task: TrainingTask, signal: AbortSignal): Promise<void> {
@@ -81,9 +90,7 @@ export class MeasuredTrainer implements Trainer {
   async #candidateFor(task: TrainingTask, signal: AbortSignal): Promise<Candidate> {
     const key = kindOf(task);
     const recorded = await this.#choices.read(key);
-    const known = this.#candidates.find(
-      ({ name, trainer }) => name === recorded?.engine && trainer.description === recorded.runsOn,
-    );
+    const known = this.#recorded(recorded);
     if (known !== undefined && recorded !== null) {
       this.#because = `${recorded.because}, as measured ${recorded.at.slice(0, 10)}`;
       if (this.#latest === null)
@@ -93,6 +100,7 @@ export class MeasuredTrainer implements Trainer {
         );
       return known;
     }
+    if (recorded !== null) await this.#choices.forget(key);
     const measured = await this.#measure(task, signal);
     const sound = measured.filter(({ stepMs }) => stepMs !== null);
     // When none could do the steps, the first says why in the training itself.
@@ -109,16 +117,22 @@ export class MeasuredTrainer implements Trainer {
       'training engine chosen',
     );
     // A failure of all may be the task's own, and pass: it is not remembered.
-    if (sound.length > 0) {
-      await this.#choices.write(key, {
-        engine: chosen.name,
-        runsOn: chosen.trainer.description,
-        because,
-        measured,
-        at: this.#today().toISOString(),
-      });
-    }
-    return chosen;
+    if (sound.length === 0) return chosen;
+    const kept = await this.#choices.write(key, {
+      engine: chosen.name,
+      runsOn: chosen.trainer.description,
+      because,
+      measured,
+      at: this.#today().toISOString(),
+    });
+    // A dry run beside the agent may have been first, and found another.
+    return this.#recorded(kept) ?? chosen;
+  }
+
+  #recorded(choice: RecordedChoice | null): Candidate | undefined {
+    return this.#candidates.find(
+      ({ name, trainer }) => name === choice?.engine && trainer.description === choice.runsOn,
+    );
   }
 
   /** Fastest first; those without a figure last. */
@@ -166,6 +180,9 @@ function kindOf(task: TrainingTask): string {
   const { model, training, data, task: aim } = task.plan;
   const { seed: _seed, work: _work, earlyStopping: _stopping, schedule: _schedule, ...rest } = training;
   const { columns, payload, label } = data;
+  const rows = batchOf(task);
+  // All rows of a site are some more after a restart in the middle of a run: about as many are the same.
+  const inStep = rows === training.batch ? rows : `up to ${2 ** Math.ceil(Math.log2(rows))}`;
   return digestOf(
     canonicalJson([
       aim,
@@ -174,7 +191,7 @@ function kindOf(task: TrainingTask): string {
       columns,
       payload ?? null,
       label,
-      batchOf(task),
+      inStep,
       task.trainable ?? null,
       (task.proximal ?? 0) > 0,
       task.control !== undefined,

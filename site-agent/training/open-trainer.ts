@@ -5,6 +5,7 @@ import type { Logger } from '../../shared/runtime/logger.ts';
 import { siteSoftware } from '../software.ts';
 import { type ChoiceStore, rememberedChoices, storedChoices } from './choice-store.ts';
 import type { DeviceChoice, EngineChoice } from './engine-choice.ts';
+import { graphicsHardware } from './graphics-hardware.ts';
 import { type Candidate, MeasuredTrainer } from './measured-trainer.ts';
 import type { ProviderName } from './onnx/provider.ts';
 import type { TfjsBackendName } from './tfjs-backends.ts';
@@ -107,6 +108,7 @@ function environmentOf(candidates: readonly Candidate[]): string {
       process.arch,
       cpus()[0]?.model ?? '',
       availableParallelism(),
+      graphicsHardware(),
       candidates.map(({ name, trainer }) => [name, trainer.description]),
     ]),
   );

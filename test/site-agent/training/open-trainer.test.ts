@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
 import { storedChoices } from '../../../site-agent/training/choice-store.ts';
 import type { DeviceChoice } from '../../../site-agent/training/engine-choice.ts';
-import { MeasuredTrainer } from '../../../site-agent/training/measured-trainer.ts';
+import { graphicsHardware } from '../../../site-agent/training/graphics-hardware.ts';
+import { type Candidate, MeasuredTrainer } from '../../../site-agent/training/measured-trainer.ts';
 import { openTrainer } from '../../../site-agent/training/open-trainer.ts';
 import type { EngineName, Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
@@ -183,6 +184,91 @@ describe('choosing by measuring', () => {
   });
 });
 
+describe('a choice that was made', () => {
+  it('is made anew after its engine failed, which would fail every later round', async () => {
+    const clock = { nowMs: 0 };
+    const fast = timed('onnx-webgpu', 1, clock);
+    let gone = false;
+    const candidate: Candidate = {
+      name: fast.candidate.name,
+      trainer: {
+        ...fast.candidate.trainer,
+        async train(given, signal) {
+          if (gone) throw new TrainingError('engine_failed', 'the device is lost');
+          return fast.candidate.trainer.train(given, signal);
+        },
+      },
+    };
+    const { log, lines } = recordingLogger();
+    const choices = storedChoices(join(folder, 'gone.json'), 'here', log);
+    const open = () =>
+      new MeasuredTrainer([timed('onnx-cpu', 5, clock).candidate, candidate], {
+        log,
+        choices,
+        nowMs: () => clock.nowMs,
+      });
+    await open().train(task, never);
+    gone = true;
+    await expect(open().train(task, never)).rejects.toMatchObject({ code: 'engine_failed' });
+    const trainer = open();
+    expect((await trainer.train(task, never)).examples).toBe(40);
+    expect(trainer.description).toBe('auto: onnx-cpu for tests');
+    expect(lines.map(({ message }) => message)).toContain('the chosen engine failed: the next task measures anew');
+  });
+
+  it('holds for about as many rows of a whole batch, and not for many more', async () => {
+    const clock = { nowMs: 0 };
+    const one = timed('onnx-cpu', 5, clock);
+    const trainer = new MeasuredTrainer([one.candidate, timed('tfjs-wasm', 6, clock).candidate], {
+      log: silentLogger,
+      nowMs: () => clock.nowMs,
+    });
+    const whole = heartPlan({ training: { batch: 'full' } });
+    const asked = async (rows: number): Promise<number> => {
+      const before = one.asked.length;
+      await trainer.train(trainingTask(whole, rows), never);
+      return one.asked.length - before;
+    };
+    // Two measurements and the task; then the task alone, up to 64 rows.
+    expect([await asked(40), await asked(41), await asked(64), await asked(65)]).toEqual([3, 1, 1, 3]);
+  });
+
+  it('is the one that was recorded first, when two processes measure at once', async () => {
+    const clock = { nowMs: 0 };
+    const path = join(folder, 'two.json');
+    const trainer = (cpuMs: number) =>
+      new MeasuredTrainer([timed('onnx-cpu', cpuMs, clock).candidate, timed('tfjs-wasm', 2, clock).candidate], {
+        log: silentLogger,
+        choices: storedChoices(path, 'here', silentLogger),
+        nowMs: () => clock.nowMs,
+      });
+    const agent = trainer(1);
+    const dryRun = trainer(9);
+    await Promise.all([agent.prepare(task, never), dryRun.prepare(task, never)]);
+    await Promise.all([agent.train(task, never), dryRun.train(task, never)]);
+    expect(dryRun.description).toBe(agent.description);
+  });
+});
+
+describe('the graphics hardware that a choice holds for', () => {
+  it('is every display and accelerator of the machine, and the driver', () => {
+    const root = join(folder, 'machine');
+    const device = (name: string, parts: Readonly<Record<string, string>>): void => {
+      const at = join(root, 'sys/bus/pci/devices', name);
+      mkdirSync(at, { recursive: true });
+      for (const [file, text] of Object.entries(parts)) writeFileSync(join(at, file), `${text}\n`);
+    };
+    device('0000:01:00.0', { class: '0x030200', vendor: '0x10de', device: '0x2335' });
+    device('0000:02:00.0', { class: '0x020000', vendor: '0x8086', device: '0x1533' });
+    device('0000:03:00.0', { class: '0x120000', vendor: '0x1002', device: '0x74a1' });
+    expect(graphicsHardware(root)).toEqual(['0x10de:0x2335', '0x1002:0x74a1']);
+    mkdirSync(join(root, 'proc/driver/nvidia'), { recursive: true });
+    writeFileSync(join(root, 'proc/driver/nvidia/version'), 'NVRM version: 570.1\nGCC version: 12\n');
+    expect(graphicsHardware(root).at(-1)).toBe('NVRM version: 570.1');
+    expect(graphicsHardware(join(folder, 'nothing'))).toEqual([]);
+  });
+});
+
 describe('the record of choices', () => {
   const choice = {
     engine: 'onnx-cpu',
@@ -214,5 +300,43 @@ describe('the record of choices', () => {
     await storedChoices(join(path, 'below.json'), 'here', log).write('task', choice);
     expect(lines.map(({ level }) => level)).toContain('warn');
     expect(lines.at(-1)?.message).toContain('cannot be written');
+  });
+
+  it('keeps those of another environment: a trial with other versions takes nothing from the agent', async () => {
+    const path = join(folder, 'environments.json');
+    const agent = (): ReturnType<typeof storedChoices> => storedChoices(path, 'the agent', silentLogger);
+    await agent().write('task', choice);
+    await storedChoices(path, 'another version', silentLogger).write('task', { ...choice, engine: 'tfjs-wasm' });
+    expect(await agent().read('task')).toEqual(choice);
+    for (const other of ['a', 'b', 'c', 'd']) await storedChoices(path, other, silentLogger).write('task', choice);
+    expect(await agent().read('task')).toBeNull();
+  });
+
+  it('reads a file of before, which had one environment', async () => {
+    const path = join(folder, 'before.json');
+    const file = { wardround: 'engine-choices/1', environment: 'here', choices: { task: choice } };
+    writeFileSync(path, JSON.stringify(file));
+    expect(await storedChoices(path, 'here', silentLogger).read('task')).toEqual(choice);
+  });
+
+  it('holds within a process whatever becomes of the file, but for its removal', async () => {
+    const folderInTheWay = join(folder, 'in-the-way.json');
+    mkdirSync(folderInTheWay);
+    const unwritten = storedChoices(folderInTheWay, 'here', silentLogger);
+    await unwritten.write('task', choice);
+    expect(await unwritten.read('task')).toEqual(choice);
+
+    const path = join(folder, 'shared.json');
+    const agent = storedChoices(path, 'here', silentLogger);
+    await agent.write('first', choice);
+    const before = readFileSync(path);
+    await agent.write('task', choice);
+    // Another process had read the file before, and writes it now.
+    writeFileSync(path, before);
+    expect(await agent.read('task')).toEqual(choice);
+    await agent.write('third', choice);
+    expect(await storedChoices(path, 'here', silentLogger).read('task')).toEqual(choice);
+    rmSync(path);
+    expect(await agent.read('task')).toBeNull();
   });
 });

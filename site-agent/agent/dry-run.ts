@@ -17,10 +17,12 @@ import type { EngineChoice } from '../training/engine-choice.ts';
 import { openTrainer } from '../training/open-trainer.ts';
 import { ownPreprocessing } from '../training/own-preprocessing.ts';
 import type { TrainingResult } from '../training/trainer.ts';
+import { TrainingError } from '../training/training-error.ts';
 import { checkTrainingMemory } from '../training/training-memory.ts';
 import { trainingRows } from '../training/training-rows.ts';
 import { AgentError } from './agent-error.ts';
 import { engineOptions } from './engine-options.ts';
+import { roundSeconds } from './round-time.ts';
 
 /** What a dry run starts from, as far as it has reached this site. */
 export interface DryRunGround {
@@ -53,7 +55,7 @@ export interface DryRun {
   /** After the epoch; null without early stopping. */
   readonly validationLoss: number | null;
   readonly seconds: number;
-  /** Steps of a whole round here, and the time they would take; the compiling is in it once. */
+  /** Steps of a whole round here, and the time they would take, see `roundSeconds`. */
   readonly round: { readonly steps: number; readonly seconds: number };
   /** Most memory this process has held, with the rows and the libraries. */
   readonly peakMemoryBytes: number;
@@ -80,9 +82,6 @@ function startOf(ground: DryRunGround, notes: string[]): { weights: NamedTensors
   const base = readBaseWeights(plan, ground.baseWeights);
   return { weights: initialWeights(plan, base), frozen: frozenWeights(plan, base) };
 }
-
-/** A first epoch shorter than this is done once more, without the compiling that is in it. */
-const repeatBelowSeconds = 5;
 
 /**
  * Trains one local epoch of the plan on this site's rows. It opens no connection and keeps nothing but, with `auto`, the engine it has chosen.
@@ -121,17 +120,28 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
   const trainer = await openTrainer(choice, log, engineOptions(directory, config, signal));
   let result: TrainingResult;
   let seconds: number;
-  let steadySeconds: number;
+  let ofRound: number;
   try {
     const task = { plan: epoch, ...rows, weights, frozen, seed: deriveSeed(plan.training.seed, 'batches', 0, site) };
-    const timed = async (): Promise<[TrainingResult, number]> => {
+    const timed = async (steps: number): Promise<[TrainingResult, number]> => {
       const begunMs = performance.now();
-      const trained = await trainer.train(task, signal);
+      const training = { ...plan.training, work: { steps } };
+      const trained = await trainer.train({ ...task, plan: { ...plan, training } }, signal);
       return [trained, (performance.now() - begunMs) / 1000];
     };
     await trainer.prepare?.(task, signal);
-    [result, seconds] = await timed();
-    steadySeconds = whole.steps === result.steps || seconds > repeatBelowSeconds ? seconds : (await timed())[1];
+    [result, seconds] = await timed(epoch.training.work.steps);
+    ofRound = await roundSeconds({ steps: result.steps, seconds }, whole.steps, async (steps) => {
+      try {
+        const [trained, took] = await timed(steps);
+        return { steps: trained.steps, seconds: took };
+      } catch (cause) {
+        signal.throwIfAborted();
+        // What further steps meet, such as a loss that grows beyond all numbers, is not the question here.
+        if (cause instanceof TrainingError) return null;
+        throw cause;
+      }
+    });
   } finally {
     await trainer.dispose();
   }
@@ -158,7 +168,7 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
     clipping: result.clipping ?? null,
     validationLoss: result.validation?.losses.at(-1) ?? null,
     seconds,
-    round: { steps: whole.steps, seconds: seconds + (steadySeconds / result.steps) * (whole.steps - result.steps) },
+    round: { steps: whole.steps, seconds: ofRound },
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     updateBytes: encodeSafetensors(result.delta).byteLength,
     notes,

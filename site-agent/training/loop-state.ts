@@ -16,6 +16,8 @@ export interface LoopState {
   readonly losses: LossRecord;
   readonly clipping: ClipCounts | null;
   readonly stopping: EarlyStopping | null;
+  /** Description of the engine. */
+  readonly runsOn: string;
 }
 
 /** `Checkpoint.record` of this loop. */
@@ -26,6 +28,8 @@ interface StoredRecord {
   /** Where rows are clipped one by one. */
   readonly clipping?: ClipCounts;
   readonly stopping: StoppingRecord | null;
+  /** What made it; checkpoints of before do not say. */
+  readonly runsOn?: string;
 }
 
 /** Where a round begins. */
@@ -40,13 +44,14 @@ export interface LoopStart {
 
 const bestPrefix = 'best/';
 
-export function storedLoop({ step, state, partRows, losses, clipping, stopping }: LoopState): Checkpoint {
+export function storedLoop({ step, state, partRows, losses, clipping, stopping, runsOn }: LoopState): Checkpoint {
   const record: StoredRecord = {
     format: 1,
     partRows,
     losses: losses.sums,
     ...(clipping === null ? {} : { clipping }),
     stopping: stopping?.record ?? null,
+    runsOn,
   };
   const best = [...(stopping?.tensors ?? [])].map(([name, tensor]) => [bestPrefix + name, tensor] as const);
   return { step, tensors: new Map([...state, ...best]), record: { ...record } };
@@ -70,8 +75,16 @@ function fresh(task: TrainingTask, { slots }: StepPlan): LoopStart {
   return { step: 0, state, clipping: task.plan.training.perExampleClip === undefined ? null : noRows };
 }
 
-/** Where the round goes on: at its checkpoint, when that is one of this task's, or at the beginning. */
-export function restoreLoop(task: TrainingTask, step: StepPlan, calls: readonly StepCall[], log: Logger): LoopStart {
+/**
+ * Where the round goes on: at its checkpoint, when that is one of this task's on this engine, or at the beginning. Engines agree to rounding: a
+ * round that two of them shared would give bits that neither gives again.
+ */
+export function restoreLoop(
+  task: TrainingTask,
+  step: StepPlan,
+  calls: readonly StepCall[],
+  { log, runsOn }: { readonly log: Logger; readonly runsOn: string },
+): LoopStart {
   const { resume } = task;
   const start = fresh(task, step);
   if (resume === undefined) return start;
@@ -87,11 +100,15 @@ export function restoreLoop(task: TrainingTask, step: StepPlan, calls: readonly 
   }
   const fits =
     record.format === 1 &&
+    (record.runsOn ?? runsOn) === runsOn &&
     state.size === start.state.size &&
     (record.clipping === undefined) === (start.clipping === null) &&
     calls.some((call) => call.checkpoint && call.first + call.steps === resume.step);
   if (!fits) {
-    log.warn({ step: resume.step }, 'the checkpoint is not one of this task: the round begins anew');
+    log.warn(
+      { step: resume.step, madeOn: record.runsOn, runsOn },
+      'the checkpoint is not one of this task on this engine: the round begins anew',
+    );
     return start;
   }
   log.info(

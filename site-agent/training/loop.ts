@@ -77,7 +77,7 @@ export async function trainRound(
   const stopsEarly = validation !== undefined && plan.training.earlyStopping !== undefined;
   const calls = callSchedule(schedule, { ...stepCounts(step, engine), byEpoch: stopsEarly });
   const random = randomInputsOf(task);
-  const begun = restoreLoop(task, step, calls, log);
+  const begun = restoreLoop(task, step, calls, { log, runsOn: engine.description });
 
   const rowsAtOnce = new RowsAtOnce(begun.partRows ?? Math.min(task.mostRows ?? step.partRows, batch), whyWhole(plan), {
     log,
@@ -149,6 +149,7 @@ export async function trainRound(
           losses,
           clipping,
           stopping,
+          runsOn: engine.description,
         };
         await task.onCheckpoint(storedLoop(state));
         signal.throwIfAborted();

@@ -230,6 +230,8 @@ describe('checkpoints', () => {
     const bad: Checkpoint[] = [
       { ...first, step: 4000 },
       { ...first, record: { ...first.record, format: 2 } },
+      // Made before another engine was named, or chosen: it would share the round with this one.
+      { ...first, record: { ...first.record, runsOn: 'another engine' } },
       { ...first, tensors: new Map([...first.tensors].slice(1)) },
       {
         ...first,
@@ -245,5 +247,10 @@ describe('checkpoints', () => {
       expect(engine.calls).toHaveLength(18);
     }
     expect(lines.filter(({ message }) => message.includes('begins anew'))).toHaveLength(bad.length);
+    const { runsOn, ...before } = first.record as Readonly<Record<string, unknown>>;
+    expect(runsOn).toBe('an engine that counts');
+    const engine = fakeEngine(behaviour);
+    await round(engine, { ...task, resume: { ...first, record: before } as Checkpoint });
+    expect(engine.calls).toHaveLength(17);
   });
 });

@@ -168,7 +168,7 @@ describe('an image folder', () => {
       where: '6 x 4, not 8 x 4',
     });
     expect(check.notes.join('\n')).toContain(
-      '2 image files belong to no row of the query, have no outcome and are not read: 0.png, stray.png.',
+      'Image files that belong to no row of the query, have no outcome and are not read: 2 (0.png, stray.png).',
     );
   });
 

@@ -20,6 +20,13 @@ export interface Scores {
 /** What scoring may take: `ScorerOptions.memoryMegabytes`. */
 type ScoringMeans = Pick<ScorerOptions, 'memoryMegabytes'>;
 
+/** Rows that are scored once more by themselves: a model's figure for a patient may not depend on who else is scored, and must be the same again. */
+const placesAlone = (rows: number): readonly number[] => (rows < 2 ? [] : [0, Math.floor(rows / 2), rows - 1]);
+
+/** Products of one row and of many are summed in another order: a thousandth is far beyond what that changes. */
+const isSame = (alone: number, beside: number): boolean =>
+  Math.abs(alone - beside) <= 1e-3 * Math.max(1, Math.abs(beside));
+
 /** Scores rows with the release's model. A model that cannot be run, or gives no probability, is a problem of the package. */
 export async function scoreRelease(
   release: ReleasePackage,
@@ -45,6 +52,13 @@ export async function scoreRelease(
         if ('levels' in plan.data.label ? !(value >= 0 && value <= 1) : !Number.isFinite(value)) bad++;
       }
       if (bad > 0) return wrong(`the model gives no usable figure for ${bad} of ${values.length} outputs`);
+      for (const at of placesAlone(rows.length)) {
+        const alone = await scored(scorer, table, rows.subarray(at, at + 1), signal);
+        const beside = values.subarray(at * width, (at + 1) * width);
+        if (!alone.every((value, index) => isSame(value, beside[index] as number))) {
+          return wrong('the model gives a patient another figure alone than beside other patients, or at another time');
+        }
+      }
       return { problems: [], values };
     });
   } catch (error) {

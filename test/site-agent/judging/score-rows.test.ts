@@ -4,6 +4,7 @@ import type { Plan } from '../../../shared/plan/plan.ts';
 import type { SiteTable } from '../../../site-agent/data/site-table.ts';
 import { scoreCurrent, scoreRelease } from '../../../site-agent/judging/score-rows.ts';
 import { packageOf } from '../../support/judging.ts';
+import { attributes, node, onnxFile, value } from '../../support/onnx-bytes.ts';
 import { imagePlan, seriesPlan } from '../../support/payload-plans.ts';
 import { preprocessingFor } from '../../support/preprocessing.ts';
 
@@ -50,6 +51,39 @@ describe('rows with series or images', () => {
       expect(new Set(scored.values).size).toBe(2);
       expect(await scoreCurrent(release(plan), plan, table, rows)).toEqual(scored.values);
     }
+  });
+
+  it('are not judged by a model whose figure for one depends on the others', async () => {
+    const keep = attributes.int('keepdims', 0);
+    const model = (nodes: Uint8Array[], of: string) =>
+      onnxFile({
+        nodes: [
+          node('ReduceMean', ['payload'], ['level'], attributes.ints('axes', [1, 2]), keep),
+          ...nodes,
+          node('Sigmoid', [of], ['probability']),
+        ],
+        inputs: [value('payload', ['N', 4, 2])],
+        outputs: [value('probability', ['N'])],
+      });
+    const judged = async (file: Uint8Array) => {
+      const whole = release(series);
+      return scoreRelease(
+        { ...whole, files: new Map([...whole.files, ['model.onnx', file]]) },
+        series,
+        seriesTable,
+        rows,
+      );
+    };
+    expect((await judged(model([], 'level'))).problems).toEqual([]);
+    const centred = [
+      node('ReduceMean', ['level'], ['middle'], attributes.ints('axes', [0]), keep),
+      node('Sub', ['level', 'middle'], ['centred']),
+    ];
+    const { problems, values } = await judged(model(centred, 'centred'));
+    expect(problems).toEqual([
+      'the model gives a patient another figure alone than beside other patients, or at another time',
+    ]);
+    expect(values).toBeNull();
   });
 
   it('are not given to a model in use that reads them laid out otherwise', async () => {

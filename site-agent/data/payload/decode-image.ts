@@ -2,6 +2,7 @@ import type { Metadata, Sharp, SharpConstructor } from 'sharp';
 import type { ImagePayload } from '../../../shared/plan/payload.ts';
 import { DataError } from '../data-error.ts';
 import type { Outcome } from './image-bytes.ts';
+import { plainPng } from './plain-png.ts';
 
 /** One library for the process: opened when the first image is read, so that plans without images need none. */
 let opened: Promise<SharpConstructor> | undefined;
@@ -49,8 +50,10 @@ const plainSpaces: ReadonlySet<string> = new Set(['b-w', 'srgb', 'rgb']);
 export async function decodeImage(bytes: Buffer, payload: ImagePayload): Promise<Outcome<Uint8Array>> {
   if (bytes.length === 0) return { rule: 'image_broken', shown: 'an empty file' };
   if (!begins(bytes, pngMark) && !begins(bytes, jpegMark)) return { rule: 'image_format', shown: '' };
-  const sharp = await imageLibrary();
   const { width, height } = payload;
+  const plain = begins(bytes, pngMark) ? plainPng(bytes, width, height) : null;
+  if (plain !== null) return planar(plain.data, plain.channels, payload);
+  const sharp = await imageLibrary();
   const reader = (limitInputPixels: number | false): Sharp =>
     sharp(bytes, { limitInputPixels, failOn: 'warning', ignoreIcc: true, sequentialRead: true, pages: 1 });
   let header: Metadata;

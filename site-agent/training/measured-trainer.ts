@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
+import { batchSchedule } from './batches.ts';
 import { type ChoiceStore, type Measurement, type RecordedChoice, rememberedChoices } from './choice-store.ts';
 import type { DeviceChoice } from './engine-choice.ts';
 import type { DesignMatrix, EngineName, Trainer, TrainingResult, TrainingTask } from './trainer.ts';
@@ -9,6 +10,11 @@ import { TrainingError } from './training-error.ts';
 
 /** Steps of one measurement. It is done twice: the first time compiles, and warms up. */
 const measuredSteps = 8;
+/**
+ * A training has a cost of its own beside its steps. Where the steps were done sooner than this, as many are measured as take about so long, and no more than
+ * a round has: else it would be that cost that is compared.
+ */
+const enoughMs = 250;
 /** A candidate that takes longer than this, and than five times the best so far, for both measurements is passed over. */
 const patienceMs = 3000;
 const patienceFactor = 5;
@@ -101,8 +107,9 @@ export class MeasuredTrainer implements Trainer {
       return known;
     }
     if (recorded !== null) await this.#choices.forget(key);
-    const measured = await this.#measure(task, signal);
-    const sound = measured.filter(({ stepMs }) => stepMs !== null);
+    const timed = await this.#measure(task, signal);
+    const sound = timed.filter(({ stepMs }) => stepMs !== null);
+    const measured = timed.map(({ steps: _steps, ...entry }): Measurement => entry);
     // When none could do the steps, the first says why in the training itself.
     const chosen = this.#candidates.find(({ name }) => name === sound[0]?.engine) ?? this.#candidates[0];
     const because =
@@ -110,7 +117,7 @@ export class MeasuredTrainer implements Trainer {
         ? 'none of the engines could do the measured steps; this is the first of them'
         : sound.length === 1
           ? 'the only engine that did the measured steps'
-          : `the fastest on ${measuredSteps} steps of the task`;
+          : `the fastest on ${sound[0]?.steps} steps of the task`;
     this.#because = because;
     this.#log.info(
       { engine: chosen.name, runsOn: chosen.trainer.description, because, measured },
@@ -136,9 +143,9 @@ export class MeasuredTrainer implements Trainer {
   }
 
   /** Fastest first; those without a figure last. */
-  async #measure(task: TrainingTask, signal: AbortSignal): Promise<Measurement[]> {
-    const few = fewSteps(task);
-    const found: Measurement[] = [];
+  async #measure(task: TrainingTask, signal: AbortSignal): Promise<TimedMeasurement[]> {
+    const few = fewSteps(task, measuredSteps);
+    const found: TimedMeasurement[] = [];
     let bestMs = Number.POSITIVE_INFINITY;
     for (const { name, trainer } of this.#candidates) {
       const tooLong = new AbortController();
@@ -153,14 +160,16 @@ export class MeasuredTrainer implements Trainer {
         const { steps } = await trainer.train(few, both);
         const endedMs = this.#nowMs();
         bestMs = Math.min(bestMs, endedMs - startedMs);
-        found.push({ ...entry, stepMs: Number(((endedMs - begunMs) / steps).toPrecision(4)) });
+        clearTimeout(timer);
+        const timed = await this.#measureMore(task, trainer, { steps, tookMs: endedMs - begunMs }, signal);
+        found.push({ ...entry, stepMs: Number((timed.tookMs / timed.steps).toPrecision(4)), steps: timed.steps });
       } catch (cause) {
         signal.throwIfAborted();
         if (tooLong.signal.aborted) {
-          found.push({ ...entry, stepMs: null, reason: 'slower by far than another' });
+          found.push({ ...entry, stepMs: null, reason: 'slower by far than another', steps: 0 });
         } else if (cause instanceof TrainingError) {
           this.#log.warn({ engine: name, error: cause }, 'training engine failed while it was measured');
-          found.push({ ...entry, stepMs: null, reason: cause.fullCode });
+          found.push({ ...entry, stepMs: null, reason: cause.fullCode, steps: 0 });
         } else throw cause;
       } finally {
         clearTimeout(timer);
@@ -168,6 +177,37 @@ export class MeasuredTrainer implements Trainer {
     }
     return found.sort((a, b) => (a.stepMs ?? Number.POSITIVE_INFINITY) - (b.stepMs ?? Number.POSITIVE_INFINITY));
   }
+
+  async #measureMore(
+    task: TrainingTask,
+    trainer: Trainer,
+    timed: TimedSteps,
+    signal: AbortSignal,
+  ): Promise<TimedSteps> {
+    const ofRound = batchSchedule(task.data.rows, task.plan.training, task.seed).steps;
+    const steps = Math.min(ofRound, Math.floor((timed.steps * enoughMs) / Math.max(timed.tookMs, 0.1)));
+    if (steps <= timed.steps) return timed;
+    const more = fewSteps(task, steps);
+    try {
+      await trainer.train(more, signal);
+      const begunMs = this.#nowMs();
+      const trained = await trainer.train(more, signal);
+      return { steps: trained.steps, tookMs: this.#nowMs() - begunMs };
+    } catch (cause) {
+      signal.throwIfAborted();
+      // The few steps were done: what further ones meet is the training's to tell.
+      if (cause instanceof TrainingError) return timed;
+      throw cause;
+    }
+  }
+}
+
+/** With the steps it was measured on. */
+type TimedMeasurement = Measurement & { readonly steps: number };
+
+interface TimedSteps {
+  readonly steps: number;
+  readonly tookMs: number;
 }
 
 /** Rows of one step, of those there are. */
@@ -216,11 +256,11 @@ function firstRows(data: DesignMatrix, rows: number): DesignMatrix {
 }
 
 /** The task for some steps, from which nothing is kept, and of which nobody is told. */
-function fewSteps(task: TrainingTask): TrainingTask {
+function fewSteps(task: TrainingTask, steps: number): TrainingTask {
   const { plan, data, weights, frozen, seed, round, proximal, control, trainable, mostRows } = task;
   const { earlyStopping: _stopping, ...training } = plan.training;
   return {
-    plan: { ...plan, training: { ...training, work: { steps: measuredSteps } } },
+    plan: { ...plan, training: { ...training, work: { steps } } },
     data: firstRows(data, batchOf(task) * 4),
     weights,
     seed,

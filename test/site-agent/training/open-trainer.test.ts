@@ -96,6 +96,8 @@ function timed(
   stepMs: number,
   clock: { nowMs: number },
   behaviour: 'sound' | 'fails' | 'hangs' = 'sound',
+  /** What a training takes beside its steps. */
+  ownMs = 0,
 ) {
   const asked: TrainingTask[] = [];
   const trainer: Trainer = {
@@ -109,7 +111,7 @@ function timed(
       }
       const { work } = given.plan.training;
       const steps = 'steps' in work ? work.steps : 1;
-      clock.nowMs += steps * stepMs;
+      clock.nowMs += ownMs + steps * stepMs;
       return { delta: new Map(), examples: given.data.rows, steps, metrics: { lossFirst: 1, lossLast: 1 } };
     },
     async dispose() {},
@@ -118,6 +120,28 @@ function timed(
 }
 
 describe('choosing by measuring', () => {
+  it('compares steps, not what a training costs beside them', async () => {
+    const clock = { nowMs: 0 };
+    // 12 ms a training and 0.1 ms a step, against 1 ms a step: over 8 steps the second takes less.
+    const own = timed('onnx-cpu', 0.1, clock, 'sound', 12);
+    const none = timed('tfjs-wasm', 1, clock);
+    const { log, lines } = recordingLogger();
+    const trainer = new MeasuredTrainer([own.candidate, none.candidate], { log, nowMs: () => clock.nowMs });
+    const { plan } = task;
+    const long = { ...task, plan: { ...plan, training: { ...plan.training, work: { steps: 100 } } } };
+    await trainer.prepare(long, never);
+    const work = ({ asked }: typeof own) => asked.map((one) => one.plan.training.work);
+    expect(work(own)).toEqual([8, 8, 100, 100].map((steps) => ({ steps })));
+    expect(chosen(lines)).toMatchObject({
+      engine: 'onnx-cpu',
+      because: 'the fastest on 100 steps of the task',
+      measured: [
+        { engine: 'onnx-cpu', stepMs: 0.22 },
+        { engine: 'tfjs-wasm', stepMs: 1 },
+      ],
+    });
+  });
+
   it('takes the fastest, once for a network, and gives it the task unchanged', async () => {
     const clock = { nowMs: 0 };
     const slow = timed('onnx-cpu', 5, clock);

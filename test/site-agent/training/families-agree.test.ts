@@ -22,9 +22,9 @@ import { vulkanDriver } from '../../support/vulkan.ts';
 const onnx: Trainer = new OnnxTrainer();
 const backends = await installedTfjsBackends();
 const trainers = backends.map((backend) => [`tfjs on ${backend.name}`, new TfjsTrainer(backend), backend] as const);
-const onWebgpu: readonly (readonly [string, Trainer])[] =
-  vulkanDriver === null ? [] : [['onnx on webgpu', new OnnxTrainer({ provider: webgpuProvider(false) })]];
-const compared: readonly (readonly [string, Trainer, TfjsBackend?])[] = [...trainers, ...onWebgpu];
+const onWebgpu: readonly (readonly [string, Trainer, undefined])[] =
+  vulkanDriver === null ? [] : [['onnx on webgpu', new OnnxTrainer({ provider: webgpuProvider(false) }), undefined]];
+const compared: readonly (readonly [string, Trainer, TfjsBackend | undefined])[] = [...trainers, ...onWebgpu];
 afterAll(async () => {
   for (const trainer of [onnx, ...compared.map(([, trainer]) => trainer)]) await trainer.dispose();
 });

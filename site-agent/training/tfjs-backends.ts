@@ -63,14 +63,16 @@ async function openBackend(name: TfjsBackendName, { engineDirectory }: TfjsOptio
   };
 }
 
+/** The packages that are looked for. A file that one of them lacks is named by its path. */
+const packageIsMissing =
+  /^Cannot find (module|package) '(webgpu|@tensorflow\/(tfjs-node|tfjs-node-gpu|tfjs-backend-webgpu|tfjs-core))'/;
+
 /** Why a backend did not open, in words for the log, and whether its package is simply not there. */
 function reasonOf(cause: unknown): { readonly reason: string; readonly notInstalled: boolean } {
-  const { code } = cause as { code?: unknown };
-  const notInstalled = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
-  return {
-    notInstalled,
-    reason: notInstalled ? 'not installed' : cause instanceof Error ? cause.message : String(cause),
-  };
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const notInstalled = packageIsMissing.test(message);
+  // The first line: after a missing file come those who asked for it.
+  return { notInstalled, reason: notInstalled ? 'not installed' : (message.split('\n')[0] as string) };
 }
 
 /**

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import type { TfjsLibrary } from '../tfjs-library.ts';
 import type { StartedBackend } from './started-backend.ts';
 import { mendWasmProducts } from './wasm-products.ts';
@@ -34,13 +35,23 @@ async function started(library: TfjsLibrary, registered: string): Promise<Starte
   return { library, registered };
 }
 
+/** @throws when one is missing, of which the library's own error says nothing */
+export function requireBinaries(directory: string): void {
+  const missing = ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'].filter(
+    (name) => !existsSync(join(directory, name)),
+  );
+  if (missing.length > 0) throw new Error(`${missing.join(' and ')} missing in ${directory}; install Wardround again`);
+}
+
 /** WebAssembly, which every machine runs. */
 export async function openWasm(): Promise<StartedBackend> {
   const library = await import('@tensorflow/tfjs-core');
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   if (!wasmPathsSet) {
     // The binaries lie beside the package's entry; nothing is fetched.
-    wasm.setWasmPaths(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep);
+    const directory = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
+    requireBinaries(directory);
+    wasm.setWasmPaths(directory + sep);
     wasmPathsSet = true;
   }
   const backend = await started(library, 'wasm');

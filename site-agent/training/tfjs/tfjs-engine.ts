@@ -1,6 +1,6 @@
 import type { Engine, EngineTask, OpenedTask } from '../engine.ts';
 import type { TfjsBackend, TfjsBackendName } from '../tfjs-backends.ts';
-import { libraryError } from './runtime-errors.ts';
+import { failureOn } from './runtime-errors.ts';
 import { TfjsTask } from './tfjs-task.ts';
 
 /** Multiply-adds in some twenty seconds, roughly, by where they are done. */
@@ -34,7 +34,7 @@ export class TfjsEngine implements Engine {
     try {
       return new TfjsTask(this.#backend, task);
     } catch (cause) {
-      throw libraryError(cause);
+      throw await failureOn(this.#backend, cause);
     }
   }
 

@@ -11,7 +11,7 @@ import type { TfjsBackend } from '../tfjs-backends.ts';
 import type { DesignMatrix } from '../trainer.ts';
 import { GraphProgram } from './interpreter.ts';
 import { type PartGradients, type PartResult, partGradients } from './part-gradients.ts';
-import { libraryError } from './runtime-errors.ts';
+import { failureOn, libraryError } from './runtime-errors.ts';
 import { disposeAll, disposeOthers, floatTensor, placed, readAll, type TensorMap } from './tensor-store.ts';
 
 interface Program<Built> {
@@ -62,7 +62,7 @@ export class TfjsTask implements OpenedTask {
     } catch (cause) {
       if (state !== begun) disposeOthers(state, begun);
       signal.throwIfAborted();
-      throw libraryError(cause);
+      throw await failureOn(this.#backend, cause);
     }
     if (this.#disposed) disposeAll(state.values());
     else {
@@ -105,7 +105,7 @@ export class TfjsTask implements OpenedTask {
       return total / rows.length;
     } catch (cause) {
       signal.throwIfAborted();
-      throw libraryError(cause);
+      throw await failureOn(this.#backend, cause);
     }
   }
 

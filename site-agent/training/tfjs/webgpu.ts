@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import type { TfjsLibrary } from '../tfjs-library.ts';
+import { DeviceLostError } from './runtime-errors.ts';
 import type { StartedBackend } from './started-backend.ts';
 import { mendWebgpuProducts } from './webgpu-products.ts';
 
@@ -22,6 +23,7 @@ interface Adapter {
 }
 
 interface Device {
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   addEventListener(
     type: 'uncapturederror',
     listener: (event: { readonly error: { readonly message: string }; preventDefault(): void }) => void,
@@ -105,6 +107,10 @@ async function start(from: NodeJS.Require): Promise<StartedBackend> {
     event.preventDefault();
     failures.push(event.error.message);
   });
+  let lost: string | undefined;
+  void device.lost.then(({ reason, message }) => {
+    lost = message || reason;
+  });
   const library = await imported<TfjsLibrary>(from, '@tensorflow/tfjs-core');
   const { WebGPUBackend } = await imported<WebgpuPackage>(from, '@tensorflow/tfjs-backend-webgpu');
   library.registerBackend('webgpu', () => new WebGPUBackend(device, adapter.info) as never);
@@ -114,6 +120,8 @@ async function start(from: NodeJS.Require): Promise<StartedBackend> {
   mendWebgpuProducts(library);
   const { vendor, architecture, device: name, description } = adapter.info;
   const takeFailure = (): Error | null => {
+    // What came of it says nothing.
+    if (lost !== undefined) return new DeviceLostError(lost);
     // One failure brings others in its wake; the first says what happened.
     const [first] = failures.splice(0);
     return first === undefined ? null : new Error(first);

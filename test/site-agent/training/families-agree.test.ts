@@ -91,7 +91,7 @@ describe.each(compared)('the engines agree on every family: onnx and %s', (_, ot
     // A hundred steps on a device in software, on a machine that has other work.
     { timeout: 300_000 },
     async ({ kind, steps, by, distance }, { signal }) => {
-      if (backend !== undefined) inSmallTiles(backend, steps === 100);
+      if (backend) inSmallTiles(backend, steps === 100);
       const task = taskOf(smallModels[kind], tasks[kind], { work: { steps }, optimiser: optimisers[by] });
       const first = await onnx.train(task, signal);
       const second = await other.train(task, signal);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../shared/runtime/logger.ts';
+import { requireBinaries } from '../../../../site-agent/training/tfjs/portable.ts';
 import { libraryError } from '../../../../site-agent/training/tfjs/runtime-errors.ts';
 import { openTfjsBackend } from '../../../../site-agent/training/tfjs-backends.ts';
 import { TrainingError } from '../../../../site-agent/training/training-error.ts';
@@ -70,6 +71,28 @@ describe('opening a backend', () => {
     await expect(openTfjsBackend(silentLogger, 'node', { engineDirectory })).rejects.toThrow(
       expect.objectContaining({ code: 'engine_missing', message: expect.stringContaining('libtensorflow.so.2') }),
     );
+  });
+
+  it('names the file that an installed package lacks, and does not call it not installed', async () => {
+    // As `webgpu` loads its library, on a machine it has none for.
+    const engineDirectory = withPackage('incomplete', 'webgpu', "require('./dist/linux-riscv64/dawn.node');");
+    await expect(openTfjsBackend(silentLogger, 'webgpu', { engineDirectory })).rejects.toThrow(
+      expect.objectContaining({
+        code: 'engine_missing',
+        message: expect.stringMatching(/^tensorflow\.js backend webgpu: Cannot find module '[^']*dawn\.node'; docs/),
+      }),
+    );
+  });
+
+  it('names the files of WebAssembly that are missing', () => {
+    const one = join(directory, 'half-installed');
+    mkdirSync(one);
+    writeFileSync(join(one, 'tfjs-backend-wasm.wasm'), '');
+    expect(() => requireBinaries(one)).toThrow(
+      `tfjs-backend-wasm-simd.wasm missing in ${one}; install Wardround again`,
+    );
+    writeFileSync(join(one, 'tfjs-backend-wasm-simd.wasm'), '');
+    expect(() => requireBinaries(one)).not.toThrow();
   });
 
   it('says that there is no WebGPU device', async () => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../shared/runtime/logger.ts';
+import { DeviceLostError } from '../../../../site-agent/training/tfjs/runtime-errors.ts';
 import { openTfjsBackend, type TfjsBackend } from '../../../../site-agent/training/tfjs-backends.ts';
 import { TfjsTrainer } from '../../../../site-agent/training/tfjs-trainer.ts';
 import { drawnTensors, modelPlan } from '../../../support/model-plans.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
+import { webgpuDirectory } from '../../../support/tfjs.ts';
 import { relativeDistance, trainingTask } from '../../../support/training.ts';
 
 const never = new AbortController().signal;
@@ -50,5 +52,38 @@ describe('a device that fails without throwing', () => {
       expect.objectContaining({ code: 'engine_failed', message: expect.stringContaining('Device was lost') }),
     );
     expect(wasm.library.memory().numTensors).toBe(before);
+  });
+
+  it('a GPU that is gone is named with what to do, whatever was thrown', async () => {
+    let calls = 0;
+    const gone = (): boolean => calls > 2;
+    const trainer = new TfjsTrainer({
+      ...wasm,
+      activate() {
+        calls += 1;
+        // As a buffer of a lost device rejects its reading: without a word.
+        if (calls === 3) throw new Error('');
+        wasm.activate();
+      },
+      takeFailure: () => (gone() ? new DeviceLostError('the driver was reset') : null),
+    });
+    await expect(trainer.train(task, never)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'engine_failed',
+        message: expect.stringMatching(/lost the GPU \(the driver was reset\);.*start the agent anew/),
+      }),
+    );
+  });
+
+  // Last: the process has one device.
+  it.skipIf(webgpuDirectory === undefined)('so is a real one on webgpu (needs WARDROUND_TEST_WEBGPU)', async () => {
+    const engineDirectory = webgpuDirectory as string;
+    const backend = await openTfjsBackend(silentLogger, 'webgpu', { engineDirectory });
+    const trainer = new TfjsTrainer(backend);
+    expect((await trainer.train(task, never)).steps).toBe(6);
+    (backend.library.backend() as unknown as { readonly device: { destroy(): void } }).device.destroy();
+    await expect(trainer.train(task, never)).rejects.toThrow(
+      expect.objectContaining({ code: 'engine_failed', message: expect.stringContaining('lost the GPU') }),
+    );
   });
 });

@@ -4,7 +4,7 @@ import '../../../shared/runtime/no-telemetry.ts';
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import type { Graph, Value } from '../../../shared/graph/graph.ts';
+import type { Attributes, Graph, Value } from '../../../shared/graph/graph.ts';
 import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
 import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { gradients } from '../../../shared/graph/reverse-mode.ts';
@@ -126,6 +126,14 @@ describe('what webgpu does not do right is left to the CPU', () => {
     expect(namesOf(slice(2))).toEqual([]);
     expect(namesOf(back(2))).toEqual(['0.ConvTranspose']);
     expect(namesOf(back(1))).toEqual([]);
+    const scattered = (attributes: Attributes) => (b: GraphBuilder) =>
+      b.op(
+        'ScatterND',
+        [b.input('x', 'float', [4]), b.input('places', 'int64', [3, 1]), b.input('updates', 'float', [3])],
+        attributes,
+      );
+    expect(namesOf(scattered({ reduction: { string: 'add' } }))).toEqual(['0.ScatterND']);
+    expect(namesOf(scattered({}))).toEqual([]);
     expect(namesOf((b) => b.op('Exp', [b.op('Sin', [b.input('x', 'float', [2])])]))).toEqual(['0.Sin']);
     expect(namesOf((b) => b.op('Pow', [b.input('x', 'float', [2, 3]), b.input('e', 'float', [3])]))).toEqual(['0.Pow']);
     expect(namesOf((b) => b.op('Pow', [b.input('x', 'float', [2, 3]), b.scalar(2)]))).toEqual([]);

@@ -32,7 +32,9 @@ function withScalesOf(pooled: Preprocessing, parent: Preprocessing): Preprocessi
   const columns = pooled.columns.map((column) => {
     const former = parent.columns.find((other) => other.name === column.name);
     if (former === undefined) throw new Error(`the release this run starts from has no column ${column.name}`);
-    return { ...column, count: former.count, mean: former.mean, scale: former.scale };
+    const { estimatedFrom: _, ...own } = column;
+    const { count, mean, scale, estimatedFrom } = former;
+    return { ...own, count, mean, scale, ...(estimatedFrom === undefined ? {} : { estimatedFrom }) };
   });
   return { ...pooled, columns };
 }

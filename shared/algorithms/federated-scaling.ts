@@ -19,7 +19,8 @@ interface SitePart {
  *
  * Withheld cells. A site that withholds cells of a column still tells their total (rows minus the cells shown). Such cells are merged
  * into one group, whose total is exact; where a site would leave fewer groups than half the bins, its counts of that column are left out
- * instead, and `referenceSites` names those that are in. `labelCounts` (one a class, in the label's order) adds up the sites that
+ * instead, and `referenceSites` names those that are in. Sums that no site could share leave mean and scale to `estimatedMoments`: a column
+ * that is not scaled at all would throw the training off. `labelCounts` (one a class, in the label's order) adds up the sites that
  * could share every class; `labelSites` names them when they are not all.
  *
  * @throws ScalingError when no summary is given or one does not fit the plan (see `summaryProblem`).
@@ -81,12 +82,64 @@ function poolColumn(column: ContractColumn, parts: readonly SitePart[]): ColumnR
     sum += part.sums.sum;
     sumOfSquares += part.sums.sumOfSquares;
   }
+  const counts = poolCounts(binsOf(column), parts);
+  if (column.kind === 'categorical') return { name: column.name, count, mean: 0, scale: 1, ...counts };
   const mean = count === 0 ? 0 : sum / count;
   const meanSquare = count === 0 ? 0 : sumOfSquares / count;
   const variance = meanSquare - mean * mean;
   // Below this share of the mean square, float64 cannot tell the difference of the two from a constant column's rounding.
-  const scale = variance > 1e-12 * meanSquare ? Math.sqrt(variance) : 1;
-  return { name: column.name, count, mean, scale, ...poolCounts(binsOf(column), parts) };
+  const varies = variance > 1e-12 * meanSquare;
+  if (varies || (count > 0 && parts.every(({ column: part }) => part.sums !== null)))
+    return { name: column.name, count, mean, scale: varies ? Math.sqrt(variance) : 1, ...counts };
+  const estimate = estimatedMoments(column, counts);
+  return {
+    name: column.name,
+    count,
+    mean: count === 0 ? estimate.mean : mean,
+    scale: estimate.scale,
+    estimatedFrom: estimate.from,
+    ...counts,
+  };
+}
+
+/**
+ * Mean and standard deviation of a column as if its values lay evenly within each bin, an outer one as wide as its neighbour but within the
+ * plan's range; a group of bins is spread over them by width. Counts merged with the missing are left out. Without any: evenly over the range.
+ */
+function estimatedMoments(
+  { edges, range: [lowest, highest] }: Extract<ContractColumn, { kind: 'continuous' }>,
+  { referenceCounts, referenceGroups = [] }: Pick<ColumnReference, 'referenceCounts' | 'referenceGroups'>,
+): { readonly mean: number; readonly scale: number; readonly from: 'counts' | 'range' } {
+  const missing = edges.length + 1;
+  const [first, last] = [edges[0] as number, edges[missing - 2] as number];
+  const bounds = [
+    Math.max(lowest, first - ((edges[1] ?? Number.POSITIVE_INFINITY) - first)),
+    ...edges,
+    Math.min(highest, last + (last - (edges[missing - 3] ?? Number.NEGATIVE_INFINITY))),
+  ];
+  const width = (bin: number): number => (bounds[bin + 1] as number) - (bounds[bin] as number);
+  const mass = referenceCounts.slice(0, missing);
+  for (const group of referenceGroups) {
+    const total = referenceCounts[group[0] as number] as number;
+    const spread = group.includes(missing) ? 0 : total / group.reduce((sum, bin) => sum + width(bin), 0);
+    for (const bin of group) if (bin < missing) mass[bin] = spread * width(bin);
+  }
+  const total = mass.reduce((sum, value) => sum + value, 0);
+  if (total === 0) return { ...evenly([[lowest, highest, 1]]), from: 'range' };
+  return {
+    ...evenly(mass.map((value, bin) => [bounds[bin] as number, bounds[bin + 1] as number, value / total])),
+    from: 'counts',
+  };
+}
+
+/** @param parts from, to, and the share of the whole that lies evenly between them */
+function evenly(parts: readonly (readonly [number, number, number])[]): { mean: number; scale: number } {
+  const mean = parts.reduce((sum, [from, to, share]) => sum + (share * (from + to)) / 2, 0);
+  const variance = parts.reduce(
+    (sum, [from, to, share]) => sum + share * (((from + to) / 2 - mean) ** 2 + (to - from) ** 2 / 12),
+    0,
+  );
+  return { mean, scale: Math.sqrt(variance) };
 }
 
 function poolCounts(

@@ -22,6 +22,7 @@ const columnReference = z.strictObject({
   count: rowCount,
   mean: z.number(),
   scale: z.number().positive(),
+  estimatedFrom: z.enum(['counts', 'range']).exactOptional(),
   referenceCounts: z.array(rowCount).min(2).max(maximumBins),
   referenceGroups: z
     .array(z.array(z.int().min(0)).min(2).max(maximumBins))

@@ -21,10 +21,15 @@ export interface ColumnReference {
   readonly name: string;
   /** Non-missing values behind mean and scale. 0 for a categorical column. */
   readonly count: number;
-  /** Federated mean; 0 for a categorical column or when no site could share its sums. */
+  /** Federated mean; 0 for a categorical column. */
   readonly mean: number;
-  /** Federated population standard deviation; 1 when it would be 0 or unknown. */
+  /** Federated population standard deviation; 1 when it would be 0, and for a categorical column. */
   readonly scale: number;
+  /**
+   * Where sums do not give mean and scale, because no site could share any, or only sites at which the column is constant could: they are
+   * estimates from the counts a bin or, without any, from the plan's range. Absent otherwise.
+   */
+  readonly estimatedFrom?: 'counts' | 'range';
   /**
    * Training rows a bin over all sites that could share them: for a continuous column edges.length + 1 bins,
    * left-closed (value >= edge goes right), for a categorical one a bin a level; the last bin is missing.

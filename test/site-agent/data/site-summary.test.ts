@@ -268,7 +268,40 @@ describe('pooling summaries', () => {
     expect(x?.referenceCounts).toEqual([80, 0, 90, 20, 35]);
     expect(x?.referenceGroups).toEqual([[0, 1]]);
     expect(x?.referenceSites).toEqual(['north', 'south']);
-    expect(x).toMatchObject({ count: 0, mean: 0, scale: 1 });
+  });
+
+  // python3 -c "import numpy as n; m=n.array([40,40,90,20])/190; b=n.array([-10,0,10,20,30]); c=(b[1:]+b[:-1])/2; u=m@c; print(u, (m@((c-u)**2+100/12))**.5)"
+  it('estimates mean and scale from the counts, or the range, where no site could share its sums', () => {
+    const { x, alone, none } = Object.fromEntries(
+      Object.entries({
+        x: { north: summary([20, 30, 40, 0, 15], 105), south: summary([null, null, 50, 20, 20], 120) },
+        alone: { north: summary([null, null, null, null, null], 60) },
+        none: { north: summary([0, 0, 0, 0, 30], 30) },
+      }).map(([name, sites]) => [name, poolSummaries(plan, digest, summariesOf(sites))]),
+    );
+    expect(x?.columns[0]).toMatchObject({ count: 0, estimatedFrom: 'counts' });
+    expect(x?.columns[0]?.mean).toBeCloseTo(9.736842105263158, 12);
+    expect(x?.columns[0]?.scale).toBeCloseTo(9.819469231715791, 12);
+    for (const pooled of [alone, none]) {
+      expect(pooled?.columns[0]).toMatchObject({ count: 0, mean: 0, estimatedFrom: 'range' });
+      expect(pooled?.columns[0]?.scale).toBeCloseTo(2000 / Math.sqrt(12), 10);
+    }
+    expect(x?.columns[1]).toMatchObject({ count: 0, mean: 0, scale: 1 });
+    expect(x?.columns[1]?.estimatedFrom).toBeUndefined();
+    expect(preprocessingSchema.parse(x)).toEqual(x);
+  });
+
+  it('does not take a column for constant that is so only where its sums could be shared', () => {
+    const constant = { count: 50, sum: 250, sumOfSquares: 1250 };
+    const north = summary([0, 50, 0, 0, 0], 50);
+    const shared = { ...north, columns: [{ ...north.columns[0], sums: constant }, north.columns[1]] } as SiteSummary;
+    const everywhere = poolSummaries(plan, digest, summariesOf({ north: shared })).columns[0];
+    expect(everywhere).toMatchObject({ count: 50, mean: 5, scale: 1 });
+    expect(everywhere?.estimatedFrom).toBeUndefined();
+    const south = summary([20, 30, 40, 0, 15], 105);
+    const partly = poolSummaries(plan, digest, summariesOf({ north: shared, south })).columns[0];
+    expect(partly).toMatchObject({ count: 50, mean: 5, estimatedFrom: 'counts' });
+    expect(partly?.scale).toBeGreaterThan(5);
   });
 
   it('names the sites behind the counts of the outcome when they are not all', () => {

@@ -68,10 +68,13 @@ function payloadNotes(report: PayloadReport, { payload }: DataContract): string[
   const { withoutRow, firstWithoutRow, beyondEnd, withoutKey } = report;
   const named = `${firstWithoutRow.map(cellShown).join(', ')}${withoutRow > firstWithoutRow.length ? ', ...' : ''}`;
   if (payload?.kind === 'images' && withoutRow > 0) {
-    notes.push(`Image files that belong to no row of the query, have no outcome and are not read: ${withoutRow} (${named}).`);
+    notes.push(
+      `Image files that belong to no row of the query, have no outcome and are not read: ${withoutRow} (${named}).`,
+    );
   }
   if (payload?.kind === 'series') {
-    if (withoutRow > 0) notes.push(`Series that belong to no row of the query and are not read: ${withoutRow} (${named}).`);
+    if (withoutRow > 0)
+      notes.push(`Series that belong to no row of the query and are not read: ${withoutRow} (${named}).`);
     const minutes = payload.steps * payload.stepMinutes;
     if (beyondEnd > 0) {
       notes.push(`${beyondEnd} rows of the series query are at minute ${minutes} or later and are not read.`);

@@ -127,13 +127,19 @@ export function publishedColumn(
     told.set(names.events, events).set(`not ${names.events}`, rest(told.get('events'), events));
     told.set(names.nonEvents, nonEvents).set(`not ${names.nonEvents}`, rest(told.get('nonEvents'), nonEvents));
   }
+  const outcomesOfSubgroups = new Set(
+    evidence.subgroups.flatMap(({ name: subgroup }) => {
+      const { events, nonEvents } = table.subgroup(subgroup);
+      return [events, nonEvents];
+    }),
+  );
   return [
     table.figures.map((figure) => ({
       name: figure.name,
       cells: figure.cells,
       value: told.get(figure.name) ?? null,
-      // It is never said by itself, so its being unknown does not mean that it was withheld.
-      mayBeZero: figure.name.startsWith('not '),
+      // Never said by itself, or never without the classes: its being unknown does not mean that it was withheld.
+      mayBeZero: figure.name.startsWith('not ') || (cells.classes === null && outcomesOfSubgroups.has(figure.name)),
     })),
   ];
 }

@@ -5,7 +5,7 @@ export const declineTexts: Readonly<Record<DeclineReason, string>> = {
   plan_not_approved: 'This hospital has not approved the plan.',
   data_problem: "This hospital's data does not fit the plan's contract.",
   too_few_rows: 'This hospital has too few training rows to take part.',
-  training_failed: 'Training did not end with a usable update.',
+  training_failed: 'The task did not end with a result that can be sent.',
   engine_missing: 'No training engine could be started at this hospital.',
   busy: 'This hospital is busy with another task.',
   policy_refuses: "This hospital's policy does not allow the release to be judged.",

@@ -45,6 +45,23 @@ function counts(shared: SharedJudgement): number[] {
 }
 
 describe('what is shared of a judgement', () => {
+  it('leaves the site where the classes stay and every woman had the event', () => {
+    const table = patients(142, { seed: 5 });
+    const sex = table.columns[1]?.values as Float64Array;
+    for (let row = 0; row < 142; row++) {
+      sex[row] = row < 11 ? 0 : 1;
+      table.labels[row] = row < 132 ? 1 : 0;
+    }
+    const few = judged(table);
+    const told = share(few);
+    expect(told.cells.classes).toBeNull();
+    expect(told.evidence.subgroups[0]).toMatchObject({ name: 'women', rows: 11, events: null, nonEvents: null });
+    expect(derivableFromJudgement(told, plan, none)).toEqual([]);
+    // As soon as the classes are said, an unknown one of the women is a withheld one.
+    const careless = { ...told, cells: { ...told.cells, classes: [10, 132] } };
+    expect(derivableFromJudgement(careless, plan, none)).not.toEqual([]);
+  });
+
   const large = judged(patients(900));
   const shared = share(large);
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { median } from '../support/bench.ts';
 import { type Epoch, type Participant, PassedOver } from './participant.ts';
 
@@ -13,6 +14,7 @@ export interface Measured {
 }
 
 export interface TurnOptions {
+  /** At least so many, and up to five times as many where all of them together take less than five seconds: short rounds vary most. */
   readonly turns: number;
   /** Longest round with which an engine takes part. */
   readonly limitMs: number;
@@ -22,6 +24,8 @@ export interface TurnOptions {
 /** An engine with longer epochs is measured in the first turns only. */
 const slowMs = 10_000;
 const turnsWhenSlow = 3;
+const steadyMs = 5000;
+const mostTimes = 5;
 
 /** A round of each in turn; the first turn, in which graphs are compiled, is not counted. */
 export async function takeTurns(
@@ -29,8 +33,12 @@ export async function takeTurns(
   { turns, limitMs, told }: TurnOptions,
 ): Promise<readonly Measured[]> {
   const runs = participants.map((participant) => ({ participant, epochs: [] as Epoch[], dropped: false }));
-  for (let turn = -1; turn < turns; turn++) {
-    told(turn < 0 ? 'first rounds, not counted' : `turn ${turn + 1} of ${turns}`);
+  let begunMs = performance.now();
+  const wanted = (turn: number): boolean =>
+    turn < turns || (turn < mostTimes * turns && performance.now() - begunMs < steadyMs);
+  for (let turn = -1; wanted(turn); turn++) {
+    if (turn === 0) begunMs = performance.now();
+    if (turn < turns) told(turn < 0 ? 'first rounds, not counted' : `turn ${turn + 1} of ${turns}`);
     for (const run of runs) {
       const slow = (run.epochs[0]?.ms ?? 0) > slowMs;
       if (run.dropped || (slow && run.epochs.length >= turnsWhenSlow)) continue;

@@ -1,11 +1,11 @@
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { interruptible } from '../../shared/runtime/interruptible.ts';
 import { createProgress } from '../demo/progress.ts';
 import { runDemo } from '../demo/run-demo.ts';
 import { summariseOutcome } from '../report/summary.ts';
 import { decisionTable } from '../report/text-table.ts';
 import { openOutput, writeResults } from '../report/write-results.ts';
-import { withInterruption } from './interruption.ts';
 
 interface DemoOptions {
   readonly data?: string;
@@ -33,7 +33,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const elapsedMs = (): number => performance.now() - startedMs;
   await openOutput(out);
   const progress = createProgress(process.stderr, elapsedMs);
-  const { outcome, workDirectory, planTexts, pages } = await withInterruption((signal) =>
+  const { outcome, workDirectory, planTexts, pages } = await interruptible((signal) =>
     runDemo(
       {
         data: options.data === undefined ? null : resolve(options.data),

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { interruptible } from '../../shared/runtime/interruptible.ts';
 import { createLogger } from '../../shared/runtime/logger.ts';
 import { createProgress } from '../demo/progress.ts';
 import { baselinesCsv } from '../report/baselines-csv.ts';
@@ -9,7 +10,6 @@ import { decisionTable } from '../report/text-table.ts';
 import { openOutput, writeResults } from '../report/write-results.ts';
 import { runSimulation } from '../run-simulation.ts';
 import { loadScenario, shippedScenarios } from '../scenario.ts';
-import { withInterruption } from './interruption.ts';
 
 interface SimulateOptions {
   readonly out: string;
@@ -22,7 +22,7 @@ async function simulate(file: string, options: SimulateOptions): Promise<void> {
   const startedMs = performance.now();
   await openOutput(out);
   const progress = createProgress(process.stderr, () => performance.now() - startedMs);
-  const simulation = await withInterruption((signal) =>
+  const simulation = await interruptible((signal) =>
     runSimulation(loaded, {
       signal,
       log: createLogger({ level: 'error', name: 'simulation' }),

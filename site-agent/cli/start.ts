@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { interruptible } from '../../shared/runtime/interruptible.ts';
 import { createLogger } from '../../shared/runtime/logger.ts';
 import { readSiteConfig } from '../config.ts';
 import { startSiteAgent } from '../main.ts';
-import { interruptible } from './interruptible.ts';
 import { type SiteOptions, siteDirectory, siteOptions } from './options.ts';
 
 async function run(options: SiteOptions): Promise<void> {

@@ -4,6 +4,7 @@ import { createIdentityStore } from '../../certs/identity-store.ts';
 import { baseWeightsObject } from '../../shared/graph/onnx-read/base-weights.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
+import { interruptible } from '../../shared/runtime/interruptible.ts';
 import { createLogger } from '../../shared/runtime/logger.ts';
 import { AgentError } from '../agent/agent-error.ts';
 import { parsePreprocessing } from '../agent/downloads.ts';
@@ -14,7 +15,6 @@ import { readSiteConfig } from '../config.ts';
 import { type EngineChoice, engineChoices } from '../training/engine-choice.ts';
 import { clippedText } from './clipped-text.ts';
 import { findPlan } from './find-plan.ts';
-import { interruptible } from './interruptible.ts';
 import { withStore } from './open-site.ts';
 import { printJson, type SiteOptions, siteDirectory, siteOptions } from './options.ts';
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataContract } from '../../shared/plan/contract.ts';
 import type { HoldoutConfig } from '../config.ts';
 import { DataError } from './data-error.ts';
+import { openOutcomes } from './outcome-window.ts';
 import type { SiteTable } from './site-table.ts';
 
 /** Which rows train and which judge; no row does both. Row indices of the table, ascending. */
@@ -16,8 +17,6 @@ export interface RowSplit {
   /** Rows before the cut-off whose outcome window has not closed: an event among them is often known before a non-event can be. */
   readonly openTrainingRows: number;
 }
-
-const dayMs = 86_400_000;
 
 /** The moment from which rows judge (midnight UTC), where the plan has a time and a cut-off; else null. */
 export function cutoffMs(contract: DataContract): number | null {
@@ -74,13 +73,13 @@ export function splitRows(
 
   const training: number[] = [];
   const judging: number[] = [];
-  const closedUntilMs = nowMs - contract.outcomeWindowDays * dayMs;
+  const isOpen = openOutcomes(contract, nowMs);
   let unlabelledTrainingRows = 0;
   let openTrainingRows = 0;
   for (let row = 0; row < table.rows; row++) {
     const judges = judgesFromMs === null ? marks[row] === 1 : (table.times[row] as number) >= judgesFromMs;
     if (judges) judging.push(row);
-    else if ((table.times[row] as number) > closedUntilMs) openTrainingRows++;
+    else if (isOpen(table.times[row] as number)) openTrainingRows++;
     else if (Number.isNaN(table.labels[row])) unlabelledTrainingRows++;
     else training.push(row);
   }

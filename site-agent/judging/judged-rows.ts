@@ -1,8 +1,7 @@
 import type { DataContract } from '../../shared/plan/contract.ts';
+import { openOutcomes } from '../data/outcome-window.ts';
 import type { SiteTable } from '../data/site-table.ts';
 import { hashShare } from './ladder/split-judged.ts';
-
-const dayMs = 86_400_000;
 
 /** Which rows judge, which trained at this site, which still wait for their outcome, and how many were left out, by reason. */
 export interface JudgedRows {
@@ -52,7 +51,7 @@ export function selectRows(
   const prospective = contract.time !== null && contract.trainingCutoff !== null && !cutoffs.includes(null);
   const ownCutoffMs = momentMs(contract.trainingCutoff);
   const judgedFromMs = prospective ? Math.max(ownCutoffMs, ...cutoffs.map(momentMs)) : null;
-  const windowMs = contract.outcomeWindowDays * dayMs;
+  const isOpen = openOutcomes(contract, nowMs);
   const dated = contract.trainingCutoff !== null && contract.time !== null;
   const { labels, times } = table;
   const { patient, order } = patientsOf(table);
@@ -71,7 +70,7 @@ export function selectRows(
     if (Number.isNaN(labels[row])) continue;
     const id = patient[row] as number;
     const trainsHere = trains(row);
-    if (trainsHere && !((times[row] as number) + windowMs > nowMs)) training.offer(id, row);
+    if (trainsHere && !isOpen(times[row] as number)) training.offer(id, row);
     if (trainsHere || (judgedFromMs !== null && (times[row] as number) < judgedFromMs)) trained[id] = 1;
   }
 
@@ -104,7 +103,7 @@ export function selectRows(
       continue;
     }
     rowsInPeriod++;
-    const open = time + windowMs > nowMs;
+    const open = isOpen(time);
     if (open || Number.isNaN(labels[row])) {
       exclude(open ? 'window_open' : 'label_missing');
       if (trained[id] === 0) {

@@ -1,6 +1,7 @@
 import type { DataContract } from '../../../shared/plan/contract.ts';
 import { machineMemoryBytes } from '../../../shared/runtime/machine-memory.ts';
 import type { HoldoutConfig } from '../../config.ts';
+import { openOutcomes } from '../../data/outcome-window.ts';
 import type { PredictionStore, ScoringRelease } from '../../data/predictions.ts';
 import type { ProblemReport } from '../../data/problems.ts';
 import type { PassedRows, RowSource } from '../../data/row-source.ts';
@@ -19,8 +20,6 @@ import type { ReferenceScores } from './row-window.ts';
 export const rowsAtOnce = 8192;
 
 const payloadBytesAtOnce = (): number => Math.min(2 ** 30, machineMemoryBytes() / 8);
-
-const dayMs = 86_400_000;
 
 /** A release that is to score, opened. */
 export interface OpenedRelease extends ScoringRelease {
@@ -329,10 +328,9 @@ export function enterOutcomes(
   outcomes: readonly { readonly patient: string; readonly timeMs: number | null; readonly outcome: number }[],
 ): OutcomeCounts {
   const counts = { added: 0, known: 0, conflict: 0, early: 0, unknown: 0 };
-  const windowMs = needs.contract.outcomeWindowDays * dayMs;
+  const isOpen = openOutcomes(needs.contract, needs.nowMs);
   for (const outcome of outcomes) {
-    const open = outcome.timeMs !== null && outcome.timeMs + windowMs > needs.nowMs;
-    counts[open ? 'early' : needs.predictions.addOutcome(needs.outcomeOf, outcome, needs.nowMs)]++;
+    counts[isOpen(outcome.timeMs) ? 'early' : needs.predictions.addOutcome(needs.outcomeOf, outcome, needs.nowMs)]++;
   }
   return counts;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseAddress } from '../certs/address.ts';
 import { createIdentityStore, type Identity } from '../certs/identity-store.ts';
 import { keepIdentityFresh } from '../certs/renewal.ts';
+import type { Clock } from '../shared/runtime/clock.ts';
 import type { Logger } from '../shared/runtime/logger.ts';
 import { randomStream } from '../shared/runtime/random.ts';
 import { systemClock } from '../shared/runtime/system-clock.ts';
@@ -19,6 +20,8 @@ export interface StartSiteAgentOptions {
   readonly log: Logger;
   /** For proxy settings and overrides of `site.yaml`; the process's own when absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Says when the certificate is due for renewal; the system's clock when absent. */
+  readonly renewalClock?: Clock;
 }
 
 function credentials(identity: Identity): { key: string; certificateChain: string; root: string } {
@@ -103,7 +106,7 @@ export async function startSiteAgent(directory: string, options: StartSiteAgentO
       {
         store: identities,
         renew: (request, renewSignal) => connection.renewCertificate(request, renewSignal),
-        clock: systemClock,
+        clock: options.renewalClock ?? systemClock,
         log,
       },
       {},

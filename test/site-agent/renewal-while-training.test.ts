@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { loadAuthority } from '../../coordinator/sites/credentials.ts';
 import { createSiteBook } from '../../coordinator/sites/site-book.ts';
 import { openStore } from '../../coordinator/store/open-store.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
 import { createLogger, silentLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { openAgentStore } from '../../site-agent/agent/store.ts';
@@ -26,9 +28,38 @@ import { heartPlan } from '../support/plans.ts';
 const names = ['north', 'south'];
 /**
  * Certificates begin five minutes before they are issued and renew at two thirds of their life, give or take one part in a hundred:
- * with 172 seconds to go that is 15 seconds after enrolment, give or take 5.
+ * with ten minutes to go that is five minutes after enrolment, give or take 9 seconds. The test does not wait that long: it moves
+ * the clock of the renewals once both hospitals train.
  */
-const shortDays = 172 / 86_400;
+const shortDays = 600 / 86_400;
+const untilRenewalMs = 320_000;
+
+/** The system's clock, which can be moved forward: who sleeps until a moment passed over wakes. */
+function movableClock() {
+  let aheadMs = 0;
+  const moved = new EventEmitter().setMaxListeners(0);
+  const clock: Clock = {
+    now: () => Date.now() + aheadMs,
+    async sleep(delayMs, signal) {
+      const until = clock.now() + delayMs;
+      while (clock.now() < until) {
+        const again = new AbortController();
+        const wake = (): void => again.abort();
+        moved.once('moved', wake);
+        await systemClock
+          .sleep(until - clock.now(), signal === undefined ? again.signal : AbortSignal.any([signal, again.signal]))
+          .catch(() => undefined);
+        moved.off('moved', wake);
+        signal?.throwIfAborted();
+      }
+    },
+  };
+  const move = (byMs: number): void => {
+    aheadMs += byMs;
+    moved.emit('moved');
+  };
+  return { clock, move };
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -73,7 +104,8 @@ test('agents renew their certificates while they train: no round loses one of th
     certificateFacts((await identities(name).read()).certificateChainPem[0] as string);
   const stopping = new AbortController();
   const running: Promise<unknown>[] = [];
-  const lines: { site: string; message: string; task?: string; error?: string }[] = [];
+  const lines: { site: string; message: string; task?: string; kind?: string; error?: string }[] = [];
+  const { clock: renewalClock, move } = movableClock();
   try {
     const address = `127.0.0.1:${await freePort()}`;
     const config = coordinatorConfigText({ address, listen: address, certificateDays: 30 });
@@ -94,10 +126,10 @@ test('agents renew their certificates while they train: no round loses one of th
         config: { approval: 'automatic' },
       });
       writeFileSync(join(siteDirectory(name), 'site.yaml'), stringify(site));
-      running.push(startSiteAgent(siteDirectory(name), { signal, log, env: {} }));
+      running.push(startSiteAgent(siteDirectory(name), { signal, log, env: {}, renewalClock }));
     }
 
-    // Long rounds, one after the other with little between them: the renewal falls into one.
+    // Long rounds: the renewals, due as soon as both hospitals train, fall into one.
     const base = heartPlan({
       training: { optimiser: { kind: 'adam', rate: 0.001 }, batch: 'full' },
       federation: { rounds: 500, sites: { minimum: 1, target: 2 } },
@@ -105,6 +137,12 @@ test('agents renew their certificates while they train: no round loses one of th
     const plan = { ...base, training: { ...base.training, work: { steps: 100_000 } } };
     const { view, sites } = await withOperator(directory, async (operator) => {
       const { run } = await operator.startRun(canonicalJson(plan), {});
+      const trains = (name: string): boolean => {
+        const last = lines.findLast(({ site, task }) => site === name && task !== undefined);
+        return last?.message === 'task begun' && last.kind === 'train';
+      };
+      while (!names.every(trains)) await new Promise((resolve) => setTimeout(resolve, 10));
+      move(untilRenewalMs);
       const renewed = async (): Promise<boolean> => {
         const now = await Promise.all(names.map(leaf));
         return now.every(({ serial }, index) => serial !== first[index]?.serial);

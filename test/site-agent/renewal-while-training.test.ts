@@ -134,7 +134,7 @@ test('agents renew their certificates while they train: no round loses one of th
       training: { optimiser: { kind: 'adam', rate: 0.001 }, batch: 'full' },
       federation: { rounds: 500, sites: { minimum: 1, target: 2 } },
     });
-    const plan = { ...base, training: { ...base.training, work: { steps: 100_000 } } };
+    const plan = { ...base, training: { ...base.training, work: { steps: 30_000 } } };
     const { view, sites } = await withOperator(directory, async (operator) => {
       const { run } = await operator.startRun(canonicalJson(plan), {});
       const trains = (name: string): boolean => {
@@ -150,7 +150,7 @@ test('agents renew their certificates while they train: no round loses one of th
       while (!(await renewed())) await new Promise((resolve) => setTimeout(resolve, 50));
       const at = (await operator.showRun(run)).rounds.length;
       // Three rounds more, with the new certificates alone.
-      await viewWhere(operator, run, ({ rounds }) => rounds.length >= at + 3, 90_000);
+      await viewWhere(operator, run, ({ rounds }) => rounds.length >= at + 3, 120_000);
       const sitesThen = await operator.listSites();
       await operator.stopRun(run);
       return { view: await operator.showRun(run), sites: sitesThen };

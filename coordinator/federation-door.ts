@@ -11,6 +11,7 @@ import { runOfTask } from './admission/locate-task.ts';
 import { atTheDoor, streamAtTheDoor } from './door-errors.ts';
 import type { ReleaseShelf } from './releases/release-shelf.ts';
 import type { Attendance } from './rounds/attendance.ts';
+import { plainText } from './rounds/plain-text.ts';
 import type { PlanShelf } from './rounds/plan-shelf.ts';
 import type { Runs } from './rounds/runs.ts';
 import { isLive } from './rounds/state.ts';
@@ -51,13 +52,6 @@ const declineReasons: ReadonlySet<string> = new Set<DeclineReason>([
   'policy_refuses',
   'stopping',
 ]);
-
-/** One line of printable text: what a site writes is shown to operators, on terminals and web pages. */
-function plainText(text: string): string {
-  return String(text)
-    .replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]+/gu, ' ')
-    .slice(0, maximumDeclineText);
-}
 
 function checkObject(object: ObjectRef): void {
   if (!isDigest(object.digest) || !Number.isSafeInteger(object.bytes) || object.bytes < 0) {
@@ -241,7 +235,7 @@ export function federationDoor(needs: FederationNeeds, identity: SiteIdentity): 
         const runner = typeof task === 'string' ? runs.find(runOfTask(task)) : null;
         if (runner === null) throw new WireError('not_found', `There is no task ${String(task).slice(0, 200)}.`);
         attendance.answering(site, task);
-        const plain = plainText(text);
+        const plain = plainText(text, maximumDeclineText);
         const timeMs = clock.now();
         const moved = await runner.dispatch({ kind: 'task-declined', timeMs, site, task, reason, text: plain });
         if (moved) needs.audit.record('task.declined', site, { task, reason, text: plain });

@@ -9,7 +9,7 @@ import { atTheDoor, streamAtTheDoor } from './door-errors.ts';
 import type { ReleaseShelf, ShelvedRelease } from './releases/release-shelf.ts';
 import type { Attendance } from './rounds/attendance.ts';
 import type { RunEvent } from './rounds/events.ts';
-import { runView } from './rounds/run-view.ts';
+import { awaitedOf, notJudgedOf, runView } from './rounds/run-view.ts';
 import type { Runner } from './rounds/runner.ts';
 import type { Runs } from './rounds/runs.ts';
 import { isLive } from './rounds/state.ts';
@@ -95,10 +95,8 @@ export function operatorDoor(needs: OperatorNeeds, identity: OperatorIdentity): 
       files: release.manifest.files,
       decisions: await releases.decisions(run),
       notices: await releases.notices(version),
-      awaited:
-        state?.tag === 'judging'
-          ? state.invitations.filter(({ answer }) => answer === null).map(({ site }) => site)
-          : [],
+      awaited: state === undefined ? [] : awaitedOf(state),
+      notJudged: state === undefined ? [] : notJudgedOf(state),
     };
   };
 

@@ -13,6 +13,7 @@ import { connectSite } from './client/connect.ts';
 import { proxyFor } from './client/proxy.ts';
 import { readSiteConfig } from './config.ts';
 import { siteSoftware } from './software.ts';
+import type { Trainer } from './training/trainer.ts';
 
 export interface StartSiteAgentOptions {
   /** Aborting it stops the agent. */
@@ -22,6 +23,8 @@ export interface StartSiteAgentOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Says when the certificate is due for renewal; the system's clock when absent. */
   readonly renewalClock?: Clock;
+  /** Opens what trains; what `site.yaml` names when absent. */
+  readonly openTrainer?: () => Promise<Trainer>;
 }
 
 function credentials(identity: Identity): { key: string; certificateChain: string; root: string } {
@@ -83,6 +86,7 @@ export async function startSiteAgent(directory: string, options: StartSiteAgentO
     log: options.log,
     random: () => jitter.uniform(),
     software: siteSoftware(),
+    ...(options.openTrainer === undefined ? {} : { openTrainer: options.openTrainer }),
     onConnected() {
       if (!unconfirmed) return;
       unconfirmed = false;

@@ -89,6 +89,7 @@ async function releaseRecord(port: OperatorPort, release: ReleaseView): Promise<
     })),
     notices: release.notices.map(({ notice }) => notice),
     awaited: release.awaited,
+    notJudged: release.notJudged,
     pooled: pooledRecord(release),
   };
 }

@@ -22,7 +22,8 @@ interface CommonOptions {
 function decisionsText(release: ReleaseView): string {
   const said = release.decisions.map(({ site, decision }) => `${site} ${decision}`);
   const awaited = release.awaited.map((site) => `${site} awaited`);
-  return [...said, ...awaited].join(', ') || 'no decisions';
+  const notJudged = release.notJudged.map(({ site, reason }) => `${site} not judged (${reason})`);
+  return [...said, ...awaited, ...notJudged].join(', ') || 'no decisions';
 }
 
 function releaseText(release: ReleaseView): string {
@@ -35,6 +36,9 @@ function releaseText(release: ReleaseView): string {
       ...judgement.decision.reasons.map(({ code, text }) => `    ${code}: ${text}`),
     ]),
     ...release.awaited.map((site) => `  ${site}: awaited`),
+    ...release.notJudged.map(
+      ({ site, reason, detail }) => `  ${site}: not judged (${reason}${detail === null ? '' : `: ${detail}`})`,
+    ),
     ...release.notices.map(
       ({ site, notice }) =>
         `  ${notice.at}  ${site}: ${notice.from ?? 'new'} -> ${notice.to}, in use ${notice.inUse ?? 'none'}${notice.byRoles === null || notice.byRoles.length === 0 ? '' : `, decided by ${notice.byRoles.join(' and ')}`}`,

@@ -1,3 +1,4 @@
+import { exclusionText } from '../../shared/wire/exclusion-text.ts';
 import type { RoundView, RunView } from '../../shared/wire/operator-port.ts';
 
 function bytesText(bytes: number): string {
@@ -20,9 +21,7 @@ function durationText(ms: number | null): string {
 }
 
 function leftOut(round: RoundView): string {
-  return round.excluded
-    .map(({ site, reason, detail }) => `${site} (${reason}${detail === null ? '' : `: ${detail}`})`)
-    .join(', ');
+  return round.excluded.map((one) => exclusionText(one)).join(', ');
 }
 
 /** One line about a round. */

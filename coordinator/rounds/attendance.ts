@@ -6,6 +6,7 @@ import { createQueue, type Queue } from '../../shared/runtime/queue.ts';
 import { untilAborted } from '../../shared/runtime/until-aborted.ts';
 import type { CoordinatorMessage, SiteIdentity, SiteMessage, TaskOffer } from '../../shared/wire/messages.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
+import { plainText } from './plain-text.ts';
 
 /** What is known of a site that attends. */
 export interface Presence {
@@ -135,7 +136,7 @@ export function createAttendance(needs: {
         });
       }
       session.approvedPlans = approvals(message.approvedPlans);
-      session.software = String(message.software).slice(0, 100);
+      session.software = plainText(message.software, 100);
       session.silenceMs = 2 * message.heartbeatMs;
       sessions.get(site)?.abort.abort(new WireError('cancelled', 'The site has opened another stream.'));
       sessions.set(site, session);

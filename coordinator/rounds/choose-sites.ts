@@ -1,5 +1,6 @@
 import type { Digest, SiteName } from '../../shared/runtime/ids.ts';
-import type { Exclusion } from './events.ts';
+import { namedList } from '../../shared/wire/exclusion-text.ts';
+import type { Exclusion } from '../../shared/wire/operator-port.ts';
 import type { RunSpec } from './run-spec.ts';
 
 export type Choice =
@@ -13,10 +14,6 @@ export type Choice =
       /** Since when the minimum has been here; to be passed in again. */
       readonly enoughSinceMs: number | null;
     };
-
-function list(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : names.join(', ');
-}
 
 /**
  * Which sites a round opens with: every enrolled site that attends and has approved the plan. It opens at once when the target
@@ -45,8 +42,8 @@ export function chooseSites(input: {
   const named = (reason: Exclusion['reason']): string[] =>
     absent.filter((other) => other.reason === reason).map(({ site }) => site);
   const who =
-    `here: ${list(sites)}; not connected: ${list(named('not_connected'))}; ` +
-    `plan not approved: ${list(named('plan_not_approved'))}.`;
+    `here: ${namedList(sites)}; not connected: ${namedList(named('not_connected'))}; ` +
+    `plan not approved: ${namedList(named('plan_not_approved'))}.`;
   if (sites.length < spec.minimumSites) {
     return {
       kind: 'wait',

@@ -1,15 +1,8 @@
 import type { DecisionKind } from '../../shared/plan/judgement.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import type { AdmissionCode, DeclineReason, ObjectRef } from '../../shared/wire/messages.ts';
-import type { ExclusionReason } from '../../shared/wire/operator-port.ts';
+import type { Exclusion } from '../../shared/wire/operator-port.ts';
 import type { RunSpec } from './run-spec.ts';
-
-/** A site left out of a round, and why. */
-export interface Exclusion {
-  readonly site: SiteName;
-  readonly reason: ExclusionReason;
-  readonly detail: string | null;
-}
 
 export interface OfferedTask {
   readonly site: SiteName;

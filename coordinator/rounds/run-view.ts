@@ -1,7 +1,7 @@
 import type { SiteName } from '../../shared/runtime/ids.ts';
-import type { RoundView, RunStatus, RunView } from '../../shared/wire/operator-port.ts';
+import type { Exclusion, RoundView, RunStatus, RunView } from '../../shared/wire/operator-port.ts';
 import type { AcceptedAnswer } from './events.ts';
-import type { RoundRecord, RoundState, RunState } from './state.ts';
+import { declineText, type Invitation, type RoundRecord, type RoundState, type RunState } from './state.ts';
 
 export interface Traffic {
   readonly bytesUp: number;
@@ -154,4 +154,31 @@ export function runView(
     createdMs: state.createdMs,
     finishedMs: ended ? state.endedMs : null,
   };
+}
+
+const invitationsOf = (state: RunState): readonly Invitation[] => ('invitations' in state ? state.invitations : []);
+
+/** Sites that still may judge the run's release. */
+export function awaitedOf(state: RunState): SiteName[] {
+  return state.tag === 'judging'
+    ? state.invitations.filter(({ answer }) => answer === null).map(({ site }) => site)
+    : [];
+}
+
+function missing({ site, answer }: Invitation, ended: boolean): Exclusion | null {
+  switch (answer?.kind) {
+    case 'decided':
+      return null;
+    case 'declined':
+      return { site, reason: 'declined', detail: declineText(answer) };
+    case 'revoked':
+      return { site, reason: 'revoked', detail: null };
+    case undefined:
+      return ended ? { site, reason: 'no_answer', detail: null } : null;
+  }
+}
+
+/** Sites asked to judge the run's release that have not, and are no longer awaited. */
+export function notJudgedOf(state: RunState): Exclusion[] {
+  return invitationsOf(state).flatMap((invitation) => missing(invitation, state.tag !== 'judging') ?? []);
 }

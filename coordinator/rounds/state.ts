@@ -1,7 +1,8 @@
 import type { DecisionKind } from '../../shared/plan/judgement.ts';
 import type { Digest, ReleaseVersion, RunId, SiteName, TaskId } from '../../shared/runtime/ids.ts';
 import type { AdmissionCode, DeclineReason, ObjectRef } from '../../shared/wire/messages.ts';
-import type { AcceptedAnswer, Exclusion, OfferedTask } from './events.ts';
+import type { Exclusion } from '../../shared/wire/operator-port.ts';
+import type { AcceptedAnswer, OfferedTask } from './events.ts';
 import type { RunSpec } from './run-spec.ts';
 
 /** What a site did with its task. A refused site may still send a corrected submission while the round is open. */
@@ -176,4 +177,9 @@ export function roundTask(run: RunId, round: number, attempt: number, site: Site
 
 export function judgeTask(run: RunId, site: SiteName): TaskId {
   return `${run}.judge.${site}` as TaskId;
+}
+
+/** What a site declined for, in its own words where it has some. */
+export function declineText({ reason, text }: { readonly reason: DeclineReason; readonly text: string }): string {
+  return text === '' ? reason : `${reason}: ${text}`;
 }

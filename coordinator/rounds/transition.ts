@@ -1,8 +1,11 @@
 import type { SiteName } from '../../shared/runtime/ids.ts';
+import { exclusionText, namedList } from '../../shared/wire/exclusion-text.ts';
+import type { Exclusion } from '../../shared/wire/operator-port.ts';
 import { type Effect, effectKey, outstanding } from './effects.ts';
-import type { Exclusion, RunEvent } from './events.ts';
+import type { RunEvent } from './events.ts';
 import {
   type Answer,
+  declineText,
   type FailedAttempt,
   type Invitation,
   isLive,
@@ -35,11 +38,7 @@ function exclusionOf(site: SiteName, answer: Answer | undefined, current: OpenRo
     case 'refused':
       return { site, reason: 'refused', detail: `${answer.code}: ${answer.reason}` };
     case 'declined':
-      return {
-        site,
-        reason: 'declined',
-        detail: answer.text === '' ? answer.reason : `${answer.reason}: ${answer.text}`,
-      };
+      return { site, reason: 'declined', detail: declineText(answer) };
     case 'revoked':
       return { site, reason: 'revoked', detail: null };
     case undefined:
@@ -56,10 +55,9 @@ function exclusions(current: OpenRound): Exclusion[] {
   return [...current.absent, ...asked].sort(bySite);
 }
 
+/** For the reason a run stands still; the round's view has every site with every word. */
 function namesOf(excluded: readonly Exclusion[]): string {
-  return excluded
-    .map(({ site, reason, detail }) => `${site} (${reason}${detail === null ? '' : `: ${detail}`})`)
-    .join(', ');
+  return namedList(excluded.map((one) => exclusionText(one, 300)));
 }
 
 function pauseReason(state: Tagged<'round'>, failure: FailedAttempt, tries: number): string {

@@ -238,7 +238,7 @@ export function consortiumPage(view: ConsortiumView): string {
     body: html`<main><h1>${view.release.version}: the consortium's view</h1><p class="faint">Released ${instantText(view.release.releasedAt)}. From what the hospitals share: counts of at least ${view.plan.minimumCount} patients, and figures that tell no smaller one.</p>
 <p><strong>${of('accept')} accept, ${of('hold')} hold, ${of('reject')} reject${
       view.awaited.length === 0 ? '' : `, ${view.awaited.length} awaited`
-    }.</strong> ${
+    }${view.notJudged.length === 0 ? '' : `, ${view.notJudged.length} asked without a judgement`}.</strong> ${
       low === null || high === null
         ? 'What a further hospital should expect cannot be told yet.'
         : `A further hospital should expect an AUROC between ${figure(low, 2)} and ${figure(high, 2)}.`

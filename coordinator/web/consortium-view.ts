@@ -3,7 +3,8 @@ import type { Plan } from '../../shared/plan/plan.ts';
 import type { SharedReason } from '../../shared/plan/shared-judgement.ts';
 import { type GapSplit, gapSplitFromCounts } from '../../shared/statistics/gap-split.ts';
 import { type BoundedFigure, type SharedCounts, sharedCounts } from '../../shared/statistics/shared-counts.ts';
-import type { ReleaseDecision, ReleaseNotice, ReleaseView } from '../../shared/wire/operator-port.ts';
+import { exclusionText } from '../../shared/wire/exclusion-text.ts';
+import type { Exclusion, ReleaseDecision, ReleaseNotice, ReleaseView } from '../../shared/wire/operator-port.ts';
 import { type Family, familyOf } from './family.ts';
 import { pooledAuroc } from './pooled-auroc.ts';
 import { type CommonHistograms, commonHistograms, summedHistogram } from './pooled-histogram.ts';
@@ -51,6 +52,7 @@ export interface ConsortiumView {
   readonly release: { readonly version: string; readonly digest: string; readonly releasedAt: string };
   readonly decisions: readonly SiteDecisionView[];
   readonly awaited: readonly string[];
+  readonly notJudged: readonly Exclusion[];
   readonly pooled: {
     /** Of every hospital that shares a histogram, whatever its edges: tighter than that of the common cells. */
     readonly auroc: BoundedFigure;
@@ -116,6 +118,7 @@ export function consortiumView(plan: Plan, release: ReleaseView): ConsortiumView
     },
     decisions: decisions.map(decisionView),
     awaited: [...release.awaited].sort(),
+    notJudged: [...release.notJudged].sort((a, b) => (a.site < b.site ? -1 : 1)),
     pooled,
     families,
     shift,
@@ -222,6 +225,11 @@ function unknownOf(
   return [
     ...(decisions.length === 0 ? ['No hospital has judged this release yet.'] : []),
     ...(release.awaited.length > 0 ? [`Not judged yet: ${list([...release.awaited].sort())}.`] : []),
+    ...(release.notJudged.length > 0
+      ? [
+          `Asked, and has not judged: ${list([...release.notJudged].sort((a, b) => (a.site < b.site ? -1 : 1)).map((one) => exclusionText(one)))}.`,
+        ]
+      : []),
     ...(decisions.length > 0 && decisions.length < 3
       ? [
           `What a further hospital should expect cannot be told from ${decisions.length} ${decisions.length === 1 ? 'hospital' : 'hospitals'}; three are needed.`,

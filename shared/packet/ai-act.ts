@@ -280,10 +280,14 @@ function lifecycle(record: PacketRecord) {
       release.digest.slice(0, 16),
       release.plan.slice(0, 16),
       'createdAt' in release ? release.createdAt : release.receivedAt,
-      judgements
-        .filter(({ version }) => version === release.version)
-        .map(({ site, decision }) => `${site}: ${decision}`)
-        .join(', '),
+      [
+        ...judgements
+          .filter(({ version }) => version === release.version)
+          .map(({ site, decision }) => `${site}: ${decision}`),
+        ...('notJudged' in release ? release.notJudged : []).map(
+          ({ site, reason }) => `${site}: not judged (${reason})`,
+        ),
+      ].join(', '),
     ]),
     record.consortium === null ? 'model registry of the hospital' : 'release list of the coordinator',
   );

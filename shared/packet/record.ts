@@ -4,6 +4,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Policy } from '../plan/policy.ts';
 import type { SharedEvidence, SharedJudgement } from '../plan/shared-judgement.ts';
 import type { Digest, ReleaseVersion, SiteName } from '../runtime/ids.ts';
+import type { Exclusion } from '../wire/operator-port.ts';
 
 /** Lineage of a release, as its card (`card/1`) has it. */
 export interface CardRecord {
@@ -38,6 +39,8 @@ export interface ConsortiumRelease {
   }[];
   readonly notices: readonly ModelNotice[];
   readonly awaited: readonly SiteName[];
+  /** Sites that were asked to judge it and have not, with the reason. */
+  readonly notJudged: readonly Exclusion[];
   /** Figures pooled over the hospitals that judged it, with where a further hospital's own is expected. */
   readonly pooled: readonly PooledRecord[];
 }

@@ -18,6 +18,7 @@ import {
 import type * as Wire from './generated/operator.ts';
 import type {
   AuditEntry,
+  Exclusion,
   ExclusionReason,
   ReleaseDecision,
   ReleaseNotice,
@@ -28,6 +29,10 @@ import type {
   RunView,
   SiteView,
 } from './operator-port.ts';
+
+/** Most characters of what is told of one site, and of why a run stands still, which names several. */
+const longestDetail = 5000;
+const longestReason = 20_000;
 
 const runStatuses: Readonly<Record<RunStatus, true>> = {
   waiting: true,
@@ -82,13 +87,25 @@ function encodeHead(view: RunView): Wire.RunHead {
   };
 }
 
+function encodeExclusion({ site, reason, detail }: Exclusion): Wire.Exclusion {
+  return { site, reason, ...optional('detail', detail) };
+}
+
+function decodeExclusion(wire: Wire.Exclusion, field: string): Exclusion {
+  return {
+    site: siteField(wire.site, `${field}.site`),
+    reason: wordField(wire.reason, exclusionReasons, `${field}.reason`),
+    detail: nullable(wire.detail, `${field}.detail`, (text, name) => textField(text, name, longestDetail)),
+  };
+}
+
 function encodeRound(view: RoundView): Wire.RoundView {
   return {
     round: view.round,
     phase: view.phase,
     attempt: view.attempt,
     sites: view.sites,
-    excluded: view.excluded.map(({ site, reason, detail }) => ({ site, reason, ...optional('detail', detail) })),
+    excluded: view.excluded.map(encodeExclusion),
     offered: view.offered,
     received: view.received,
     bytesUp: view.bytesUp,
@@ -106,11 +123,7 @@ function decodeRound(wire: Wire.RoundView): RoundView {
     phase: wordField(wire.phase, roundPhases, 'round.phase'),
     attempt: countField(wire.attempt, 'round.attempt'),
     sites: sites(wire.sites, 'round.sites'),
-    excluded: wire.excluded.map((exclusion) => ({
-      site: siteField(exclusion.site, 'round.excluded.site'),
-      reason: wordField(exclusion.reason, exclusionReasons, 'round.excluded.reason'),
-      detail: nullable(exclusion.detail, 'round.excluded.detail', textField),
-    })),
+    excluded: wire.excluded.map((exclusion) => decodeExclusion(exclusion, 'round.excluded')),
     offered: sites(wire.offered, 'round.offered'),
     received: sites(wire.received, 'round.received'),
     bytesUp: countField(wire.bytesUp, 'round.bytesUp'),
@@ -172,7 +185,7 @@ export function runViewDecoder(): (part: Wire.RunPart) => RunView | undefined {
       plan: digestField(wire.plan, 'plan'),
       planName: textField(wire.planName, 'planName'),
       status: wordField(wire.status, runStatuses, 'status'),
-      reason: nullable(wire.reason, 'reason', textField),
+      reason: nullable(wire.reason, 'reason', (text, name) => textField(text, name, longestReason)),
       rounds: [...rounds],
       roundsPlanned: countField(wire.roundsPlanned, 'roundsPlanned'),
       release: nullable(wire.release, 'release', versionField),
@@ -228,8 +241,18 @@ export function decodeFile(wire: Wire.ReleaseFile): ReleaseFile {
 /** The parts of one release's view: head, decisions, notices, end. */
 export function* encodeRelease(view: ReleaseView): Generator<Wire.ReleasePart> {
   const { version, digest, run, plan, files, awaited } = view;
+  const notJudged = view.notJudged.map(encodeExclusion);
   yield {
-    head: { version, digest, run, plan, createdMs: Math.round(view.createdMs), files: files.map(encodeFile), awaited },
+    head: {
+      version,
+      digest,
+      run,
+      plan,
+      createdMs: Math.round(view.createdMs),
+      files: files.map(encodeFile),
+      awaited,
+      notJudged,
+    },
   };
   for (const decision of view.decisions) {
     yield {
@@ -288,6 +311,7 @@ export function releaseDecoder(): (part: Wire.ReleasePart) => ReleaseView | unde
       decisions: taken,
       notices,
       awaited: sites(wire.awaited, 'awaited'),
+      notJudged: wire.notJudged.map((one) => decodeExclusion(one, 'notJudged')),
     };
   };
 }

@@ -17,6 +17,14 @@ export type ExclusionReason =
   | 'revoked'
   | 'no_answer';
 
+/** A site that was expected to answer and is not in the result. */
+export interface Exclusion {
+  readonly site: SiteName;
+  readonly reason: ExclusionReason;
+  /** What is known beyond the reason, such as what the site declined for. */
+  readonly detail: string | null;
+}
+
 export interface RoundView {
   /** 0 is the summary round. */
   readonly round: number;
@@ -24,11 +32,7 @@ export interface RoundView {
   readonly attempt: number;
   /** Sites whose updates were folded, sorted. */
   readonly sites: readonly SiteName[];
-  readonly excluded: readonly {
-    readonly site: SiteName;
-    readonly reason: ExclusionReason;
-    readonly detail: string | null;
-  }[];
+  readonly excluded: readonly Exclusion[];
   readonly offered: readonly SiteName[];
   readonly received: readonly SiteName[];
   /** Bytes of updates received and of weights sent in this round. */
@@ -77,6 +81,8 @@ export interface ReleaseView {
   readonly notices: readonly ReleaseNotice[];
   /** Sites still expected to judge it. */
   readonly awaited: readonly SiteName[];
+  /** Sites that were asked to judge it and have not: they declined, were revoked, or said nothing until the end. */
+  readonly notJudged: readonly Exclusion[];
 }
 
 export interface ReleaseDecision {

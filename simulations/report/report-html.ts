@@ -2,6 +2,7 @@ import type { ColumnShift, DecisionKind, Reason } from '../../shared/plan/judgem
 import { estimateText, figure, pText } from '../../shared/report/figures.ts';
 import { type Html, html } from '../../shared/report/html.ts';
 import { page } from '../../shared/report/page.ts';
+import { exclusionText } from '../../shared/wire/exclusion-text.ts';
 import type { ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
 import { baselinesSection } from './baselines-section.ts';
 import { bytesText, durationText } from './figures.ts';
@@ -165,6 +166,11 @@ function releaseSection(run: RunOutcome, release: ReleaseView): Html {
         );
   return html`<h3>Release ${release.version}</h3><p class="faint">digest <code>${release.digest}</code></p>
 <div class="cards">${decisions.map(decisionCard)}</div>
+${
+  release.notJudged.length === 0
+    ? null
+    : html`<p>Asked, and has not judged: ${release.notJudged.map((one) => exclusionText(one)).join(', ')}.</p>`
+}
 ${forest}${differences}
 ${aurocTable(decisions)}
 <h3>How the judged patients differ</h3>

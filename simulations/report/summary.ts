@@ -1,5 +1,5 @@
 import type { DecisionKind, Estimate, ReasonCode, ShiftKind } from '../../shared/plan/judgement.ts';
-import type { ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
+import type { Exclusion, ReleaseDecision, ReleaseView, RoundView } from '../../shared/wire/operator-port.ts';
 import type { BaselineKind, BaselineResult } from '../baselines/baseline.ts';
 import type { Outcome, RunOutcome } from './outcome.ts';
 
@@ -9,10 +9,15 @@ interface Interval {
   readonly high: number | null;
 }
 
+interface ExclusionSummary {
+  readonly site: string;
+  readonly reason: string;
+}
+
 export interface RoundSummary {
   readonly round: number;
   readonly sites: readonly string[];
-  readonly excluded: readonly { readonly site: string; readonly reason: string }[];
+  readonly excluded: readonly ExclusionSummary[];
   readonly bytesUp: number;
   readonly bytesDown: number;
   readonly durationMs: number | null;
@@ -45,6 +50,8 @@ export interface ReleaseSummary {
   readonly version: string;
   readonly digest: string;
   readonly decisions: readonly DecisionSummary[];
+  /** Sites that were asked to judge it and have not. */
+  readonly notJudged: readonly ExclusionSummary[];
 }
 
 export interface BaselineSummary {
@@ -96,11 +103,13 @@ function interval(estimate: Estimate): Interval {
   return { value: estimate.value, low: estimate.low, high: estimate.high };
 }
 
+const exclusionSummary = ({ site, reason }: Exclusion): ExclusionSummary => ({ site, reason });
+
 function roundSummary(round: RoundView): RoundSummary {
   return {
     round: round.round,
     sites: round.sites,
-    excluded: round.excluded.map(({ site, reason }) => ({ site, reason })),
+    excluded: round.excluded.map(exclusionSummary),
     bytesUp: round.bytesUp,
     bytesDown: round.bytesDown,
     durationMs: round.durationMs,
@@ -130,7 +139,12 @@ function decisionSummary(decision: ReleaseDecision): DecisionSummary {
 
 function releaseSummary(release: ReleaseView): ReleaseSummary {
   const decisions = [...release.decisions].sort((a, b) => (a.site < b.site ? -1 : 1));
-  return { version: release.version, digest: release.digest, decisions: decisions.map(decisionSummary) };
+  return {
+    version: release.version,
+    digest: release.digest,
+    decisions: decisions.map(decisionSummary),
+    notJudged: release.notJudged.map(exclusionSummary),
+  };
 }
 
 function baselineSummary(one: BaselineResult): BaselineSummary {

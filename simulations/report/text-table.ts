@@ -24,7 +24,17 @@ export function decisionTable(outcome: Outcome): string {
           estimateText(judgement.evidence.auroc.new),
           estimateText(judgement.evidence.auroc.difference),
           judgement.decision.reasons[0]?.code ?? '–',
-        ]),
+        ])
+        .concat(
+          release.notJudged.map(({ site, reason, detail }) => [
+            run.seed === null ? release.version : `${release.version}, seed ${run.seed}`,
+            site,
+            'not judged',
+            '–',
+            '–',
+            detail === null ? reason : `${reason}: ${detail}`,
+          ]),
+        ),
     ),
   );
   return tableText(header, rows);

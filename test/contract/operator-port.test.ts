@@ -203,6 +203,10 @@ describe.each(Object.entries(transports))('OperatorPort %s', (_, open) => {
         { site: 'lyon' as SiteName, receivedMs: 8, notice: { ...sampleNotice('lyon'), from: null, to: 'active' } },
       ],
       awaited: ['lyon'] as SiteName[],
+      notJudged: [
+        { site: 'nantes' as SiteName, reason: 'declined', detail: `data_problem: ${'x'.repeat(2000)}` },
+        { site: 'oslo' as SiteName, reason: 'no_answer', detail: null },
+      ],
     };
     const older: ReleaseView = {
       ...release,
@@ -210,6 +214,7 @@ describe.each(Object.entries(transports))('OperatorPort %s', (_, open) => {
       decisions: [],
       notices: [],
       awaited: [],
+      notJudged: [],
       files: [],
     };
     opened.coordinator.releases.set(older.version, older);

@@ -188,26 +188,40 @@ describe('a run', () => {
   });
 
   test('ends its judging at the deadline, with the silent awaited until then', async () => {
-    await withCore(async ({ core, attend }) => {
-      attend('aachen');
-      attend('bern', { decision: 'hold' });
-      attend('cork', { instead: async (offer) => offer.kind === 'judge' });
-      const plan = text({ federation: { rounds: 1, judgementDeadlineSeconds: 0.7 } });
-      const { run } = await core.operator.startRun(plan, {});
-      await viewWhere(core.operator, run, ({ status }) => status === 'judging');
-      await expect(core.operator.pauseRun(run)).rejects.toMatchObject({
-        code: 'invalid_state',
-        message: expect.stringContaining('is judging: its rounds are over'),
-      });
-      expect((await core.operator.showRelease('heart-disease/1')).awaited).toContain('cork');
-      await viewWhere(core.operator, run, ({ status }) => status === 'finished');
-      const release = await core.operator.showRelease('heart-disease/1');
-      expect(release.decisions.map(({ site, decision }) => [site, decision])).toEqual([
-        ['aachen', 'accept'],
-        ['bern', 'hold'],
-      ]);
-      expect(release.awaited).toEqual([]);
-    });
+    await withCore(
+      async ({ core, attend }) => {
+        attend('aachen');
+        attend('bern', { decision: 'hold' });
+        attend('cork', { instead: async (offer) => offer.kind === 'judge' });
+        attend('delft', {
+          async instead(offer, port) {
+            if (offer.kind !== 'judge') return false;
+            await port.decline(offer.id, 'too_few_rows', '7 later\u001b[2K patients');
+            return true;
+          },
+        });
+        const declined = { site: 'delft', reason: 'declined', detail: 'too_few_rows: 7 later [2K patients' };
+        const plan = text({ federation: { rounds: 1, judgementDeadlineSeconds: 0.7 } });
+        const { run } = await core.operator.startRun(plan, {});
+        await viewWhere(core.operator, run, ({ status }) => status === 'judging');
+        await expect(core.operator.pauseRun(run)).rejects.toMatchObject({
+          code: 'invalid_state',
+          message: expect.stringContaining('is judging: its rounds are over'),
+        });
+        const waiting = await core.operator.showRelease('heart-disease/1');
+        expect(waiting.awaited).toContain('cork');
+        expect(waiting.notJudged.filter(({ site }) => site !== 'delft')).toEqual([]);
+        await viewWhere(core.operator, run, ({ status }) => status === 'finished');
+        const release = await core.operator.showRelease('heart-disease/1');
+        expect(release.decisions.map(({ site, decision }) => [site, decision])).toEqual([
+          ['aachen', 'accept'],
+          ['bern', 'hold'],
+        ]);
+        expect(release.awaited).toEqual([]);
+        expect(release.notJudged).toEqual([{ site: 'cork', reason: 'no_answer', detail: null }, declined]);
+      },
+      [...names, 'delft'],
+    );
   });
 
   test('counts the bytes it moved', async () => {

@@ -166,6 +166,7 @@ export function sampleConsortium(change: Partial<ConsortiumRecord> = {}): Consor
         })),
         notices: [],
         awaited: ['west' as SiteName],
+        notJudged: [{ site: 'east' as SiteName, reason: 'declined', detail: 'too_few_rows' }],
         pooled: [
           {
             figure: 'auroc',

@@ -112,6 +112,7 @@ export interface ReleaseHead {
   readonly createdMs: number;
   readonly files: readonly ReleaseFile[];
   readonly awaited: readonly string[];
+  readonly notJudged: readonly Exclusion[];
 }
 
 export interface ReleaseFile {

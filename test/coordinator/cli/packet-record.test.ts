@@ -47,6 +47,7 @@ function release(version: string, createdMs: number): ReleaseView {
     ],
     notices: [],
     awaited: [],
+    notJudged: [],
   };
 }
 

@@ -130,3 +130,10 @@ test('approvals may change while attending, and wake who waits', async () => {
   session.abort.abort();
   await session.ended;
 });
+
+test('what a site says of its software is shown as one line of printable text', async () => {
+  const { clock, attendance, dial } = open();
+  dial({ ...hello, software: `w\u001b[2K\r\n\u202e1${'\u{1f600}'.repeat(200)}` } as SiteMessage);
+  await clock.advance(0);
+  expect(attendance.softwareOf(bern.site)).toBe(`w [2K 1${'\u{1f600}'.repeat(93)}`);
+});

@@ -55,3 +55,11 @@ test('a site that attends and is not enrolled (any more) is not chosen', () => {
   const choice = chooseSites({ ...base, attending: here('aachen', 'bern', 'zug') });
   expect(choice).toMatchObject({ kind: 'wait' });
 });
+
+test('of many sites it names the first, and how many more: the reason stays one that can be sent and read', () => {
+  const many = Array.from({ length: 2_000 }, (_, at) => `hospital-of-a-long-name-${String(at).padStart(4, '0')}`);
+  const choice = chooseSites({ ...base, members: many as SiteName[], attending: here('hospital-of-a-long-name-0001') });
+  if (choice.kind !== 'wait') throw new Error(choice.kind);
+  expect(choice.reason).toContain('not connected: hospital-of-a-long-name-0000, hospital-of-a-long-name-0002, ');
+  expect(choice.reason).toContain('hospital-of-a-long-name-0020 and 1979 more; plan not approved: none.');
+});

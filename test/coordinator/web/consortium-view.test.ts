@@ -44,7 +44,11 @@ function decisionOf({ site, table, risks }: Hospital): ReleaseDecision {
   return { site: site as SiteName, decision: shared.decision.decision, receivedMs: 5, judgement: shared };
 }
 
-const releaseOf = (decisions: readonly ReleaseDecision[], awaited: readonly string[] = []): ReleaseView => ({
+const releaseOf = (
+  decisions: readonly ReleaseDecision[],
+  awaited: readonly string[] = [],
+  notJudged: ReleaseView['notJudged'] = [],
+): ReleaseView => ({
   version: 'heart-disease/2' as ReleaseVersion,
   digest: digestOf('release'),
   run: 'heart-disease-2' as RunId,
@@ -54,6 +58,7 @@ const releaseOf = (decisions: readonly ReleaseDecision[], awaited: readonly stri
   decisions,
   notices: [{ site: 'bern' as SiteName, receivedMs: 9, notice: sampleNotice('bern') }],
   awaited: awaited as SiteName[],
+  notJudged,
 });
 
 const hospitals = [
@@ -158,6 +163,22 @@ describe("the consortium's view", () => {
 
   it('says what is not known', () => {
     expect(view.unknown.join(' ')).toContain('Not judged yet: fulda.');
+    const asked = consortiumView(
+      plan,
+      releaseOf(
+        decisions,
+        [],
+        [
+          { site: 'jena' as SiteName, reason: 'no_answer', detail: null },
+          { site: 'hof' as SiteName, reason: 'declined', detail: 'too_few_rows: data.too_few_rows' },
+        ],
+      ),
+    );
+    expect(asked.unknown).toContain(
+      'Asked, and has not judged: hof (declined: too_few_rows: data.too_few_rows), jena (no_answer).',
+    );
+    expect(consortiumPage(asked)).toContain('2 asked without a judgement');
+    expect(view.unknown.join(' ')).not.toContain('has not judged');
     const of = (count: number) => consortiumView(plan, releaseOf(decisions.slice(0, count)));
     expect(of(0).unknown.join(' ')).toContain('No hospital has judged');
     expect(of(0)).toMatchObject({ pooled: null, shift: [], reasons: [] });

@@ -61,6 +61,7 @@ describe('report.html', () => {
       'passed.all',
       'heart-disease/2',
       'cleveland: late',
+      'Asked, and has not judged: budapest (declined: too_few_rows).',
     ]) {
       expect(page).toContain(text);
     }

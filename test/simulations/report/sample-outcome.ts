@@ -119,6 +119,7 @@ function run(index: number, title: string, decisions: readonly DecisionKind[]): 
     })),
     notices: [],
     awaited: [],
+    notJudged: [{ site: 'budapest' as SiteName, reason: 'declined', detail: 'too_few_rows' }],
   };
   return {
     title,

@@ -278,6 +278,25 @@ test('the reason of a pause names who was missing', () => {
   });
 });
 
+test('a pause names the first sites left out, shortly, and how many more: the reason stays one that can be sent and read', () => {
+  const absent = Array.from({ length: 500 }, (_, at) => ({
+    site: `a-hospital-${String(at).padStart(3, '0')}` as SiteName,
+    reason: 'refused' as const,
+    detail: 'x'.repeat(1_500),
+  }));
+  const state = reached(
+    ...summaries,
+    { ...opened(1), absent } as RunEvent,
+    deadline(1),
+    { ...opened(1, 2), absent } as RunEvent,
+    deadline(1, [], 2),
+  );
+  if (state.tag !== 'paused') throw new Error(state.tag);
+  expect(state.reason).toContain(`Left out: a-hospital-000 (refused: ${'x'.repeat(300)}…), a-hospital-001 (refused: `);
+  expect(state.reason).toContain(' and 483 more. Resume the run when the cause is gone.');
+  expect(state.reason.length).toBeLessThan(8_000);
+});
+
 test('the wait before another try doubles', () => {
   const state = reached(...summaries, opened(1), deadline(1));
   expect(state).toMatchObject({ current: { attempt: 2, notBeforeMs: 1_010 + 20 } });

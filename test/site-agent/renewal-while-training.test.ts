@@ -170,8 +170,8 @@ test('agents renew their certificates while they train: no round loses one of th
 
     const base = heartPlan({
       training: { optimiser: { kind: 'adam', rate: 0.001 }, batch: 'full' },
-      // Less would take a round from a machine that is slow, and not from the exchange.
-      federation: { rounds: 500, sites: { minimum: 1, target: 2 }, roundDeadlineSeconds: 600 },
+      // Both from the first round on, and time enough on any machine: a hospital can be missed, or a round tried again, because of the exchange alone.
+      federation: { rounds: 500, sites: { minimum: 2, target: 2 }, roundDeadlineSeconds: 600 },
     });
     const plan = { ...base, training: { ...base.training, work: { steps: 100 } } };
     const { view, sites } = await withOperator(directory, async (operator) => {

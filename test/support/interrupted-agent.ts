@@ -1,9 +1,9 @@
 /**
- * An agent with a coordinator in memory that offers it one round, in a process of its own that a test may kill: `node --import tsx ... DIRECTORY`.
- * Prints a line of JSON for each thing that happens: what the agent says of checkpoints, a checkpoint on disk, the update at the end.
+ * An agent with a coordinator in memory that offers it one round, in a process of its own that a test may kill:
+ * `node --import tsx ... DIRECTORY [CHECKPOINTS]`. Prints a line of JSON for each thing that happens: what the agent says of checkpoints, a
+ * checkpoint on disk, the update at the end. With a number of checkpoints it trains on after the last of them and writes no other: however
+ * late it is killed, that one is on disk.
  */
-import { mkdirSync, watch } from 'node:fs';
-import { join } from 'node:path';
 import { initialWeights } from '../../shared/graph/families.ts';
 import { loadPlan } from '../../shared/plan/load-plan.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
@@ -14,6 +14,7 @@ import { encodeSafetensors } from '../../shared/tensors/safetensors.ts';
 import type { UpdateHeader } from '../../shared/wire/messages.ts';
 import { cpuProvider } from '../../site-agent/training/onnx/provider.ts';
 import { OnnxTrainer } from '../../site-agent/training/onnx-trainer.ts';
+import type { Trainer, TrainingTask } from '../../site-agent/training/trainer.ts';
 import { createFakeCoordinator } from './fake-coordinator.ts';
 import { heartRows, writeHeartSite } from './heart-site.ts';
 import { heartPlan } from './plans.ts';
@@ -21,6 +22,7 @@ import { preprocessingFor } from './preprocessing.ts';
 import { agentOn, eventually, testSigner } from './site-agent.ts';
 
 const directory = process.argv[2] as string;
+const mostCheckpoints = Number(process.argv[3] ?? Number.POSITIVE_INFINITY);
 const tell = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
 
 const base = heartPlan({ model: { family: 'mlp', hidden: [12], activation: 'tanh' } });
@@ -37,11 +39,6 @@ const put = (bytes: Uint8Array) => {
   coordinator.objects.set(digest, bytes);
   return { digest, bytes: bytes.byteLength };
 };
-const checkpoints = join(directory, 'state', 'checkpoints');
-mkdirSync(checkpoints, { recursive: true });
-watch(checkpoints, (_, name) => {
-  if (name?.endsWith('.safetensors')) tell({ checkpoint: name });
-});
 const log = createLogger({
   level: 'info',
   name: 'agent',
@@ -52,14 +49,31 @@ const log = createLogger({
     },
   },
 });
+// A checkpoint every few hundred steps, which is a fraction of a second.
+const onnx = new OnnxTrainer({ log, provider: { ...cpuProvider, workPerCheckpoint: 3e8 } });
+let written = 0;
+const trainer: Trainer = {
+  engine: onnx.engine,
+  description: onnx.description,
+  train: (task: TrainingTask, signal: AbortSignal) =>
+    onnx.train(
+      {
+        ...task,
+        async onCheckpoint(checkpoint) {
+          if (written === mostCheckpoints) await new Promise(() => {});
+          await task.onCheckpoint?.(checkpoint);
+          written += 1;
+          tell({ checkpoint: checkpoint.step });
+        },
+      },
+      signal,
+    ),
+  dispose: () => onnx.dispose(),
+};
 const agent = agentOn(
   coordinator.ports.federation({ role: 'site', site: north, serial: '1' }),
   { directory, config, signer: testSigner() },
-  {
-    log,
-    // A checkpoint every few hundred steps, which is a fraction of a second.
-    openTrainer: async () => new OnnxTrainer({ log, provider: { ...cpuProvider, workPerCheckpoint: 3e8 } }),
-  },
+  { log, openTrainer: async () => trainer },
 );
 await agent.start();
 await eventually('the agent attends', () => coordinator.attending.has('north'));

@@ -226,9 +226,15 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
   }
 
   let noticing: Promise<void> | null = null;
+  let noticesSince = false;
   /** Tells the coordinator what has changed about models in use; what could not be sent waits for the next time. */
   function sendWaitingNotices(): void {
-    if (noticing !== null) return;
+    if (noticing !== null) {
+      // Those under way were read before: one made since then is looked for when they are sent.
+      noticesSince = true;
+      return;
+    }
+    noticesSince = false;
     const sending = sendNotices(opened(), stopping.signal)
       .catch((error: unknown) => {
         if (!stopping.signal.aborted) log.warn({ ...errorFields(error) }, 'a notice was not sent, tried again later');
@@ -236,6 +242,7 @@ export function createSiteAgent(parts: SiteAgentParts): SiteAgent {
       .finally(() => {
         noticing = null;
         loops.delete(sending);
+        if (noticesSince && !stopping.signal.aborted) sendWaitingNotices();
       });
     noticing = sending;
     loops.add(sending);

@@ -26,11 +26,11 @@ import { AgentError } from '../../../site-agent/agent/agent-error.ts';
 import { createPlanBook } from '../../../site-agent/agent/plans.ts';
 import type { SiteSigner } from '../../../site-agent/agent/signer.ts';
 import { openAgentStore } from '../../../site-agent/agent/store.ts';
-import { createTaskStore } from '../../../site-agent/agent/task-store.ts';
+import { createTaskStore, type TaskAtWork } from '../../../site-agent/agent/task-store.ts';
 import type { SiteConfig } from '../../../site-agent/config.ts';
 import { createLedger } from '../../../site-agent/egress/ledger.ts';
 import { createModelRegistry } from '../../../site-agent/models/registry.ts';
-import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
+import type { Trainer } from '../../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
@@ -304,21 +304,16 @@ describe('training', () => {
     expect(JSON.parse(progress).clipping.rows).toBeGreaterThan(0);
   });
 
-  it('sends no zeros for a round of which half precision left every step out', async () => {
-    const train = async ({ weights, data }: TrainingTask) => ({
-      delta: new Map([...weights].map(([name, { shape, data: at }]) => [name, { shape, data: at.map(() => 0) }])),
-      examples: data.rows,
-      steps: 3,
-      metrics: { lossFirst: 1, lossLast: 1 },
-      precision: 'mixed' as const,
-      skippedSteps: 3,
-    });
+  it('declines a round of which half precision cannot take a step, and says why', async () => {
+    const train = async () => {
+      throw new TrainingError('gradient_overflow');
+    };
     const trainer: Trainer = { engine: 'onnx', description: 'overflows', train, dispose: async () => {} };
     await startApproved({}, '', { openTrainer: async () => trainer });
     offer(trainOffer('train-1', await summarised()));
     await eventually('the decline', () => declines().length === 1);
     expect(declines()[0]).toMatchObject({ task: 'train-1', reason: 'training_failed' });
-    expect(declines()[0]?.text).toContain('no_step_taken');
+    expect(declines()[0]?.text).toContain('gradient_overflow');
     expect(updates()).toEqual([]);
   });
 
@@ -461,26 +456,23 @@ describe('training', () => {
     setUp(endless);
     await startApproved();
     const preprocessing = await summarised();
-    const atWork = (): readonly string[] => {
+    const atWork = (): readonly TaskAtWork[] => {
       const store = openAgentStore(folder.path);
       try {
-        return createTaskStore(store)
-          .atWork()
-          .map(({ id }) => id);
+        return createTaskStore(store).atWork();
       } finally {
         store.close();
       }
     };
     offer(trainOffer('endless', preprocessing));
-    await eventually('the task', () => atWork().includes('endless'));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await eventually('the training', () => atWork().some(({ id, progress }) => id === 'endless' && progress !== null));
     coordinator.say('north', { kind: 'withdrawn', task: 'endless' as TaskId, reason: 'round closed' });
     offer({ ...base('summary-2', 0), kind: 'summary' });
     await eventually('the next task', () => submitted('summary').length === 2);
     expect(updates()).toEqual([]);
     expect(declines()).toEqual([]);
     // It is not done, and nobody is at it: site status is not to say that it has so many seconds left.
-    expect(atWork()).not.toContain('endless');
+    expect(atWork().map(({ id }) => id)).not.toContain('endless');
   });
 
   it('lets a task go at its deadline', async () => {

@@ -39,9 +39,15 @@ const port = (changes: Partial<FederationPort> = {}): FederationPort => ({
   },
   ...changes,
 });
+const approvalPollMs = 20;
+/** Pauses between two looks for what commands have changed. */
+let looks = 0;
 const clock = {
   now: () => acceptedMs + dayMs,
-  sleep: (delayMs: number, signal?: AbortSignal) => realSleep(delayMs, signal),
+  sleep(delayMs: number, signal?: AbortSignal) {
+    if (delayMs === approvalPollMs) looks += 1;
+    return realSleep(delayMs, signal);
+  },
 };
 /** Minutes are milliseconds here. */
 async function realSleep(delayMs: number, signal?: AbortSignal): Promise<void> {
@@ -55,12 +61,16 @@ async function realSleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', done);
   });
 }
-async function start(scoring: { readonly everyMinutes: number } | undefined, changes: Partial<FederationPort> = {}) {
+async function start(
+  scoring: { readonly everyMinutes: number } | undefined,
+  changes: Partial<FederationPort> = {},
+  overrides: { readonly holdPollMs?: number } = {},
+) {
   const { config, signer } = site.parts();
   const started = agentOn(
     port(changes),
     { directory: site.path, config: { ...config, ...(scoring === undefined ? {} : { scoring }) }, signer },
-    { clock },
+    { clock, approvalPollMs, ...overrides },
   );
   agent = started;
   await started.start();
@@ -91,21 +101,53 @@ describe('the agent', () => {
 
   it('sends a notice that a command has made while it runs, and one that could not be sent the next time', async () => {
     let refuse = true;
+    let tries = 0;
     await start(undefined, {
       submitNotice: async (notice) => {
+        tries += 1;
         if (refuse) throw new WireError('certificate_revoked');
         notices.push(notice);
         return { outcome: 'accepted' };
       },
     });
     await scoreAndWatch(site.parts(), {}, new AbortController().signal);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await eventually('a try', () => tries > 0);
     expect(site.parts().monitors.unsentNotices().length).toBe(1);
     refuse = false;
     // Any change of the database has the agent look.
     site.store.run(`insert into plan_runs (run, plan, seen_ms) values ('another', 'p', 1)`);
     await eventually('the notice', () => notices.length === 1);
     await eventually('that it is noted', () => site.parts().monitors.unsentNotices().length === 0);
+  });
+
+  it('sends a notice that is made while another is being sent, as soon as that one is', async () => {
+    let answer: () => void = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await start(
+      undefined,
+      {
+        submitNotice: async (notice) => {
+          notices.push(notice);
+          if (notices.length === 1) await answered;
+          return { outcome: 'accepted' };
+        },
+      },
+      // What is looked for now and then in any case is not to help.
+      { holdPollMs: 1e9 },
+    );
+    await scoreAndWatch(site.parts(), {}, new AbortController().signal);
+    await eventually('the first', () => notices.length === 1);
+    site.store.transaction(() =>
+      site.parts().monitors.addNotice({ ...(notices[0] as ModelNotice), from: 'active', to: 'watched' }, clock.now()),
+    );
+    // The first look may have begun before.
+    const seen = looks;
+    await eventually('two looks', () => looks >= seen + 2);
+    answer();
+    await eventually('the second', () => notices.length === 2);
+    expect(notices[1]).toMatchObject({ from: 'active', to: 'watched' });
   });
 });
 

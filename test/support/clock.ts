@@ -1,4 +1,6 @@
+import { EventEmitter } from 'node:events';
 import type { Clock } from '../../shared/runtime/clock.ts';
+import { systemClock } from '../../shared/runtime/system-clock.ts';
 
 export interface ManualClock extends Clock {
   /** Moves time on, waking sleepers in the order of their times, each with `now()` at its own time. */
@@ -73,11 +75,49 @@ export function manualClock(startMs: number = Date.UTC(2025, 0, 1)): ManualClock
       await settle();
     },
     async waitForSleepers(count) {
-      // A bound, so that a test of something that never sleeps fails by itself.
-      for (let turn = 0; sleepers.size < count; turn++) {
-        if (turn > 2000) throw new Error(`manualClock: ${sleepers.size} sleepers after a long wait, expected ${count}`);
+      // A bound, so that a test of something that never sleeps fails by itself; of time, for turns are short where the disk is slow.
+      const endMs = performance.now() + 20_000;
+      while (sleepers.size < count) {
+        if (performance.now() > endMs) {
+          throw new Error(`manualClock: ${sleepers.size} sleepers after 20 s, expected ${count}`);
+        }
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
   };
+}
+
+/** The system's clock, which can be moved forward: whoever sleeps until a moment passed over wakes. For what waits on a network too. */
+export interface MovableClock extends Clock {
+  move(byMs: number): void;
+}
+
+export function movableClock(): MovableClock {
+  let aheadMs = 0;
+  const moved = new EventEmitter().setMaxListeners(0);
+  const clock: MovableClock = {
+    now: () => Date.now() + aheadMs,
+    async sleep(delayMs, signal) {
+      const until = clock.now() + delayMs;
+      while (clock.now() < until) {
+        const again = new AbortController();
+        const wake = (): void => again.abort();
+        moved.once('moved', wake);
+        try {
+          const either = signal === undefined ? again.signal : AbortSignal.any([signal, again.signal]);
+          await systemClock.sleep(until - clock.now(), either);
+        } catch (error) {
+          if (!again.signal.aborted) throw error;
+          signal?.throwIfAborted();
+        } finally {
+          moved.off('moved', wake);
+        }
+      }
+    },
+    move(byMs) {
+      aheadMs += byMs;
+      moved.emit('moved');
+    },
+  };
+  return clock;
 }

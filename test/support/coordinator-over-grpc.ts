@@ -1,6 +1,7 @@
 import { connectOperator, type OperatorConnection } from '../../coordinator/client/connect.ts';
 import { type CoordinatorService, serveCoordinator } from '../../coordinator/service/serve.ts';
 import type { ServiceTls } from '../../coordinator/service/tls-door.ts';
+import type { Clock } from '../../shared/runtime/clock.ts';
 import type { SiteName } from '../../shared/runtime/ids.ts';
 import { silentLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
@@ -38,7 +39,11 @@ export const clientIdentity = (credentials: TestCredentials) => ({
   root: credentials.rootPem,
 });
 
-export async function openGrpcBench(limits: Partial<ServiceLimits> = {}): Promise<GrpcBench> {
+/** `clock` is that of the service and of the sites' connections; the system's when absent. */
+export async function openGrpcBench(
+  limits: Partial<ServiceLimits> = {},
+  clock: Clock = systemClock,
+): Promise<GrpcBench> {
   const authority = await createTestAuthority();
   const server = await authority.server();
   const coordinator = createFakeCoordinator(server.chain, authority.rootPem);
@@ -51,7 +56,7 @@ export async function openGrpcBench(limits: Partial<ServiceLimits> = {}): Promis
     listen: { host: '127.0.0.1', port: 0 },
     limits,
     log: silentLogger,
-    clock: systemClock,
+    clock,
   });
   const address = `127.0.0.1:${service.address.port}`;
   const clients: { close(): void }[] = [];
@@ -67,6 +72,7 @@ export async function openGrpcBench(limits: Partial<ServiceLimits> = {}): Promis
         site: site as SiteName,
         identity: clientIdentity(credentials),
         log: silentLogger,
+        clock,
         ...(deadlines === undefined ? {} : { deadlines }),
       });
       clients.push(connection);

@@ -231,7 +231,7 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
     ];
     const stop = new AbortController();
     async function* says(): AsyncGenerator<SiteMessage, void, void> {
-      yield hello(200);
+      yield hello(20_000);
       yield { kind: 'approvals', approvedPlans: [digestOf('x'), digestOf('y')] };
       await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     }
@@ -249,7 +249,7 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
     stop.abort();
     expect(got).toEqual(messages);
     expect(opened.coordinator.heard.slice(0, 2)).toEqual([
-      { site: 'berlin', message: hello(200) },
+      { site: 'berlin', message: hello(20_000) },
       { site: 'berlin', message: { kind: 'approvals', approvedPlans: [digestOf('x'), digestOf('y')] } },
     ]);
     await expect.poll(() => opened.coordinator.attending.size, soon).toBe(0);
@@ -258,7 +258,7 @@ describe.each(Object.entries(transports))('FederationPort %s', (_, open) => {
   it('lets go of a stream when the signal aborts', async () => {
     const stop = new AbortController();
     async function* says(): AsyncGenerator<SiteMessage, void, void> {
-      yield hello(200);
+      yield hello(20_000);
       await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     }
     const reading = (async () => {

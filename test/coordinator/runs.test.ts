@@ -8,6 +8,7 @@ import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { digestOf } from '../../shared/runtime/digest.ts';
 import type { Digest, RunId } from '../../shared/runtime/ids.ts';
 import type { OperatorPort } from '../../shared/wire/operator-port.ts';
+import { type MovableClock, movableClock } from '../support/clock.ts';
 import {
   type Core,
   chunksOf,
@@ -33,12 +34,15 @@ async function withCore(
     core: Core;
     book: MemorySiteBook;
     attend: (name: string, options?: FakeSiteOptions) => FakeSite;
+    /** The coordinator's clock. Sites that say nothing for two minutes of it are gone. */
+    clock: MovableClock;
   }) => Promise<void>,
   enrolled: readonly string[] = names,
 ): Promise<void> {
   await inFolder(async (folder) => {
     const book = memorySiteBook(enrolled);
-    const core = await openCore(folder, book);
+    const clock = movableClock();
+    const core = await openCore(folder, book, { clock });
     const sites: FakeSite[] = [];
     const attend = (name: string, options?: FakeSiteOptions): FakeSite => {
       const site = fakeSite(name, core.site(name), options);
@@ -46,7 +50,7 @@ async function withCore(
       return site;
     };
     try {
-      await body({ core, book, attend });
+      await body({ core, book, attend, clock });
     } finally {
       await Promise.all(sites.map((site) => site.leave()));
       await core.stop();
@@ -104,9 +108,13 @@ describe('a run', () => {
 
   test('closes at its deadline with k of n, and names the silent and the late', async () => {
     await withCore(
-      async ({ core, attend }) => {
+      async ({ core, attend, clock }) => {
         attend('aachen');
         attend('bern');
+        let begun: () => void = () => undefined;
+        const uploading = new Promise<void>((resolve) => {
+          begun = resolve;
+        });
         const cork = attend('cork', {
           async instead(offer, port) {
             if (offer.kind !== 'train') return false;
@@ -114,14 +122,18 @@ describe('a run', () => {
             const delta = deltaFor(heartPlan(), 'cork', offer.base.digest);
             const part = chunksOf(delta.subarray(0, 100));
             await port.writeObject(refOf(delta), 0, part).catch(() => undefined);
+            begun();
             return true;
           },
         });
         attend('delft', { instead: async (offer) => offer.kind === 'train' });
         const { run } = await core.operator.startRun(
-          text({ federation: { rounds: 1, roundDeadlineSeconds: 0.6, graceSeconds: 0.2 } }),
+          text({ federation: { rounds: 1, roundDeadlineSeconds: 60, graceSeconds: 0.2 } }),
           {},
         );
+        await uploading;
+        await viewWhere(core.operator, run, ({ rounds }) => rounds[1]?.received.length === 2);
+        clock.move(60_000);
         const view = await viewWhere(core.operator, run, ({ rounds }) => rounds[1]?.phase === 'published');
         expect(view.rounds[1]?.sites).toEqual(['aachen', 'bern']);
         expect(view.rounds[1]?.excluded.map(({ site, reason }) => [site, reason])).toEqual([
@@ -189,7 +201,7 @@ describe('a run', () => {
 
   test('ends its judging at the deadline, with the silent awaited until then', async () => {
     await withCore(
-      async ({ core, attend }) => {
+      async ({ core, attend, clock }) => {
         attend('aachen');
         attend('bern', { decision: 'hold' });
         attend('cork', { instead: async (offer) => offer.kind === 'judge' });
@@ -201,16 +213,20 @@ describe('a run', () => {
           },
         });
         const declined = { site: 'delft', reason: 'declined', detail: 'too_few_rows: 7 later [2K patients' };
-        const plan = text({ federation: { rounds: 1, judgementDeadlineSeconds: 0.7 } });
+        const plan = text({ federation: { rounds: 1, judgementDeadlineSeconds: 60 } });
         const { run } = await core.operator.startRun(plan, {});
         await viewWhere(core.operator, run, ({ status }) => status === 'judging');
         await expect(core.operator.pauseRun(run)).rejects.toMatchObject({
           code: 'invalid_state',
           message: expect.stringContaining('is judging: its rounds are over'),
         });
-        const waiting = await core.operator.showRelease('heart-disease/1');
-        expect(waiting.awaited).toContain('cork');
-        expect(waiting.notJudged.filter(({ site }) => site !== 'delft')).toEqual([]);
+        await expect
+          .poll(async () => {
+            const { awaited, notJudged } = await core.operator.showRelease('heart-disease/1');
+            return { awaited, notJudged };
+          })
+          .toEqual({ awaited: ['cork'], notJudged: [declined] });
+        clock.move(60_000);
         await viewWhere(core.operator, run, ({ status }) => status === 'finished');
         const release = await core.operator.showRelease('heart-disease/1');
         expect(release.decisions.map(({ site, decision }) => [site, decision])).toEqual([

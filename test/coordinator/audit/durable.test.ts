@@ -23,16 +23,21 @@ test('no operator command is answered before its audit entry is on disk; a revoc
       ];
       for (const [index, command] of commands.entries()) {
         let open: () => void = () => undefined;
-        flush.mockReturnValueOnce(
-          new Promise<void>((resolve) => {
-            open = resolve;
-          }),
-        );
+        const opened = new Promise<void>((resolve) => {
+          open = resolve;
+        });
+        const asked = new Promise<void>((resolve) => {
+          flush.mockImplementationOnce(() => {
+            resolve();
+            return opened;
+          });
+        });
         let answered = false;
         const answer = command().then(() => {
           answered = true;
         });
-        await vi.waitFor(() => expect(flush).toHaveBeenCalledTimes(index + 1));
+        await asked;
+        expect(flush).toHaveBeenCalledTimes(index + 1);
         expect(answered, `command ${index}`).toBe(false);
         if (index === 5) expect((await book.show('bern')).status).toBe('revoked');
         open();

@@ -148,9 +148,9 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
   const precision = result.precision ?? 'float32';
   if (plan.training.precision === 'mixed' && precision === 'float32')
     notes.push('The plan allows float16; this engine computes in float32.');
-  if (result.skippedSteps !== undefined && result.skippedSteps > 0)
+  if (result.stepsAgain !== undefined && result.stepsAgain > 0)
     notes.push(
-      `${result.skippedSteps} of the steps were left out: a gradient was too large for float16, until its scale was halved often enough.`,
+      `Steps were taken again ${result.stepsAgain === 1 ? 'once' : `${result.stepsAgain} times`}, with half the scale: a gradient was too large for float16.`,
     );
   return {
     plan: digest,

@@ -13,7 +13,6 @@ import { DataError } from '../data/data-error.ts';
 import { summarise } from '../data/site-summary.ts';
 import { siteSoftware } from '../software.ts';
 import type { Progress } from '../training/trainer.ts';
-import { TrainingError } from '../training/training-error.ts';
 import { checkTrainingMemory } from '../training/training-memory.ts';
 import { rowsDigest, trainingRows } from '../training/training-rows.ts';
 import { AgentError } from './agent-error.ts';
@@ -163,14 +162,6 @@ async function train(
     signal,
   );
   signal.throwIfAborted();
-  if (result.steps > 0 && result.skippedSteps === result.steps) {
-    // A delta of zeros would count as that of a site whose rows ask for no change.
-    throw new TrainingError(
-      'no_step_taken',
-      `all ${result.steps} steps of the round were left out: at each a gradient was too large for float16. The plan needs training.precision float32, or more steps a round, at each of which the scale is halved`,
-      { steps: result.steps },
-    );
-  }
   if (result.clipping !== undefined) {
     // For this site's eyes: how many of its rows are unlike the others is nothing an update may tell.
     const { rows: rowsTaken, clipped: rowsClipped } = result.clipping;

@@ -1,6 +1,7 @@
 /**
  * Rows of the steps of a round, each as often as a step took it, and of them those whose own gradient was longer than `training.perExampleClip`.
- * Whole numbers, so that they are the same in any cut and after an interruption. Rows of a step that half precision left out count too.
+ * Whole numbers, so that they are the same in any cut and after an interruption. A step that half precision took
+ * again counts once, as it was taken in the end.
  */
 export interface ClipCounts {
   readonly rows: number;

@@ -33,7 +33,7 @@ export interface EngineStep {
   readonly rows: Uint32Array;
   /** Every row of the data in its own order, at each step: what was put on a device may stay there. */
   readonly everyRow: boolean;
-  /** Scalars of the update by the name of the graph's input, such as `rate`. */
+  /** Scalars of the step by the name of the graph's input: those of `stepScalars`, and in mixed precision `lossScale`. */
   readonly scalars: Readonly<Record<string, number>>;
   /** Uniforms in [0, 1) for the whole batch by the name of the graph's input, `random/K`: the shapes of `buildObjective(plan, { rows })`, row after row. */
   readonly random: ReadonlyMap<string, Float32Array>;
@@ -45,6 +45,8 @@ export interface StepOutcome {
   readonly loss: number;
   /** How many of its rows had a gradient longer than `training.perExampleClip`; absent where rows are not clipped one by one. */
   readonly clipped?: number;
+  /** In mixed precision: a gradient was not finite at the step's scale of the loss. */
+  readonly overflowed?: boolean;
 }
 
 /** A task whose weights and optimiser state an engine holds, on its device where it has one. */
@@ -52,8 +54,8 @@ export interface OpenedTask {
   /**
    * Carries out the steps, one after the other. All have equally many rows. With more than `partRows` rows a step's gradients are added up
    * over parts of at most so many, all but the last of equal size; `partRows` is below a step's rows only where the plan's objective
-   * can be cut.
-   * @returns one a step
+   * can be cut, and then there is one step.
+   * @returns one a step; where one overflowed it is the last, and the state is as before the call
    * @throws TrainingError `out_of_memory` (the state is then as before the call), `engine_failed`; the signal's reason, within one step of
    *   its abort, after which nothing but `dispose` may be called
    */

@@ -4,6 +4,7 @@ import type { StepCall } from './call-schedule.ts';
 import { type ClipCounts, noRows } from './clip-counts.ts';
 import type { EarlyStopping, StoppingRecord } from './early-stopping.ts';
 import type { LossRecord, LossSums } from './loss-record.ts';
+import { firstScale, type LossScale } from './loss-scale.ts';
 import type { StepPlan } from './step-plan.ts';
 import type { Checkpoint, TrainingTask } from './trainer.ts';
 
@@ -14,6 +15,8 @@ export interface LoopState {
   readonly state: NamedTensors;
   readonly partRows: number;
   readonly losses: LossRecord;
+  /** Of the step that comes next; null in float32. */
+  readonly lossScale: LossScale | null;
   readonly clipping: ClipCounts | null;
   readonly stopping: EarlyStopping | null;
   /** Description of the engine. */
@@ -25,6 +28,8 @@ interface StoredRecord {
   readonly format: 1;
   readonly partRows: number;
   readonly losses: LossSums;
+  /** In half precision. */
+  readonly lossScale?: LossScale;
   /** Where rows are clipped one by one. */
   readonly clipping?: ClipCounts;
   readonly stopping: StoppingRecord | null;
@@ -38,17 +43,20 @@ export interface LoopStart {
   readonly state: NamedTensors;
   readonly partRows?: number;
   readonly losses?: LossSums;
+  readonly lossScale: LossScale | null;
   readonly clipping: ClipCounts | null;
   readonly stopping?: { readonly record: StoppingRecord; readonly tensors: NamedTensors };
 }
 
 const bestPrefix = 'best/';
 
-export function storedLoop({ step, state, partRows, losses, clipping, stopping, runsOn }: LoopState): Checkpoint {
+export function storedLoop(loop: LoopState): Checkpoint {
+  const { step, state, partRows, losses, lossScale, clipping, stopping, runsOn } = loop;
   const record: StoredRecord = {
     format: 1,
     partRows,
     losses: losses.sums,
+    ...(lossScale === null ? {} : { lossScale }),
     ...(clipping === null ? {} : { clipping }),
     stopping: stopping?.record ?? null,
     runsOn,
@@ -66,13 +74,18 @@ function sameShape(tensor: Tensor | undefined, shape: readonly number[]): tensor
   );
 }
 
-function fresh(task: TrainingTask, { slots }: StepPlan): LoopStart {
+function fresh(task: TrainingTask, { slots, precision }: StepPlan): LoopStart {
   const state = new Map<string, Tensor>(task.weights);
   for (const { name, shape, initial } of slots) {
     const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
     state.set(name, { shape, data: data.fill(initial) });
   }
-  return { step: 0, state, clipping: task.plan.training.perExampleClip === undefined ? null : noRows };
+  return {
+    step: 0,
+    state,
+    lossScale: precision === 'mixed' ? firstScale : null,
+    clipping: task.plan.training.perExampleClip === undefined ? null : noRows,
+  };
 }
 
 /**
@@ -102,6 +115,7 @@ export function restoreLoop(
     record.format === 1 &&
     (record.runsOn ?? runsOn) === runsOn &&
     state.size === start.state.size &&
+    (record.lossScale === undefined) === (start.lossScale === null) &&
     (record.clipping === undefined) === (start.clipping === null) &&
     calls.some((call) => call.checkpoint && call.first + call.steps === resume.step);
   if (!fits) {
@@ -120,6 +134,7 @@ export function restoreLoop(
     state,
     partRows: record.partRows,
     losses: record.losses,
+    lossScale: record.lossScale ?? null,
     clipping: record.clipping ?? null,
     ...(record.stopping === null ? {} : { stopping: { record: record.stopping, tensors: best } }),
   };

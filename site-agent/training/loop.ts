@@ -1,20 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { frozenWeights } from '../../shared/graph/adapters.ts';
-import { skippedName } from '../../shared/graph/training/loss-scaling.ts';
 import { buildObjective } from '../../shared/graph/training/objective.ts';
 import { stepScalars } from '../../shared/graph/training/optimiser-update.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 import { batchSchedule } from './batches.ts';
-import { callSchedule, type StepCall } from './call-schedule.ts';
+import { callSchedule } from './call-schedule.ts';
 import { checkTask, deltaOf } from './check-task.ts';
 import { addedStep } from './clip-counts.ts';
 import { EarlyStopping } from './early-stopping.ts';
-import type { Engine, EngineStep, OpenedTask, StepOutcome } from './engine.ts';
+import type { Engine, EngineStep } from './engine.ts';
 import { type LoopState, restoreLoop, storedLoop } from './loop-state.ts';
 import { LossRecord } from './loss-record.ts';
 import { checkRandomByRows, drawRandom } from './random-inputs.ts';
 import { RowsAtOnce } from './rows-at-once.ts';
+import { runCall } from './run-call.ts';
 import { stepCounts, stepPlan, whyWhole, whyWholeLoss } from './step-plan.ts';
 import type { TrainingResult, TrainingTask } from './trainer.ts';
 import { TrainingError } from './training-error.ts';
@@ -112,17 +112,18 @@ export async function trainRound(
     signal,
   );
   let done = begun.step;
-  let { clipping } = begun;
+  let { clipping, lossScale: scale } = begun;
   try {
     for (const call of calls) {
       if (call.first < begun.step) continue;
       // The loop would otherwise keep the process from its heartbeats and from hearing of an abort.
       await nextTurn();
       signal.throwIfAborted();
-      const found = await runCall(opened, call, stepsOf, rowsAtOnce, signal);
+      const found = await runCall({ opened, stepsOf, rowsAtOnce }, call, scale, signal);
       signal.throwIfAborted();
+      scale = found.scale;
       const taken = schedule.rowsOf(call.first).length;
-      for (const [index, { loss, clipped }] of found.entries()) {
+      for (const [index, { loss, clipped }] of found.outcomes.entries()) {
         losses.add(done + index, loss, taken);
         if (clipping !== null && clipped !== undefined) clipping = addedStep(clipping, taken, clipped);
       }
@@ -147,6 +148,7 @@ export async function trainRound(
           state: await opened.state(),
           partRows: rowsAtOnce.rows,
           losses,
+          lossScale: scale,
           clipping,
           stopping,
           runsOn: engine.description,
@@ -155,14 +157,12 @@ export async function trainRound(
         signal.throwIfAborted();
       }
     }
-    const ended = stopping === null || precision === 'mixed' ? await opened.state() : (new Map() as NamedTensors);
-    const trained = stopping === null ? weightsOf(ended, task.weights) : bestOf(stopping);
+    const trained = stopping === null ? weightsOf(await opened.state(), task.weights) : bestOf(stopping);
     signal.throwIfAborted();
-    const skippedSteps = ended.get(skippedName)?.data[0];
-    if (skippedSteps !== undefined && skippedSteps > 0)
+    if (scale !== null && scale.halved > 0)
       log.info(
-        { skippedSteps, steps: done },
-        'steps left out: a gradient was too large for float16, and its scale was halved',
+        { times: scale.halved, steps: done, scale: scale.scale },
+        'steps taken again with half the scale: a gradient was too large for float16',
       );
     return {
       delta: deltaOf(task.weights, new Map([...trained].map(([name, tensor]) => [name, tensor.data]))),
@@ -171,35 +171,13 @@ export async function trainRound(
       metrics: losses.metrics(done < schedule.steps),
       rowsAtOnce: Math.min(batch, rowsAtOnce.rows),
       precision,
-      ...(skippedSteps === undefined ? {} : { skippedSteps }),
+      ...(scale === null ? {} : { stepsAgain: scale.halved }),
       ...(clipping === null ? {} : { clipping }),
       ...(stopping === null ? {} : { validation: { losses: stopping.record.losses, best: stopping.record.best } }),
     };
   } finally {
     await opened.dispose();
   }
-}
-
-/** The steps of one call: together, or one by one where a batch is cut. */
-async function runCall(
-  opened: OpenedTask,
-  call: StepCall,
-  stepsOf: (first: number, count: number) => EngineStep[],
-  rowsAtOnce: RowsAtOnce,
-  signal: AbortSignal,
-): Promise<StepOutcome[]> {
-  const outcomes: StepOutcome[] = [];
-  const [{ rows }] = stepsOf(call.first, 1) as [EngineStep];
-  while (outcomes.length < call.steps) {
-    const first = call.first + outcomes.length;
-    outcomes.push(
-      ...(await rowsAtOnce.during((partRows) => {
-        const count = partRows < rows.length ? 1 : call.steps - outcomes.length;
-        return opened.run(stepsOf(first, count), partRows, signal);
-      }, rows.length)),
-    );
-  }
-  return outcomes;
 }
 
 const weightsOf = (state: NamedTensors, weights: NamedTensors): NamedTensors =>

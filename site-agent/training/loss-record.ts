@@ -12,6 +12,19 @@ export interface LossSums {
 
 const nothing: LossSums = { firstSum: 0, firstRows: 0, epochSum: 0, epochRows: 0, lastSum: 0, lastRows: 0 };
 
+/**
+ * @param step 0-based
+ * @param mixed computed in half precision
+ */
+export function notFiniteLoss(step: number, loss: number, mixed: boolean): TrainingError {
+  const half = mixed ? ' In half precision numbers end at 65,504: precision float32 in the plan may mend it too.' : '';
+  return new TrainingError(
+    'not_finite_loss',
+    `step ${step + 1}: the loss is ${loss}; a smaller rate in the plan, or a look at extreme values with \`site check\`, may mend it.${half}`,
+    { step: step + 1 },
+  );
+}
+
 /** Row-weighted mean loss over the first and the last epoch's worth of steps. */
 export class LossRecord {
   readonly #stepsPerEpoch: number;
@@ -35,13 +48,7 @@ export class LossRecord {
    * @throws TrainingError `not_finite_loss`
    */
   add(step: number, loss: number, rows: number): void {
-    if (!Number.isFinite(loss)) {
-      throw new TrainingError(
-        'not_finite_loss',
-        `step ${step + 1}: the loss is ${loss}; a smaller rate in the plan, or a look at extreme values with \`site check\`, may mend it`,
-        { step: step + 1 },
-      );
-    }
+    if (!Number.isFinite(loss)) throw notFiniteLoss(step, loss, false);
     const sums = { ...this.#sums };
     if (step < this.#first) {
       sums.firstSum += loss * rows;

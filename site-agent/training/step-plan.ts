@@ -22,6 +22,7 @@ const probeRows = 16;
 export interface StepPlan {
   readonly weights: readonly CarriedTensor[];
   readonly slots: readonly SlotTensor[];
+  readonly precision: 'float32' | 'mixed';
   /** Multiply-adds. */
   readonly work: number;
   /** Rows at once that keep the step's values within bounds; at least 1, at most the batch. */
@@ -68,7 +69,7 @@ export function stepPlan(
   const fed = bytesOf([...step.rowInputs, step.labels, ...step.random]);
   const { weights, slots } = step;
   if (rows === batch) {
-    return { weights, slots, work: cost.work, partRows: batch, fedBytes: fed, whole };
+    return { weights, slots, precision, work: cost.work, partRows: batch, fedBytes: fed, whole };
   }
   const more = at(2 * rows).cost;
   const bytesPerRow = (more.peakBytes - cost.peakBytes) / rows;
@@ -76,6 +77,7 @@ export function stepPlan(
   return {
     weights,
     slots,
+    precision,
     work: cost.work + workPerRow * (batch - rows),
     partRows: Math.max(1, Math.min(batch, Math.floor(mostStepBytes / bytesPerRow))),
     fedBytes: (fed / rows) * batch,

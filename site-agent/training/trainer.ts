@@ -89,8 +89,8 @@ export interface TrainingResult {
   readonly rowsAtOnce?: number;
   /** What was computed in: float32 where the engine has no float16, whatever the plan allows. */
   readonly precision?: 'float32' | 'mixed';
-  /** Of the steps done, those that changed nothing because a gradient was too large for float16. Absent in float32. */
-  readonly skippedSteps?: number;
+  /** How often a step was taken again with half the scale of the loss, because a gradient was too large for float16. Absent in float32. */
+  readonly stepsAgain?: number;
   /** Absent where rows are not clipped one by one. It stays at the site. */
   readonly clipping?: ClipCounts;
 }

@@ -15,7 +15,7 @@ export type TrainingErrorCode =
   | 'control_invalid'
   | 'not_finite_loss'
   | 'not_finite_delta'
-  | 'no_step_taken'
+  | 'gradient_overflow'
   | 'batch_whole'
   | 'out_of_memory'
   | 'plan_too_large'
@@ -58,9 +58,9 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
     meaning: 'A trained weight became infinite or NaN; nothing is sent.',
     advice: 'abort',
   },
-  no_step_taken: {
+  gradient_overflow: {
     meaning:
-      'In half precision every step of the round was left out, since a gradient was too large; nothing is sent. The plan needs precision float32, or more steps a round.',
+      'In half precision a step has a gradient that is not finite at any scale of the loss; nothing is sent. The plan needs precision float32, or a look at extreme values with `site check` may mend it.',
     advice: 'abort',
   },
   batch_whole: {

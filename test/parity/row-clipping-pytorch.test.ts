@@ -4,6 +4,7 @@ import { trainedParameters } from '../../shared/graph/adapters.ts';
 import { codesOf, encodedLayout } from '../../shared/graph/encoding.ts';
 import type { Value } from '../../shared/graph/graph.ts';
 import { networkOf } from '../../shared/graph/network.ts';
+import { lossScale } from '../../shared/graph/training/loss-scaling.ts';
 import { buildObjective } from '../../shared/graph/training/objective.ts';
 import { stepScalars } from '../../shared/graph/training/optimiser-update.ts';
 import { rowGradients } from '../../shared/graph/training/per-row/row-gradients.ts';
@@ -210,7 +211,10 @@ describe.each(engines)(
           const step = {
             rows: Uint32Array.from({ length: to - from }, (_row, at) => from + at),
             everyRow: false,
-            scalars: stepScalars(plan.training, { step: index + 1, round: 0 }),
+            scalars: {
+              ...stepScalars(plan.training, { step: index + 1, round: 0 }),
+              ...(engine.mixed ? { [lossScale.name]: 2 ** 15 } : {}),
+            },
             random: new Map(),
           };
           const [outcome] = await opened.run([step], partRows, new AbortController().signal);

@@ -1,3 +1,4 @@
+import { lossScale } from '../../shared/graph/training/loss-scaling.ts';
 import type { NamedTensors } from '../../shared/tensors/tensor.ts';
 import type { Engine, EngineStep, EngineTask } from '../../site-agent/training/engine.ts';
 import { TrainingError } from '../../site-agent/training/training-error.ts';
@@ -15,12 +16,14 @@ export interface FakeEngine extends Engine {
  * that of `lossOf`.
  *
  * @param options.fits rows at once beyond which it is out of memory
+ * @param options.mostScale of the loss at a step, beyond which its gradients overflow; the engine computes in half precision then
  */
 export function fakeEngine(
   options: {
     readonly workPerCall?: number;
     readonly workPerCheckpoint?: number;
     readonly fits?: number;
+    readonly mostScale?: (step: number) => number;
     readonly lossOf?: (step: number) => number;
     readonly clippedOf?: (step: number) => number;
     readonly validationLoss?: (stepsDone: number) => number;
@@ -30,7 +33,7 @@ export function fakeEngine(
   const engine: FakeEngine = {
     engine: 'onnx',
     description: 'an engine that counts',
-    mixed: false,
+    mixed: options.mostScale !== undefined,
     workPerCall: options.workPerCall ?? 0,
     workPerCheckpoint: options.workPerCheckpoint ?? Number.POSITIVE_INFINITY,
     opened: [],
@@ -53,6 +56,21 @@ export function fakeEngine(
           signal.throwIfAborted();
           needs(Math.min(partRows, steps[0]?.rows.length ?? 0));
           engine.calls.push({ steps, partRows });
+          const { mostScale } = options;
+          const begun = stepsDone();
+          const overflow =
+            mostScale === undefined
+              ? -1
+              : steps.findIndex(
+                  ({ scalars }, index) => !((scalars[lossScale.name] as number) <= mostScale(begun + index)),
+                );
+          if (overflow !== -1) {
+            return steps.slice(0, overflow + 1).map((_, index) => ({
+              loss: options.lossOf?.(begun + index) ?? 1,
+              ...(options.clippedOf === undefined ? {} : { clipped: 1000 }),
+              overflowed: index === overflow,
+            }));
+          }
           return steps.map(() => {
             const done = stepsDone();
             const loss = options.lossOf?.(done) ?? 1;

@@ -12,12 +12,12 @@ export interface EpochOptions extends StepOptions {
 /**
  * Several training steps in one call: weights and optimiser state stay inside the runtime from step to step (ONNX Scan).
  * Inputs and outputs are those of `buildTrainingStep` with these differences: what changes from step to step (`rowInputs`, `labels`, `random` and
- * the `scalars`) has one more axis in front, of `steps`; `loss` and `clipped` are [steps]. Frozen tensors, anchors and control variates are given once.
+ * the `scalars`) has one more axis in front, of `steps`; `loss`, `clipped` and `overflow` are [steps]. Frozen tensors, anchors and control variates are given once.
  */
 export interface Epoch extends Omit<TrainingStep, 'graph'> {
   readonly graph: Graph;
   readonly steps: number;
-  /** Scalars of `stepScalars`, each [steps]. */
+  /** Those of the training step, each [steps]. */
   readonly scalars: readonly FedTensor[];
 }
 

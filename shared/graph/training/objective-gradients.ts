@@ -2,7 +2,8 @@ import type { Plan } from '../../plan/plan.ts';
 import type { Value } from '../graph.ts';
 import { knownShape } from '../operators/dimensions.ts';
 import { gradients } from '../reverse-mode.ts';
-import { scaleName } from './loss-scaling.ts';
+import type { FedTensor } from './feeds.ts';
+import { lossScale } from './loss-scaling.ts';
 import { MixedBuilder } from './mixed-builder.ts';
 import { type Objective, refuseMixedRows } from './objective.ts';
 import { dividedGradients, gradientsAs, type RowGradients } from './per-row/outer-products.ts';
@@ -15,22 +16,18 @@ export interface ObjectiveGradients {
   readonly moving: readonly MovingTensor[];
   /** Scalar: how many rows' own gradients were longer than the bound; null where rows are not clipped one by one. */
   readonly clipped: Value | null;
-  /** The scalar the loss was multiplied by in float16, the input `scaling/scale`; null in float32. The gradients are divided by it already. */
-  readonly scale: Value | null;
+  /** `scaling/scale`, which the loss was multiplied by in float16 and the gradients are divided by already; none in float32. */
+  readonly scalars: readonly FedTensor[];
 }
 
 /** Gradients of the loss times a scale, divided by it again: what float16 holds of them does not vanish. */
-function scaledGradients(
-  b: MixedBuilder,
-  loss: Value,
-  variables: readonly Value[],
-): { readonly found: Value[]; readonly scale: Value } {
-  const scale = b.input(scaleName, 'float', []);
+function scaledGradients(b: MixedBuilder, loss: Value, variables: readonly Value[]): Value[] {
+  const scale = b.input(lossScale.name, 'float', []);
   const scaled = b.mul(loss, scale);
   b.half = true;
   const found = gradients(b, scaled, variables);
   b.half = false;
-  return { scale, found: found.map((gradient) => b.div(gradient, scale)) };
+  return found.map((gradient) => b.div(gradient, scale));
 }
 
 /**
@@ -39,21 +36,14 @@ function scaledGradients(
  * one is in the other.
  * @param of rows of the batch
  */
-function scaledRowGradients(
-  b: MixedBuilder,
-  losses: RowLosses,
-  of: number,
-): { readonly found: (RowGradients | null)[]; readonly scale: Value } {
-  const scale = b.input(scaleName, 'float', []);
+function scaledRowGradients(b: MixedBuilder, losses: RowLosses, of: number): (RowGradients | null)[] {
+  const scale = b.input(lossScale.name, 'float', []);
   const share = b.mul(scale, b.scalar(2 ** -Math.ceil(Math.log2(of))));
   const scaled = b.mul(losses.losses, share);
   b.half = true;
   const found = rowGradients(b, { ...losses, losses: scaled });
   b.half = false;
-  return {
-    scale,
-    found: found.map((own) => (own === null ? null : dividedGradients(b, gradientsAs(b, own, 'float'), share))),
-  };
+  return found.map((own) => (own === null ? null : dividedGradients(b, gradientsAs(b, own, 'float'), share)));
 }
 
 /**
@@ -68,12 +58,11 @@ export function objectiveGradients(plan: Plan, objective: Objective): ObjectiveG
   const withGradients = (found: readonly Value[]) =>
     tensors.map((tensor, index) => ({ ...tensor, gradient: found[index] as Value }));
   const { perExampleClip } = plan.training;
+  const scalars = b instanceof MixedBuilder ? [lossScale] : [];
   if (perExampleClip === undefined) {
-    const { found, scale } =
-      b instanceof MixedBuilder
-        ? scaledGradients(b, objective.loss, variables)
-        : { found: gradients(b, objective.loss, variables), scale: null };
-    return { moving: withGradients(found), clipped: null, scale };
+    const { loss } = objective;
+    const found = b instanceof MixedBuilder ? scaledGradients(b, loss, variables) : gradients(b, loss, variables);
+    return { moving: withGradients(found), clipped: null, scalars };
   }
   refuseMixedRows(plan, 'its rows cannot be clipped one by one: remove training.perExampleClip');
   const losses: RowLosses = {
@@ -82,8 +71,7 @@ export function objectiveGradients(plan: Plan, objective: Objective): ObjectiveG
     random: objective.random.map(({ name }) => name),
     variables,
   };
-  const { found, scale } =
-    b instanceof MixedBuilder ? scaledRowGradients(b, losses, of) : { found: rowGradients(b, losses), scale: null };
+  const found = b instanceof MixedBuilder ? scaledRowGradients(b, losses, of) : rowGradients(b, losses);
   const rows = knownShape(objective.rowLosses.shape)[0] as number;
   const { sums, clipped } = clippedSum(b, found, { variables, rows, most: perExampleClip });
   const share = b.scalar(1 / of);
@@ -92,6 +80,6 @@ export function objectiveGradients(plan: Plan, objective: Objective): ObjectiveG
   return {
     moving: withGradients(means.map((mean, index) => (further === null ? mean : b.add(mean, further[index] as Value)))),
     clipped,
-    scale,
+    scalars,
   };
 }

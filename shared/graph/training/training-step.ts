@@ -15,20 +15,20 @@ export interface StepOptions extends ObjectiveOptions {
 
 /**
  * One training step as a graph for a fixed number of rows.
- * Inputs: `features` and `payload`, `labels`, every carried tensor, `frozen/NAME`, `random/K`, `anchor/NAME`, `proximal`, `control/NAME`, and the
- * scalars of `stepScalars`.
+ * Inputs: `features` and `payload`, `labels`, every carried tensor, `frozen/NAME`, `random/K`, `anchor/NAME`, `proximal`, `control/NAME`, the
+ * scalars of `stepScalars` and, in mixed precision, `scaling/scale`.
  * Outputs: `loss` (the batch's mean loss with penalty, before the update), the next value of every carried tensor and, where rows are clipped one by
- * one, `clipped`, how many rows' gradients were longer than the bound.
+ * one, `clipped`, how many rows' gradients were longer than the bound; in mixed precision `overflow`, see `overflowName`.
  */
 export interface TrainingStep extends ForwardFeeds {
   readonly graph: Graph;
   /** The tensors that travel, names as in `modelTensors(plan)`. */
   readonly weights: readonly CarriedTensor[];
-  /** The optimiser's state, and that of loss scaling in mixed precision. */
+  /** The optimiser's state. */
   readonly slots: readonly SlotTensor[];
   /** `control/NAME`. */
   readonly control: readonly NamedFeed[];
-  /** Those of `stepScalars`. */
+  /** Those of `stepScalars`, and `scaling/scale` in mixed precision. */
   readonly scalars: readonly FedTensor[];
 }
 
@@ -43,14 +43,21 @@ function outputUnmoved({ builder, trained, moving, buffers }: Objective): void {
 export function buildTrainingStep(plan: Plan, options: StepOptions): TrainingStep {
   const objective = buildObjective(plan, options);
   const { builder } = objective;
-  const { moving, clipped, scale } = objectiveGradients(plan, objective);
+  const { moving, clipped, scalars: ofGradients } = objectiveGradients(plan, objective);
   builder.output('loss', objective.loss);
   if (clipped !== null) builder.output('clipped', clipped);
   outputUnmoved(objective);
   const { slots, control, scalars } = addUpdate(builder, plan.training, moving, {
     control: options.control,
-    scale,
+    precision: options.precision,
   });
   const weights = [...objective.trained.values()].map(({ parameter: { name, shape } }) => carried(name, shape));
-  return { graph: compactGraph(builder.finish()), ...feedsOf(objective), weights, slots, control, scalars };
+  return {
+    graph: compactGraph(builder.finish()),
+    ...feedsOf(objective),
+    weights,
+    slots,
+    control,
+    scalars: [...scalars, ...ofGradients],
+  };
 }

@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../graph-builder.ts';
 import type { Parameter } from '../network.ts';
 import { clippedByGlobalNorm } from './clipping.ts';
 import type { CarriedTensor, FedTensor, NamedFeed, SlotTensor } from './feeds.ts';
-import { addScaleUpdate, allFinite, scalingSlots } from './loss-scaling.ts';
+import { outputOverflow } from './loss-scaling.ts';
 import { optimiserSlots, optimiserUpdate, stepScalars } from './optimiser-update.ts';
 
 /** A tensor that moves, with its gradient. */
@@ -33,14 +33,14 @@ export const carried = (name: string, shape: readonly number[]): CarriedTensor =
  * Adds the update to a graph and makes the next value of every moving tensor and slot an output. In this order: the gradients together are clipped to
  * `clipNorm`; the control variates are added (c - c_i of SCAFFOLD, Karimireddy et al. 2020, equation 3: they correct the direction and are not
  * part of what a row may add to it, so they are not clipped); the optimiser takes its step.
- * With a loss scale a step whose gradients are not all finite changes nothing but the scale.
+ * In mixed precision `overflow` is an output too, see `overflowName`, of the gradients as they came.
  * New inputs: the slots as `SLOT/NAME`, the scalars of `stepScalars` and, where asked for, `control/NAME`.
  */
 export function addUpdate(
   b: GraphBuilder,
   training: TrainingSpec,
   moving: readonly MovingTensor[],
-  options: { readonly control?: boolean | undefined; readonly scale?: Value | null },
+  options: { readonly control?: boolean | undefined; readonly precision?: 'float32' | 'mixed' | undefined },
 ): UpdateTensors {
   const kept = optimiserSlots(training.optimiser);
   const scalars = Object.fromEntries(
@@ -48,9 +48,7 @@ export function addUpdate(
   );
   const raw = moving.map(({ gradient }) => gradient);
   const clipped = training.clipNorm === undefined ? raw : clippedByGlobalNorm(b, raw, training.clipNorm);
-  const scale = options.scale ?? null;
-  const finite = scale === null ? null : allFinite(b, raw);
-  const chosen = (next: Value, now: Value): Value => (finite === null ? next : b.op('Where', [finite, next, now]));
+  if (options.precision === 'mixed') outputOverflow(b, raw);
   const slots: SlotTensor[] = [];
   const control: NamedFeed[] = [];
   for (const [index, { parameter, value }] of moving.entries()) {
@@ -73,14 +71,8 @@ export function addUpdate(
       scalars,
       decayed: role === 'weight',
     });
-    b.output(`next/${name}`, chosen(next.weight, value));
-    for (const slot of kept) {
-      b.output(`next/${slot.name}/${name}`, chosen(next.slots[slot.name] as Value, own[slot.name] as Value));
-    }
-  }
-  if (scale !== null && finite !== null) {
-    addScaleUpdate(b, finite, scale);
-    slots.push(...scalingSlots);
+    b.output(`next/${name}`, next.weight);
+    for (const slot of kept) b.output(`next/${slot.name}/${name}`, next.slots[slot.name] as Value);
   }
   return { slots, control, scalars: Object.keys(scalars).map((name) => ({ name, shape: [] })) };
 }

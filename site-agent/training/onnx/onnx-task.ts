@@ -7,7 +7,12 @@ import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
 import { buildEpoch } from '../../../shared/graph/training/epoch.ts';
 import { buildEvaluation } from '../../../shared/graph/training/evaluation.ts';
 import { buildGradientPart, buildUpdate } from '../../../shared/graph/training/gradient-part.ts';
-import { buildTrainingStep, type StepOptions } from '../../../shared/graph/training/training-step.ts';
+import { overflowName } from '../../../shared/graph/training/loss-scaling.ts';
+import {
+  buildTrainingStep,
+  type CarriedTensor,
+  type StepOptions,
+} from '../../../shared/graph/training/training-step.ts';
 import type { NamedTensors } from '../../../shared/tensors/tensor.ts';
 import type { EngineStep, EngineTask, OpenedTask, StepOutcome } from '../engine.ts';
 import { partOfValues, partSizes, wholeOutcome } from '../parts.ts';
@@ -77,15 +82,10 @@ export class OnnxTask implements OpenedTask {
   }
 
   async #steps(steps: readonly EngineStep[], partRows: number, signal: AbortSignal): Promise<readonly StepOutcome[]> {
-    const [first] = steps;
-    if (first !== undefined && steps.length > 1 && partRows >= first.rows.length) return this.#together(steps, signal);
-    const outcomes: StepOutcome[] = [];
-    for (const step of steps) {
-      outcomes.push(
-        await (partRows < step.rows.length ? this.#inParts(step, partRows, signal) : this.#whole(step, signal)),
-      );
-    }
-    return outcomes;
+    const [first, ...more] = steps;
+    if (first === undefined) return [];
+    if (more.length > 0) return this.#together(steps, signal);
+    return partRows < first.rows.length ? this.#inParts(first, partRows, signal) : this.#whole(first, signal);
   }
 
   async #validate(partRows: number, signal: AbortSignal): Promise<number> {
@@ -128,7 +128,7 @@ export class OnnxTask implements OpenedTask {
     await this.#needs.giveBack();
   }
 
-  async #whole(step: EngineStep, signal: AbortSignal): Promise<StepOutcome> {
+  async #whole(step: EngineStep, signal: AbortSignal): Promise<readonly StepOutcome[]> {
     const { plan } = this.#task;
     const rows = step.rows.length;
     const { built, session } = await this.#needs.take(`step ${rows}`, () =>
@@ -143,11 +143,11 @@ export class OnnxTask implements OpenedTask {
       ),
       ...this.#rows(step, [...built.rowInputs, built.labels]),
       ...randomFeeds(built.random, step),
-      ...scalars(step.scalars),
+      ...scalarsOf(step, built.scalars),
     };
-    const results = await call(session, feeds, [...this.#told, ...carried.map(({ next }) => next)], signal);
-    this.#replace(new Map(carried.map(({ name, next }) => [name, results[next] as Tensor])));
-    return this.#outcomes(results, 1)[0] as StepOutcome;
+    const fetches = [...this.#told, ...this.#overflow, ...carried.map(({ next }) => next)];
+    const results = await call(session, feeds, fetches, signal);
+    return this.#kept(this.#outcomes(results, 1), carried, results);
   }
 
   /** Steps in one call of the runtime, which hands the state from one to the next itself. */
@@ -170,12 +170,12 @@ export class OnnxTask implements OpenedTask {
       ...stackedFeeds(built.random, (step, name) => step.random.get(name), steps),
       ...stackedFeeds(built.scalars, (step, name) => Float32Array.of(step.scalars[name] ?? Number.NaN), steps),
     };
-    const results = await call(session, feeds, [...this.#told, ...carried.map(({ next }) => next)], signal);
-    this.#replace(new Map(carried.map(({ name, next }) => [name, results[next] as Tensor])));
-    return this.#outcomes(results, steps.length);
+    const fetches = [...this.#told, ...this.#overflow, ...carried.map(({ next }) => next)];
+    const results = await call(session, feeds, fetches, signal);
+    return this.#kept(this.#outcomes(results, steps.length), carried, results);
   }
 
-  async #inParts(step: EngineStep, partRows: number, signal: AbortSignal): Promise<StepOutcome> {
+  async #inParts(step: EngineStep, partRows: number, signal: AbortSignal): Promise<readonly StepOutcome[]> {
     const { plan, data } = this.#task;
     const of = step.rows.length;
     const parts: StepOutcome[] = [];
@@ -198,6 +198,7 @@ export class OnnxTask implements OpenedTask {
             floats(partOfValues(step.random.get(name) ?? new Float32Array(0), of, begin, rows), shape),
           ]),
         ),
+        ...scalarsOf(step, built.scalars),
       };
       const results = await call(session, feeds, [...this.#told, ...built.sums.map(({ next }) => next)], signal);
       for (const tensor of sums.values()) drop(tensor);
@@ -216,24 +217,37 @@ export class OnnxTask implements OpenedTask {
         carried.map(({ name }) => name),
       ),
       ...Object.fromEntries(sums),
-      ...scalars(step.scalars),
+      ...scalarsOf(step, built.scalars),
     };
-    const results = await call(
-      session,
-      feeds,
-      carried.map(({ next }) => next),
-      signal,
-    );
+    const results = await call(session, feeds, [...this.#overflow, ...carried.map(({ next }) => next)], signal);
     for (const tensor of sums.values()) drop(tensor);
-    this.#replace(
-      new Map([...this.#state, ...carried.map(({ name, next }) => [name, results[next] as Tensor] as const)]),
-    );
-    return wholeOutcome(parts);
+    return this.#kept([{ ...wholeOutcome(parts), ...overflowOf(results, 0) }], carried, results);
+  }
+
+  /** Takes the results of steps over as the state, unless one overflowed: then they are thrown away, and what came after it is not told. */
+  #kept(
+    outcomes: readonly StepOutcome[],
+    carried: readonly CarriedTensor[],
+    results: Readonly<Record<string, Tensor>>,
+  ): readonly StepOutcome[] {
+    const next = carried.map(({ name, next }) => [name, results[next] as Tensor] as const);
+    const overflow = outcomes.findIndex(({ overflowed }) => overflowed === true);
+    if (overflow === -1) {
+      this.#replace(new Map([...this.#state, ...next]));
+      return outcomes;
+    }
+    for (const [, tensor] of next) drop(tensor);
+    return outcomes.slice(0, overflow + 1);
   }
 
   /** Outputs that say how a step went. */
   get #told(): readonly string[] {
     return this.#task.plan.training.perExampleClip === undefined ? ['loss'] : ['loss', 'clipped'];
+  }
+
+  /** The output that says whether a gradient went beyond float16, where that may be. */
+  get #overflow(): readonly string[] {
+    return this.#task.precision === 'mixed' ? [overflowName] : [];
   }
 
   /** @param results of so many steps */
@@ -243,6 +257,7 @@ export class OnnxTask implements OpenedTask {
     return Array.from({ length: steps }, (_, step) => ({
       loss: losses?.[step] ?? Number.NaN,
       ...(clipped === undefined ? {} : { clipped: clipped[step] as number }),
+      ...overflowOf(results, step),
     }));
   }
 
@@ -292,6 +307,17 @@ async function call(
   } catch (cause) {
     throw runtimeError(cause, 'failed in a training step');
   }
+}
+
+/** What a step told of its gradients; nothing in float32. */
+function overflowOf(results: Readonly<Record<string, Tensor>>, step: number): Pick<StepOutcome, 'overflowed'> {
+  const told = results[overflowName]?.data as Float32Array | undefined;
+  return told === undefined ? {} : { overflowed: told[step] !== 0 };
+}
+
+/** Those of a step's scalars that a graph takes. */
+function scalarsOf(step: EngineStep, inputs: readonly { readonly name: string }[]): Feeds {
+  return scalars(Object.fromEntries(inputs.map(({ name }) => [name, step.scalars[name] ?? Number.NaN])));
 }
 
 const numberOf = (tensor: Tensor | undefined): number => (tensor?.data as Float32Array | undefined)?.[0] ?? Number.NaN;

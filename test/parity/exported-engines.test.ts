@@ -35,7 +35,7 @@ function taskOf(name: string): TrainingTask {
 async function deltaOf(engine: 'onnx-cpu' | 'tfjs-cpu', task: TrainingTask): Promise<NamedTensors> {
   const trainer = await openTrainer(engine, silentLogger);
   try {
-    return (await trainer.train(task, AbortSignal.timeout(60_000))).delta;
+    return (await trainer.train(task, new AbortController().signal)).delta;
   } finally {
     await trainer.dispose();
   }

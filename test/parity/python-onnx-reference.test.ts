@@ -60,7 +60,7 @@ describe.skipIf(missing !== undefined)(
       const answer = spawnSync(python, ['-c', script, join(folder, 'cases.json')], { encoding: 'utf8' });
       expect(answer.status, answer.stderr).toBe(0);
       answers = JSON.parse(answer.stdout) as typeof answers;
-    }, 120_000);
+    });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     it.each(built)(

@@ -184,5 +184,5 @@ describe.each(Object.keys(forms) as (keyof typeof forms)[])('%s in use at a hosp
     const input = ['--input', join(elsewhere, 'data', 'patients.csv')];
     expect(await wardround('score', ...input, ...more)).toContain(`${name}/1: 1 scored now`);
     expect(await wardround('monitor')).toContain(`${name}/1: active since`);
-  }, 60_000);
+  });
 });

@@ -47,7 +47,7 @@ export function agentOn(
 }
 
 /** Waits until something is so; fails with its name when it does not come about. */
-export async function eventually(what: string, holds: () => boolean, withinMs = 20_000): Promise<void> {
+export async function eventually(what: string, holds: () => boolean, withinMs = 60_000): Promise<void> {
   const endMs = Date.now() + withinMs;
   while (!holds()) {
     if (Date.now() > endMs) throw new Error(`did not come about: ${what}`);

@@ -90,7 +90,6 @@ describe('a site behind a proxy', () => {
         identity: clientIdentity(credentials),
         proxy: { host: '127.0.0.1', port: hop.port, credentials: auth },
         log: silentLogger,
-        deadlines: { callMs: 3000 },
       });
     const good = open('user:secret');
     const bad = open('user:wrong');

@@ -118,7 +118,7 @@ beforeAll(async () => {
   await receive(release);
   verdict = await judge(release);
   store.close();
-}, 60_000);
+});
 afterAll(() => judged.remove());
 beforeEach(() => {
   folder = temporaryDirectory();

@@ -59,7 +59,7 @@ describe('every family trains', () => {
   // Needs a Vulkan driver, of which Chromium has one in software: WARDROUND_TEST_VULKAN=/usr/lib/chromium/vk_swiftshader_icd.json
   it.skipIf(webgpu === null).each(onDevice)(
     '$kind, $task, the same on webgpu as on the CPU (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async ({ kind, task }) => {
       const asked = trainingTask(planOf(kind, task), 20);
       const first = await cpu.train(asked, never);
@@ -71,7 +71,7 @@ describe('every family trains', () => {
 
   it.skipIf(webgpu === null).each(['embedded', 'tcn', 'gru', 'transformer', 'resnet'] as const)(
     '%s with rows clipped one by one, the same on webgpu as on the CPU (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (kind) => {
       const asked = trainingTask(planOf(kind, 'binary', { perExampleClip: 0.3 }), 20);
       const first = await cpu.train(asked, never);
@@ -98,7 +98,6 @@ async function interrupted(trainer: Trainer, task: TrainingTask): Promise<number
 
 it.skipIf(webgpu === null)(
   'a row with a norm beyond float32 ends the round on webgpu too (needs WARDROUND_TEST_VULKAN)',
-  { timeout: 60_000 },
   async () => {
     const asked = trainingTask(planOf('logistic', 'binary', { perExampleClip: 0.3 }), 20);
     const values = asked.data.values.slice();
@@ -164,7 +163,7 @@ describe('a round that is broken off', () => {
 
   it.skipIf(webgpu === null)(
     'ends in the same bits on webgpu (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const trainer = new OnnxTrainer({ provider: { ...webgpuProvider(false), workPerCheckpoint: 1 } });
       expect(await interrupted(trainer, trainingTask(planOf('mlp', 'binary', { batch: 16 }), 20))).toBe(3);
@@ -174,7 +173,7 @@ describe('a round that is broken off', () => {
 
   it.skipIf(webgpu === null)(
     'gives the same bits each time on webgpu, where thousands of rows share a code (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const task = trainingTask(planOf('embedded', 'multiclass', { batch: 'full', work: { steps: 3 } }), 4000);
       const seen = new Set<string>();

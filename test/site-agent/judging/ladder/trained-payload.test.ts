@@ -68,7 +68,7 @@ async function ground(name: keyof typeof cohorts): Promise<TrainingGround> {
     table,
     trainer: await openTrainer('onnx', silentLogger),
     seed: 3,
-    signal: AbortSignal.timeout(100_000),
+    signal: new AbortController().signal,
   };
 }
 
@@ -97,5 +97,5 @@ describe.each(Object.keys(cohorts) as (keyof typeof cohorts)[])('local training 
     } finally {
       await on.trainer.dispose();
     }
-  }, 120_000);
+  });
 });

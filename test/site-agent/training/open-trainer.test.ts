@@ -98,6 +98,8 @@ function timed(
   behaviour: 'sound' | 'fails' | 'hangs' = 'sound',
   /** What a training takes beside its steps. */
   ownMs = 0,
+  /** Steps taken again at the beginning of a training. */
+  stepsAgain = 0,
 ) {
   const asked: TrainingTask[] = [];
   const trainer: Trainer = {
@@ -111,8 +113,9 @@ function timed(
       }
       const { work } = given.plan.training;
       const steps = 'steps' in work ? work.steps : 1;
-      clock.nowMs += ownMs + steps * stepMs;
-      return { delta: new Map(), examples: given.data.rows, steps, metrics: { lossFirst: 1, lossLast: 1 } };
+      clock.nowMs += ownMs + (steps + stepsAgain) * stepMs;
+      const metrics = { lossFirst: 1, lossLast: 1 };
+      return { delta: new Map(), examples: given.data.rows, steps, stepsAgain, metrics };
     },
     async dispose() {},
   };
@@ -140,6 +143,20 @@ describe('choosing by measuring', () => {
         { engine: 'tfjs-wasm', stepMs: 1 },
       ],
     });
+  });
+
+  it('does not take the steps by which half precision finds its scale for the time of every step', async () => {
+    const clock = { nowMs: 0 };
+    // A step takes 50 ms against 90 ms, and 12 are taken again in each training: 8 steps are there after 1,000 ms against 720 ms.
+    const half = timed('onnx-webgpu', 50, clock, 'sound', 0, 12);
+    const exact = timed('onnx-cpu', 90, clock);
+    const { log, lines } = recordingLogger();
+    const trainer = new MeasuredTrainer([half.candidate, exact.candidate], { log, nowMs: () => clock.nowMs });
+    await trainer.prepare(task, never);
+    expect(chosen(lines).measured).toMatchObject([
+      { engine: 'onnx-webgpu', stepMs: 50 },
+      { engine: 'onnx-cpu', stepMs: 90 },
+    ]);
   });
 
   it('takes the fastest, once for a network, and gives it the task unchanged', async () => {

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -14,7 +13,6 @@ import { loadAuthority } from '../../coordinator/sites/credentials.ts';
 import { createSiteBook } from '../../coordinator/sites/site-book.ts';
 import { openStore } from '../../coordinator/store/open-store.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
-import type { Clock } from '../../shared/runtime/clock.ts';
 import { createLogger, silentLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
 import { openAgentStore } from '../../site-agent/agent/store.ts';
@@ -23,6 +21,7 @@ import { createLedger } from '../../site-agent/egress/ledger.ts';
 import { startSiteAgent } from '../../site-agent/main.ts';
 import { OnnxTrainer } from '../../site-agent/training/onnx-trainer.ts';
 import type { Trainer } from '../../site-agent/training/trainer.ts';
+import { movableClock } from '../support/clock.ts';
 import { heartRows, temporaryDirectory, writeHeartSite } from '../support/heart-site.ts';
 import { heartPlan } from '../support/plans.ts';
 
@@ -71,33 +70,6 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await systemClock.sleep(10);
 }
 
-/** The system's clock, which can be moved forward: who sleeps until a moment passed over wakes. */
-function movableClock() {
-  let aheadMs = 0;
-  const moved = new EventEmitter().setMaxListeners(0);
-  const clock: Clock = {
-    now: () => Date.now() + aheadMs,
-    async sleep(delayMs, signal) {
-      const until = clock.now() + delayMs;
-      while (clock.now() < until) {
-        const again = new AbortController();
-        const wake = (): void => again.abort();
-        moved.once('moved', wake);
-        await systemClock
-          .sleep(until - clock.now(), signal === undefined ? again.signal : AbortSignal.any([signal, again.signal]))
-          .catch(() => undefined);
-        moved.off('moved', wake);
-        signal?.throwIfAborted();
-      }
-    },
-  };
-  const move = (byMs: number): void => {
-    aheadMs += byMs;
-    moved.emit('moved');
-  };
-  return { clock, move };
-}
-
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on('error', reject);
@@ -142,7 +114,7 @@ test('agents renew their certificates while they train: no round loses one of th
   const stopping = new AbortController();
   const running: Promise<unknown>[] = [];
   const lines: { site: string; message: string; task?: string; kind?: string; error?: string }[] = [];
-  const { clock: renewalClock, move } = movableClock();
+  const renewalClock = movableClock();
   const { trainerOf, allIn, letGo } = heldTraining();
   try {
     const address = `127.0.0.1:${await freePort()}`;
@@ -178,7 +150,7 @@ test('agents renew their certificates while they train: no round loses one of th
       const { run } = await operator.startRun(canonicalJson(plan), {});
       await until(() => allIn(0));
       // Both hospitals are in their first round, and stay in it until both have exchanged their certificates.
-      move(untilRenewalMs);
+      renewalClock.move(untilRenewalMs);
       const exchanged = (name: string): boolean =>
         lines.some(({ site, message }) => site === name && message.startsWith('the certificate was replaced'));
       await until(() => names.every(exchanged));

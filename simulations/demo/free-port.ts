@@ -1,14 +1,23 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** A port of the loopback interface that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+/** Below the ports that Linux (from 32,768), macOS and Windows (from 49,152) give to outgoing connections and to who asks for any port. */
+const [lowest, beyond] = [20_000, 32_000];
+const mostTries = 100;
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new TypeError('freePort: the server has no port');
-  return address.port;
+}
+
+/** A port of the loopback interface that is free, and that the system gives to nobody before it is listened on. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < mostTries; tries++) {
+    const port = randomInt(lowest, beyond);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`freePort: ${mostTries} ports from ${lowest} to ${beyond - 1} are taken`);
 }

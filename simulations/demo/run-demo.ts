@@ -44,9 +44,13 @@ interface Scene {
   readonly agents: ReadonlyMap<SiteName, Child>;
 }
 
-/** The environment of this process, less what the demo's processes must not see. */
+/**
+ * The environment of this process, less what the demo's processes must not see. Where approvals take long, on a slow machine, the
+ * coordinator waits for every hospital up to the plan's own deadline: who is in a round must not depend on the machine.
+ */
 export function demoEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreignSettings.test(name)));
+  const seen = Object.entries(process.env).filter(([name]) => !foreignSettings.test(name));
+  return { ...Object.fromEntries(seen), WARDROUND_COORDINATOR__SETTLE_MS: '600000' };
 }
 
 function roundDetail(view: RunView): string {

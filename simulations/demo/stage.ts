@@ -6,7 +6,8 @@ import { heartQuery, writePatients, writeSiteConfig } from '../site-setup.ts';
 import type { Child, Children } from './children.ts';
 import { freePort } from './free-port.ts';
 
-const readyTimeoutMs = 30_000;
+/** Far more than it takes: five processes that start at once on a slow machine. One that has died is noticed at once. */
+const readyTimeoutMs = 180_000;
 
 /** A consortium and its hospitals as processes on this machine, through the commands that people type. */
 export interface Stage {

@@ -17,7 +17,7 @@ const published = join(
   process.env.WARDROUND_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url)),
   'heart-disease',
 );
-const limitMs = 120_000;
+const limitMs = 600_000;
 const folders: string[] = [];
 const started: ChildProcess[] = [];
 
@@ -156,7 +156,7 @@ describe('wardround demo', () => {
       const simulated = await simulateCohort(
         { title: 'in one process', seed: 7, plan },
         { sites, query: heartQuery, holdoutColumn: null },
-        { signal: AbortSignal.timeout(60_000), log: silentLogger },
+        { signal: AbortSignal.timeout(300_000), log: silentLogger },
       );
       expect(simulated.view.plan).toBe(summary.plan);
       expect(simulated.view.rounds.at(-1)?.weights).toBe(summary.runs[0]?.weights);

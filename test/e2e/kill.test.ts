@@ -1,19 +1,15 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SiteName } from '../../shared/runtime/ids.ts';
 import { silentLogger } from '../../shared/runtime/logger.ts';
-import { systemClock } from '../../shared/runtime/system-clock.ts';
 import type { RunView } from '../../shared/wire/operator-port.ts';
-import { writeStory } from '../../simulations/demo/story.ts';
 import { simulateCohort } from '../../simulations/run-simulation.ts';
 import { heartQuery } from '../../simulations/site-setup.ts';
-import { killHard, openTheatre, type Theatre } from './theatre.ts';
+import { firstAct, holdMidRound, killHard, openTheatre, type Theatre } from './theatre.ts';
 
-const settings = { seed: 5, rows: 400, rounds: 6 };
-const limitMs = 150_000;
+const settings = { seed: 5, rows: 400, rounds: 12 };
+const limitMs = 600_000;
+const held = 'hungarian' as SiteName;
 
-const isMidRound = (view: RunView): boolean =>
-  view.rounds.some((round) => round.round === 3 && round.phase === 'collecting') ||
-  view.rounds.some((round) => round.round > 3);
 const isFinished = (view: RunView): boolean => view.status === 'finished';
 const weightsOf = (view: RunView): string | null | undefined => view.rounds.at(-1)?.weights;
 
@@ -23,14 +19,14 @@ describe('a process that is killed in the middle of a round', () => {
 
   beforeAll(async () => {
     // The same plan, patients and seed in one process, undisturbed.
-    const [{ plan, sites }] = writeStory({ ...settings, data: null }).acts;
+    const { plan, sites } = firstAct(settings);
     const run = await simulateCohort(
       { title: 'undisturbed', seed: settings.seed, plan },
       { sites, query: heartQuery, holdoutColumn: null },
-      { signal: AbortSignal.timeout(60_000), log: silentLogger },
+      { signal: AbortSignal.timeout(limitMs), log: silentLogger },
     );
     uninterrupted = run.view;
-  });
+  }, limitMs);
 
   afterEach(async () => {
     await theatre?.close();
@@ -43,9 +39,10 @@ describe('a process that is killed in the middle of a round', () => {
       const signal = AbortSignal.timeout(limitMs - 10_000);
       theatre = await openTheatre(settings);
       const run = await theatre.startRun();
-      const atKill = await theatre.watchUntil(run, isMidRound, signal);
+      const atKill = await holdMidRound(theatre, run, held, 3, signal);
       await killHard(theatre.coordinator);
-      expect(atKill.rounds.length).toBeLessThan(settings.rounds + 1);
+      expect(atKill.rounds.length).toBeGreaterThan(3);
+      process.kill(theatre.agents.get(held)?.pid as number, 'SIGCONT');
       theatre.coordinator = await theatre.stage.startCoordinator();
       const view = await theatre.watchUntil(run, isFinished, signal);
       expect(view.rounds.filter((round) => round.round > 0).map((round) => round.sites.length)).toEqual(
@@ -62,12 +59,9 @@ describe('a process that is killed in the middle of a round', () => {
       const signal = AbortSignal.timeout(limitMs - 10_000);
       theatre = await openTheatre(settings);
       const run = await theatre.startRun();
-      await theatre.watchUntil(run, isMidRound, signal);
-      const site = 'hungarian' as SiteName;
-      await killHard(theatre.agents.get(site) as NonNullable<ReturnType<typeof theatre.agents.get>>);
-      // Long enough for the round to wait for it.
-      await systemClock.sleep(500, signal);
-      theatre.agents.set(site, await theatre.stage.startAgent(site));
+      await holdMidRound(theatre, run, held, 3, signal);
+      await killHard(theatre.agents.get(held) as NonNullable<ReturnType<typeof theatre.agents.get>>);
+      theatre.agents.set(held, await theatre.stage.startAgent(held));
       const view = await theatre.watchUntil(run, isFinished, signal);
       expect(view.rounds.flatMap((round) => round.excluded)).toEqual([]);
       expect(weightsOf(view)).toBe(weightsOf(uninterrupted));

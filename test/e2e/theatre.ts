@@ -10,7 +10,7 @@ import { type Child, type Children, createChildren } from '../../simulations/dem
 import { demoEnvironment } from '../../simulations/demo/run-demo.ts';
 import { createStage, type Stage } from '../../simulations/demo/stage.ts';
 import { writeStory } from '../../simulations/demo/story.ts';
-import type { PlanText } from '../../simulations/plan-text.ts';
+import { type PlanText, planWith } from '../../simulations/plan-text.ts';
 
 /** The compiled program, as it is installed; another build of it where the environment names one. */
 export const program =
@@ -37,6 +37,19 @@ export interface TheatreSettings {
   readonly rounds: number;
 }
 
+const planFile = fileURLToPath(new URL('../../simulations/scenarios/heart-disease.plan.yaml', import.meta.url));
+
+/** The demo's first act, with time enough in a round for a process that is started again on a slow machine. */
+export function firstAct(settings: TheatreSettings): { readonly plan: PlanText; readonly sites: readonly SiteRows[] } {
+  const [{ sites }] = writeStory({ ...settings, data: null }).acts;
+  const plan = planWith(planFile, {
+    'training.seed': settings.seed,
+    'federation.rounds': settings.rounds,
+    'federation.roundDeadlineSeconds': 600,
+  });
+  return { plan, sites };
+}
+
 async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   await new Promise((resolve) => setTimeout(resolve, delayMs));
@@ -50,7 +63,7 @@ export async function openTheatre(settings: TheatreSettings): Promise<Theatre> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const [{ plan, sites }] = writeStory({ ...settings, data: null }).acts;
+    const { plan, sites } = firstAct(settings);
     const stage = createStage(directory, children);
     await stage.openConsortium();
     const coordinator = await stage.startCoordinator();
@@ -93,6 +106,30 @@ export async function openTheatre(settings: TheatreSettings): Promise<Theatre> {
     await close();
     throw error;
   }
+}
+
+/**
+ * Stops an agent where it stands, once round `round` has come, and follows the run until a round has every answer but that agent's:
+ * there it stays until the agent goes on.
+ */
+export async function holdMidRound(
+  theatre: Theatre,
+  run: RunId,
+  site: SiteName,
+  round: number,
+  signal: AbortSignal,
+): Promise<RunView> {
+  await theatre.watchUntil(run, ({ rounds }) => (rounds.at(-1)?.round ?? 0) >= round, signal);
+  process.kill(theatre.agents.get(site)?.pid as number, 'SIGSTOP');
+  const others = [...theatre.agents.keys()].filter((name) => name !== site).sort();
+  return theatre.watchUntil(
+    run,
+    ({ rounds }) => {
+      const last = rounds.at(-1);
+      return last?.phase === 'collecting' && [...last.received].sort().join() === others.join();
+    },
+    signal,
+  );
 }
 
 /** `kill -9`; resolves when the process is gone. */

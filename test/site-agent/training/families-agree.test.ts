@@ -1,5 +1,3 @@
-// First: it sets the driver that devices are looked for with.
-
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../../shared/plan/plan.ts';
 import { webgpuProvider } from '../../../site-agent/training/onnx/provider.ts';
@@ -86,19 +84,14 @@ const cases = modelKinds.flatMap((kind) =>
 );
 
 describe.each(compared)('the engines agree on every family: onnx and %s', (_, other, backend) => {
-  it.for(cases)(
-    '$kind after $steps steps of $by to $distance',
-    // A hundred steps on a device in software, on a machine that has other work.
-    { timeout: 300_000 },
-    async ({ kind, steps, by, distance }, { signal }) => {
-      if (backend) inSmallTiles(backend, steps === 100);
-      const task = taskOf(smallModels[kind], tasks[kind], { work: { steps }, optimiser: optimisers[by] });
-      const first = await onnx.train(task, signal);
-      const second = await other.train(task, signal);
-      expect([...second.delta.keys()]).toEqual([...first.delta.keys()]);
-      expect(relativeDistance(second.delta, first.delta)).toBeLessThan(distance);
-      expect(Math.abs(second.metrics.lossLast / first.metrics.lossLast - 1)).toBeLessThan(distance);
-      expect(second.steps).toBe(steps);
-    },
-  );
+  it.for(cases)('$kind after $steps steps of $by to $distance', async ({ kind, steps, by, distance }, { signal }) => {
+    if (backend) inSmallTiles(backend, steps === 100);
+    const task = taskOf(smallModels[kind], tasks[kind], { work: { steps }, optimiser: optimisers[by] });
+    const first = await onnx.train(task, signal);
+    const second = await other.train(task, signal);
+    expect([...second.delta.keys()]).toEqual([...first.delta.keys()]);
+    expect(relativeDistance(second.delta, first.delta)).toBeLessThan(distance);
+    expect(Math.abs(second.metrics.lossLast / first.metrics.lossLast - 1)).toBeLessThan(distance);
+    expect(second.steps).toBe(steps);
+  });
 });

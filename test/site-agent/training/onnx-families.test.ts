@@ -59,7 +59,6 @@ describe('every family trains', () => {
   // Needs a Vulkan driver, of which Chromium has one in software: WARDROUND_TEST_VULKAN=/usr/lib/chromium/vk_swiftshader_icd.json
   it.skipIf(webgpu === null).each(onDevice)(
     '$kind, $task, the same on webgpu as on the CPU (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 300_000 },
     async ({ kind, task }) => {
       const asked = trainingTask(planOf(kind, task), 20);
       const first = await cpu.train(asked, never);
@@ -71,7 +70,6 @@ describe('every family trains', () => {
 
   it.skipIf(webgpu === null).each(['embedded', 'tcn', 'gru', 'transformer', 'resnet'] as const)(
     '%s with rows clipped one by one, the same on webgpu as on the CPU (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 300_000 },
     async (kind) => {
       const asked = trainingTask(planOf(kind, 'binary', { perExampleClip: 0.3 }), 20);
       const first = await cpu.train(asked, never);
@@ -161,19 +159,14 @@ describe('a round that is broken off', () => {
     await trainer.dispose();
   });
 
-  it.skipIf(webgpu === null)(
-    'ends in the same bits on webgpu (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 300_000 },
-    async () => {
-      const trainer = new OnnxTrainer({ provider: { ...webgpuProvider(false), workPerCheckpoint: 1 } });
-      expect(await interrupted(trainer, trainingTask(planOf('mlp', 'binary', { batch: 16 }), 20))).toBe(3);
-      await trainer.dispose();
-    },
-  );
+  it.skipIf(webgpu === null)('ends in the same bits on webgpu (needs WARDROUND_TEST_VULKAN)', async () => {
+    const trainer = new OnnxTrainer({ provider: { ...webgpuProvider(false), workPerCheckpoint: 1 } });
+    expect(await interrupted(trainer, trainingTask(planOf('mlp', 'binary', { batch: 16 }), 20))).toBe(3);
+    await trainer.dispose();
+  });
 
   it.skipIf(webgpu === null)(
     'gives the same bits each time on webgpu, where thousands of rows share a code (needs WARDROUND_TEST_VULKAN)',
-    { timeout: 300_000 },
     async () => {
       const task = trainingTask(planOf('embedded', 'multiclass', { batch: 'full', work: { steps: 3 } }), 4000);
       const seen = new Set<string>();

@@ -86,7 +86,7 @@ const cases = [...operatorCases, ...volumes, ...largeCases].map(
 );
 
 describe.skipIf(vulkanDriver === null)('operators and gradients on webgpu (needs WARDROUND_TEST_VULKAN)', () => {
-  it.each(cases)('%s: as on the CPU', { timeout: 300_000 }, async (_, one) => {
+  it.each(cases)('%s: as on the CPU', async (_, one) => {
     const { graph, feeds } = withGradients(one);
     const expected = await computed(graph, feeds, cpuProvider);
     const found = await computed(graph, feeds, webgpuProvider(false));

@@ -4,6 +4,7 @@ import { differentiableOperators } from '../../../../shared/graph/vector-jacobia
 import { randomStream } from '../../../../shared/runtime/random.ts';
 import { translatedOperators } from '../../../../site-agent/training/tfjs/interpreter.ts';
 import { tfjsGradients, tfjsValues } from '../../../../site-agent/training/tfjs/oracle.ts';
+import type { TfjsBackend } from '../../../../site-agent/training/tfjs-backends.ts';
 import { builtCase, operatorCases } from '../../../support/operator-cases.ts';
 import { byOnnxruntime, distance, weightedLoss } from '../../../support/operator-results.ts';
 import { installedTfjsBackends } from '../../../support/tfjs.ts';
@@ -60,6 +61,8 @@ describe.each(backends.map((backend) => [backend.name, backend] as const))('oper
         );
       }
     }
+    // Differences of values that may be off by more than they differ say nothing: those of such an operator are taken on WebAssembly.
+    const differing = toleranceOf(one.operator, on, 0) === 0 ? backend : (backends[0] as TfjsBackend);
     const step = 2e-2;
     for (const name of variables) {
       const fed = built.feeds.get(name) as { shape: readonly number[]; data: Float32Array };
@@ -68,7 +71,7 @@ describe.each(backends.map((backend) => [backend.name, backend] as const))('oper
       const at = async (times: number): Promise<number> => {
         const data = fed.data.map((value, place) => value + times * (direction[place] as number));
         const moved = new Map([...built.feeds, [name, { shape: fed.shape, data }]]);
-        return (await tfjsGradients(backend, { nodes, inputs: built.inputs }, moved, scalar, [])).loss;
+        return (await tfjsGradients(differing, { nodes, inputs: built.inputs }, moved, scalar, [])).loss;
       };
       // Fourth order: (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h.
       const slope =

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -15,6 +14,7 @@ import { openStore } from '../../coordinator/store/open-store.ts';
 import { canonicalJson } from '../../shared/runtime/canonical.ts';
 import { createLogger, silentLogger } from '../../shared/runtime/logger.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { freePort } from '../../simulations/demo/free-port.ts';
 import { openAgentStore } from '../../site-agent/agent/store.ts';
 import { enrolDirectory } from '../../site-agent/cli/enrolment.ts';
 import { createLedger } from '../../site-agent/egress/ledger.ts';
@@ -68,16 +68,6 @@ function heldTraining() {
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await systemClock.sleep(10);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Enrols the hospitals with certificates that end soon. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAuthority, openAuthority } from '../../certs/authority.ts';
 import { verifyChain } from '../../certs/chain.ts';
 import { certificateFacts, fingerprintOf } from '../../certs/facts.ts';
@@ -12,6 +12,9 @@ import { createCertificateRequest } from '../../certs/requests.ts';
 import { createTestAuthority, type TestAuthority } from '../support/authority.ts';
 import { manualClock } from '../support/clock.ts';
 import { noOpenssl, openssl } from './openssl.ts';
+
+// RSA keys: how long one takes is a matter of luck, and of the machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const hourMs = 3_600_000;
 const organisation = "Ärzte & Co. (test), four sites' consortium";

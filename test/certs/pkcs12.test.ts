@@ -2,11 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { KeyProfile } from '../../certs/keys.ts';
 import { decodePkcs12, encodePkcs12 } from '../../certs/pkcs12.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../support/authority.ts';
 import { noOpenssl, openssl } from './openssl.ts';
+
+// RSA keys: how long one takes is a matter of luck, and of the machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const password = 'correct horse "battery" \\ staple';
 const body = (pem: string) => new X509Certificate(pem).raw.toString('base64');

@@ -3,10 +3,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generatePrivateKey, publicKeyDigest, readPrivateKey } from '../../certs/keys.ts';
 import { createCertificateRequest, readCertificateRequest } from '../../certs/requests.ts';
 import { noOpenssl, openssl } from './openssl.ts';
+
+// RSA keys: how long one takes is a matter of luck, and of the machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let directory: string;
 beforeAll(async () => {

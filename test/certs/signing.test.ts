@@ -1,11 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { KeyProfile } from '../../certs/keys.ts';
 import { signRelease, verifyReleaseSignature } from '../../certs/signing.ts';
 import { createTestAuthority, type TestAuthority } from '../support/authority.ts';
 import { noOpenssl, openssl } from './openssl.ts';
+
+// RSA keys: how long one takes is a matter of luck, and of the machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const manifest = new TextEncoder().encode('{"files":[],"version":"heart-disease/1"}');
 

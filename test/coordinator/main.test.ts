@@ -33,7 +33,7 @@ function ended(child: ChildProcess): Promise<number | string | null> {
 }
 
 test('a coordinator killed in the middle of a round goes on when it is started again, over gRPC', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const base = mkdtempSync(join(tmpdir(), 'wardround-kill-'));
   const { directory, address } = await makeConsortium(base);
@@ -55,8 +55,11 @@ test('a coordinator killed in the middle of a round goes on when it is started a
     };
     attend(true);
     const run = await withOperator(directory, async (operator) => {
-      const started = await operator.startRun(canonicalJson(heartPlan({ federation: { rounds: 2 } })), {});
-      await viewWhere(operator, started.run, ({ rounds }) => rounds[1]?.received.length === 1, 40_000);
+      const started = await operator.startRun(
+        canonicalJson(heartPlan({ federation: { rounds: 2, roundDeadlineSeconds: 600 } })),
+        {},
+      );
+      await viewWhere(operator, started.run, ({ rounds }) => rounds[1]?.received.length === 1, 200_000);
       return started.run;
     });
     const killed = ended(child);
@@ -67,7 +70,7 @@ test('a coordinator killed in the middle of a round goes on when it is started a
     child = await startProcess(directory);
     attend(false);
     const view = await withOperator(directory, (operator) =>
-      viewWhere(operator, run, ({ status }) => status === 'finished' || status === 'failed', 40_000),
+      viewWhere(operator, run, ({ status }) => status === 'finished' || status === 'failed', 200_000),
     );
     expect(view).toMatchObject({ status: 'finished', release: 'heart-disease/1' });
     expect(view.rounds.map(({ attempt, sites: took }) => [attempt, took])).toEqual([0, 1, 2].map(() => [1, names]));

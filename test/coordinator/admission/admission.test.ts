@@ -476,6 +476,7 @@ describe('a notice', () => {
         ['bern', 'rolled_back'],
       ]);
       expect(notices[0]?.notice).toEqual(notice);
+      await core.audit.flush();
       const audit = await core.operator.listAudit({});
       expect(audit.filter(({ event }) => event === 'model.notice').map(({ actor }) => actor)).toEqual([
         'cork',

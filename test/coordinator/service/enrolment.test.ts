@@ -41,7 +41,7 @@ const enrol = (over: Partial<Parameters<typeof enrolAt>[0]>) =>
     secret: token('berlin'),
     site: 'berlin',
     certificateRequest: request,
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     ...over,
   });
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openAuthority } from '../../../certs/authority.ts';
 import { verifyChain } from '../../../certs/chain.ts';
 import { certificateFacts } from '../../../certs/facts.ts';
@@ -14,6 +14,9 @@ import type { SiteName } from '../../../shared/runtime/ids.ts';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
 import type { SiteIdentity } from '../../../shared/wire/messages.ts';
 import { createTestAuthority, type TestAuthority } from '../../support/authority.ts';
+
+// RSA keys: how long one takes is a matter of luck, and of the machine.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const dayMs = 86_400_000;
 

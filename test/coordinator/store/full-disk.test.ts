@@ -20,7 +20,7 @@ test('on a full disk nothing that was confirmed is lost, and the run goes on whe
     // A model whose delta is larger than what will be left free.
     const plan = heartPlan({
       model: { family: 'mlp', hidden: [256, 32], activation: 'relu' },
-      federation: { rounds: 1, sites: { minimum: 2, target: 2 } },
+      federation: { rounds: 1, sites: { minimum: 2, target: 2 }, roundDeadlineSeconds: 600 },
     });
     const core = await openCore(folder, memorySiteBook(names));
     const waiting: (() => Promise<void>)[] = [];

@@ -4,6 +4,7 @@ import { GraphError } from '../graph/graph-error.ts';
 import { networkOf } from '../graph/network.ts';
 import { OnnxError } from '../graph/onnx-read/onnx-error.ts';
 import { trainableOf, trainableProblems } from '../graph/trainable.ts';
+import { forwardWork, lessWork, tooMuchWork } from '../graph/work.ts';
 import type { Finding } from './finding.ts';
 import type { ModelSpec } from './model.ts';
 import type { Plan } from './plan.ts';
@@ -33,7 +34,8 @@ export function modelFindings(plan: Plan): Finding[] {
   // A network is made only of what fits together, and one from a file only once the file is read.
   if (findings.length > 0 || (plan.model.family === 'onnx' && plan.model.network === undefined)) return findings;
   try {
-    return [...sizeFindings(plan), ...trainableFindings(plan)];
+    const tooLarge = sizeFindings(plan);
+    return [...tooLarge, ...(tooLarge.length > 0 ? [] : workFindings(plan)), ...trainableFindings(plan)];
   } catch (cause) {
     if (cause instanceof GraphError || cause instanceof OnnxError) return [{ path: ['model'], message: cause.message }];
     throw cause;
@@ -174,6 +176,12 @@ function sizeFindings(plan: Plan): Finding[] {
       message: `the network would have ${values} values; an ONNX file, which has at most 2 GiB, holds ${mostValues}`,
     },
   ];
+}
+
+/** A network of few values can still ask for hours: a site would find out in the middle of a round. */
+function workFindings(plan: Plan): Finding[] {
+  const tooMuch = tooMuchWork(forwardWork(plan));
+  return tooMuch === null ? [] : [{ path: ['model'], message: `the network takes ${tooMuch}; ${lessWork}` }];
 }
 
 function trainableFindings(plan: Plan): Finding[] {

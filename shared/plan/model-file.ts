@@ -4,6 +4,7 @@ import { checkDerivatives } from '../graph/onnx-read/check-derivatives.ts';
 import { importNetwork } from '../graph/onnx-read/import-network.ts';
 import { defaultLimits } from '../graph/onnx-read/limits.ts';
 import { OnnxError } from '../graph/onnx-read/onnx-error.ts';
+import { forwardWork, lessWork, tooMuchWork } from '../graph/work.ts';
 import { digestOf } from '../runtime/digest.ts';
 import { encodeSafetensors } from '../tensors/safetensors.ts';
 import type { Plan } from './plan.ts';
@@ -43,6 +44,13 @@ export function filesBeside(planFile: string): ReadBeside {
   };
 }
 
+/** Before anything is made of the network that takes as long as there is to compute. */
+function checkWork(plan: Plan): void {
+  const tooMuch = tooMuchWork(forwardWork(plan));
+  if (tooMuch === null) return;
+  throw new OnnxError('over_limit', `the network takes ${tooMuch}; ${lessWork}`, { ...forwardWork(plan) });
+}
+
 /**
  * The plan with the network of its ONNX file in place of the file's name, and the file's weights as safetensors.
  * @throws OnnxError
@@ -51,6 +59,7 @@ export function withModelFile(plan: Plan, file: string, read: ReadBeside): { pla
   const { network, weights } = importNetwork(read(file), plan);
   const baseWeights = encodeSafetensors(weights);
   const whole: Plan = { ...plan, model: { family: 'onnx', network, weights: digestOf(baseWeights) } };
+  checkWork(whole);
   checkDerivatives(whole);
   return { plan: whole, baseWeights };
 }

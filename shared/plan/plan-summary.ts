@@ -3,6 +3,7 @@ import { modelSizeText, travellingText } from '../graph/model-size.ts';
 import { familyText, lossText, payloadText, trainingText } from '../graph/model-words.ts';
 import { networkOf } from '../graph/network.ts';
 import { describeNetwork } from '../graph/onnx-read/describe-network.ts';
+import { workText } from '../graph/work.ts';
 import type { Plan } from './plan.ts';
 import type { Policy } from './policy.ts';
 import { namedLine } from './text.ts';
@@ -34,6 +35,7 @@ export function planSummary(plan: Plan, digest: string, width?: number): string 
     ['model', plan.model.family === 'onnx' ? 'onnx' : `${plan.model.family}: ${familyText(plan)}`],
     ['size', modelSizeText(plan)],
     ['travels', travellingText(plan)],
+    ['work', workText(plan)],
     ['reads', readsText(plan)],
     ...networkLines(plan),
     ['training', [lossText(plan.training), trainingText(plan)].filter((text) => text !== null).join('; ')],

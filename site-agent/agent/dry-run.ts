@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { frozenParameters, frozenWeights } from '../../shared/graph/adapters.ts';
 import { initialWeights } from '../../shared/graph/families.ts';
 import { baseWeightsObject, readBaseWeights } from '../../shared/graph/onnx-read/base-weights.ts';
+import { forwardWork, type Work } from '../../shared/graph/work.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import type { Preprocessing } from '../../shared/plan/preprocessing.ts';
 import type { Logger } from '../../shared/runtime/logger.ts';
@@ -18,7 +19,7 @@ import { openTrainer } from '../training/open-trainer.ts';
 import { ownPreprocessing } from '../training/own-preprocessing.ts';
 import type { TrainingResult } from '../training/trainer.ts';
 import { TrainingError } from '../training/training-error.ts';
-import { checkTrainingMemory } from '../training/training-memory.ts';
+import { checkTrainingMemory, roundMultiplyAdds } from '../training/training-memory.ts';
 import { trainingRows } from '../training/training-rows.ts';
 import { AgentError } from './agent-error.ts';
 import { engineOptions } from './engine-options.ts';
@@ -55,8 +56,10 @@ export interface DryRun {
   /** After the epoch; null without early stopping. */
   readonly validationLoss: number | null;
   readonly seconds: number;
-  /** Steps of a whole round here, and the time they would take, see `roundSeconds`. */
-  readonly round: { readonly steps: number; readonly seconds: number };
+  /** What the network takes for one row. */
+  readonly workPerRow: Work;
+  /** Steps of a whole round here, their multiply-adds, and the time they would take, see `roundSeconds`. */
+  readonly round: { readonly steps: number; readonly multiplyAdds: number; readonly seconds: number };
   /** Most memory this process has held, with the rows and the libraries. */
   readonly peakMemoryBytes: number;
   /** Bytes an update of this site would have. */
@@ -168,7 +171,12 @@ export async function dryRun(ground: DryRunGround, log: Logger, signal: AbortSig
     clipping: result.clipping ?? null,
     validationLoss: result.validation?.losses.at(-1) ?? null,
     seconds,
-    round: { steps: whole.steps, seconds: ofRound },
+    workPerRow: forwardWork(plan),
+    round: {
+      steps: whole.steps,
+      multiplyAdds: roundMultiplyAdds(plan, Math.min(inBatch, rows.data.rows), whole.steps),
+      seconds: ofRound,
+    },
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     updateBytes: encodeSafetensors(result.delta).byteLength,
     notes,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { createIdentityStore } from '../../certs/identity-store.ts';
 import { baseWeightsObject } from '../../shared/graph/onnx-read/base-weights.ts';
+import { countText } from '../../shared/graph/work.ts';
 import type { LoadedPlan } from '../../shared/plan/load-plan.ts';
 import { exitCodes } from '../../shared/runtime/exit-codes.ts';
 import { interruptible } from '../../shared/runtime/interruptible.ts';
@@ -78,7 +79,10 @@ function print(plan: LoadedPlan, run: DryRun): void {
     console.log(`  clipped         ${clippedText(run.clipping)} of the rows, by perExampleClip`);
   if (run.validationLoss !== null) console.log(`  validation      ${figure(run.validationLoss)} after it`);
   console.log(`  time            ${duration(run.seconds)}`);
-  console.log(`  a round         ${run.round.steps} steps, about ${duration(run.round.seconds)}`);
+  console.log(`  a row           ${countText(run.workPerRow.multiplyAdds)} multiply-adds, without training`);
+  console.log(
+    `  a round         ${run.round.steps} steps, ${countText(run.round.multiplyAdds)} multiply-adds, about ${duration(run.round.seconds)}`,
+  );
   console.log(`  peak memory     ${size(run.peakMemoryBytes)}`);
   console.log(`  an update       ${size(run.updateBytes)}`);
   for (const note of run.notes) console.log(`Note: ${note}`);

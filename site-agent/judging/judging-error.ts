@@ -4,6 +4,7 @@ export type JudgingErrorCode =
   | 'model_unreadable'
   | 'model_interface'
   | 'model_too_large'
+  | 'model_too_slow'
   | 'wrong_shape'
   | 'monitor_reference'
   | 'evidence_malformed'
@@ -19,6 +20,11 @@ export const judgingErrors: ErrorCatalogue<JudgingErrorCode> = {
   model_too_large: {
     meaning:
       'The model takes more memory for one row than this site gives to it (trainingMemoryMegabytes in site.yaml); no runtime has seen it.',
+    advice: 'reject',
+  },
+  model_too_slow: {
+    meaning:
+      'The model takes more multiply-adds or element operations, for one row or to be opened, than a CPU makes in about ten seconds; no runtime has seen it.',
     advice: 'reject',
   },
   wrong_shape: { meaning: 'The rows given to a model do not have its number of columns.', advice: 'abort' },

@@ -28,7 +28,7 @@ export interface Scorer {
   readonly payload: readonly number[] | null;
   /**
    * @returns probability of the event [rows] (binary), of each class [rows, classes] (multiclass, ordinal), the prediction [rows], or the log hazard ratio [rows] (survival).
-   * @throws JudgingError `wrong_shape`, `model_interface`, `model_too_large`
+   * @throws JudgingError `wrong_shape`, `model_interface`, `model_too_large`, `model_too_slow`
    */
   score(rows: RawRows, signal?: AbortSignal): Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -62,7 +62,7 @@ function looked(modelBytes: Uint8Array, options: ScorerOptions): ModelInterface 
  * @throws JudgingError `model_unreadable` when the file reaches beyond itself, its shapes do not follow from it or the runtime refuses it,
  *   `model_interface` when its inputs or outputs are not those of a Wardround model: a float input `features` [rows, columns], for series and
  *   images `payload` [rows, ...], and an output `probability`, `prediction` or `risk`; `model_too_large` when one row takes more memory than
- *   the site gives.
+ *   the site gives, `model_too_slow` when it takes more work than a row may.
  */
 export async function openScorer(modelBytes: Uint8Array, options: ScorerOptions = {}): Promise<Scorer> {
   const { columns, payload, output, memory } = looked(modelBytes, options);

@@ -1,7 +1,15 @@
 import type { Graph, GraphNode, Value } from '../../shared/graph/graph.ts';
 import type { FileModel } from '../../shared/graph/onnx-read/file-model.ts';
-import { graphOfFile } from '../../shared/graph/onnx-read/file-shapes.ts';
-import { stringAttribute } from '../../shared/graph/operators.ts';
+import { type FileGraph, graphOfFile } from '../../shared/graph/onnx-read/file-shapes.ts';
+import {
+  einsumPlaces,
+  excessOf,
+  mostWorkPerRow,
+  timesWork,
+  tooMuchWork,
+  type Work,
+  workOf,
+} from '../../shared/graph/work.ts';
 import { bytesOfValues, graphCost } from '../training/graph-cost.ts';
 import { usualMemoryMegabytes } from '../training/training-memory.ts';
 import { JudgingError } from './judging-error.ts';
@@ -24,18 +32,6 @@ const channelBlock = 16;
 
 const inBlocks = (channels: number): number => (channels === 0 ? 0 : Math.ceil(channels / channelBlock) * channelBlock);
 
-/** The index lengths of an Einsum, one a letter. */
-function indexLengths({ inputs, attributes }: GraphNode): number[] {
-  const lengths = new Map<string, number>();
-  const terms = stringAttribute(attributes, 'equation', '').replaceAll(' ', '').split('->')[0]?.split(',') ?? [];
-  for (const [at, term] of terms.entries()) {
-    for (const [axis, label] of [...term].entries()) {
-      lengths.set(label, Math.max(lengths.get(label) ?? 1, Number(inputs[at]?.shape[axis] ?? 1)));
-    }
-  }
-  return [...lengths.values()];
-}
-
 /** Bytes an operator takes for itself while it works, beside what goes in and comes out; measured of onnxruntime 1.30. */
 function workingBytes(node: GraphNode): number {
   const { operator, inputs, outputs } = node;
@@ -54,7 +50,7 @@ function workingBytes(node: GraphNode): number {
       return 2 * bytesOfValues(outputs);
     case 'Einsum':
       // Turned and laid out anew. Of several, two are multiplied at a time, and may hold every index there is.
-      return 2 * (inputs.length > 2 ? 4 * sizeOf(indexLengths(node)) : bytesOfValues([...inputs, ...outputs]));
+      return 2 * (inputs.length > 2 ? 4 * einsumPlaces(node) : bytesOfValues([...inputs, ...outputs]));
     case 'ScatterElements':
     case 'ScatterND':
       // Places counted from the front, and in the flat data.
@@ -86,23 +82,35 @@ export function bytesOfCall(graph: Graph): ModelBytes {
 
 /** What scoring with one model may take here. */
 export interface ScoringMemory {
-  /** Rows of one call that keep its values within bounds; the same on every machine that gives scoring as much as a call may take. */
+  /** Rows of one call that keep its values and its work within bounds; the same on every machine that gives scoring as much as a call may take. */
   readonly rowsPerCall: number;
   /**
    * Before a call on so many rows.
-   * @throws JudgingError `model_too_large`
+   * @throws JudgingError `model_too_large`, `model_too_slow`
    */
   check(rows: number): void;
 }
 
+/** What one call on some rows takes. */
+interface CallCost extends ModelBytes {
+  readonly work: Work;
+  /** What opening the file takes. */
+  readonly opening: Work;
+}
+
+function costOfCall(graph: FileGraph): CallCost {
+  return { ...bytesOfCall(graph), work: workOf(graph.nodes), opening: workOf(graph.folded) };
+}
+
 /**
  * Works out from the shapes in a model's file, with nothing of it run or allocated, on how many rows it is run at once: a file of some bytes may
- * ask for more values than any machine holds.
+ * ask for more values than any machine holds, or for hours of products of a few.
  *
  * @param asked.model what the model is called in the error
  * @param asked.memoryMegabytes what the site gives to it; three quarters of the machine's when undefined
  * @param asked.mostRows most rows of a call
- * @throws OnnxError where the shapes do not follow from the file; JudgingError `model_too_large` where not even one row fits
+ * @throws OnnxError where the shapes do not follow from the file; JudgingError `model_too_large` where not even one row fits, `model_too_slow`
+ *   where one row, or opening the file, takes more work than a row may
  */
 export function scoringMemory(
   file: FileModel,
@@ -110,28 +118,42 @@ export function scoringMemory(
 ): ScoringMemory {
   const limitMegabytes = asked.memoryMegabytes ?? usualMemoryMegabytes();
   const graphAt = graphOfFile(file);
-  const known = new Map<number, ModelBytes>();
-  const bytesAt = (rows: number): ModelBytes => {
-    const bytes = known.get(rows) ?? bytesOfCall(graphAt(rows));
-    known.set(rows, bytes);
-    return bytes;
+  const known = new Map<number, CallCost>();
+  const costAt = (rows: number): CallCost => {
+    const cost = known.get(rows) ?? costOfCall(graphAt(rows));
+    known.set(rows, cost);
+    return cost;
   };
-  const check = (rows: number): void => {
-    const { stored, call } = bytesAt(rows);
-    const neededMegabytes = Math.ceil((stored + call) / megabyte);
-    if (neededMegabytes <= limitMegabytes) return;
-    const shown = (megabytes: number): string => megabytes.toLocaleString('en-GB');
+  const checkWork = (work: Work, of: string): void => {
+    const tooMuch = tooMuchWork(work);
+    if (tooMuch === null) return;
     throw new JudgingError(
-      'model_too_large',
-      `${asked.model} takes about ${shown(neededMegabytes)} MB of memory for ${rows === 1 ? 'one row' : `${rows} rows at once`}, and this site gives it ${shown(limitMegabytes)} MB (trainingMemoryMegabytes in site.yaml); it was not opened`,
-      { model: asked.model, rows, neededMegabytes, limitMegabytes },
+      'model_too_slow',
+      `${of} ${asked.model} takes ${tooMuch}; it was not opened. Ask the consortium for a model with less to compute`,
+      { model: asked.model, ...work },
     );
   };
+  const check = (rows: number): void => {
+    const { stored, call, work, opening } = costAt(rows);
+    const neededMegabytes = Math.ceil((stored + call) / megabyte);
+    if (neededMegabytes > limitMegabytes) {
+      const shown = (megabytes: number): string => megabytes.toLocaleString('en-GB');
+      throw new JudgingError(
+        'model_too_large',
+        `${asked.model} takes about ${shown(neededMegabytes)} MB of memory for ${rows === 1 ? 'one row' : `${rows} rows at once`}, and this site gives it ${shown(limitMegabytes)} MB (trainingMemoryMegabytes in site.yaml); it was not opened`,
+        { model: asked.model, rows, neededMegabytes, limitMegabytes },
+      );
+    }
+    checkWork(opening, 'opening');
+    checkWork(timesWork(work, 1 / rows), 'computing with');
+  };
   check(1);
-  const most = Math.min(mostCallBytes, Math.max(0, limitMegabytes * megabyte - bytesAt(1).stored));
+  const most = Math.min(mostCallBytes, Math.max(0, limitMegabytes * megabyte - costAt(1).stored));
+  // A call cannot be broken off: it may take as long as the slowest row.
+  const excess = ({ call, work }: CallCost): number => Math.max(call / most, excessOf(work, mostWorkPerRow));
   let rows = asked.mostRows;
-  for (let { call } = bytesAt(rows); rows > 1 && call > most; { call } = bytesAt(rows)) {
-    rows = Math.max(1, 2 ** Math.floor(Math.log2((rows * most) / call)));
+  for (let over = excess(costAt(rows)); rows > 1 && over > 1; over = excess(costAt(rows))) {
+    rows = Math.max(1, 2 ** Math.floor(Math.log2(rows / over)));
   }
   return { rowsPerCall: rows, check };
 }

@@ -1,4 +1,5 @@
 import type { Dimension, ElementType, Graph, GraphNode, Value } from '../../shared/graph/graph.ts';
+import { multiplyAddsOf } from '../../shared/graph/work.ts';
 
 /** What carrying out a graph once takes. */
 export interface GraphCost {
@@ -29,44 +30,15 @@ const sizeOf = (shape: readonly Dimension[]): number =>
 export const bytesOfValues = (values: readonly Pick<Value, 'shape' | 'type'>[]): number =>
   values.reduce((sum, { shape, type }) => sum + sizeOf(shape) * bytesOf[type], 0);
 
-/** Length that a product adds over, for each value of its output. */
-function summedLength({ operator, inputs, attributes }: GraphNode): number {
-  const [first, second] = inputs;
-  if (first === undefined || second === undefined) return 0;
-  const lengthAt = (value: Value, axis: number): number => {
-    const length = value.shape.at(axis);
-    return typeof length === 'number' ? length : 1;
-  };
-  switch (operator) {
-    case 'MatMul':
-      return lengthAt(first, -1);
-    case 'Gemm': {
-      const { transA } = attributes;
-      return lengthAt(first, transA !== undefined && 'int' in transA && transA.int === 1 ? 0 : 1);
-    }
-    case 'Conv':
-      return sizeOf(second.shape.slice(1));
-    case 'Einsum':
-      // At worst every value of one input meets every one of the other's that shares no index.
-      return Math.max(lengthAt(first, -1), lengthAt(second, -1));
-    default:
-      return 0;
-  }
-}
-
 function nodeWork(node: GraphNode): number {
   const values = node.outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const products =
-    node.operator === 'ConvTranspose'
-      ? sizeOf(node.inputs[0]?.shape ?? []) * sizeOf((node.inputs[1]?.shape ?? []).slice(1))
-      : values * summedLength(node);
   let inside = 0;
   for (const attribute of Object.values(node.attributes)) {
     // The body of a Scan, as often as its last input, a sequence, is long.
     if ('graph' in attribute)
       inside += graphCost(attribute.graph).work * sizeOf((node.inputs.at(-1)?.shape ?? []).slice(0, 1));
   }
-  return workPerNode + workPerValue * values + products + inside;
+  return workPerNode + workPerValue * values + multiplyAddsOf(node) + inside;
 }
 
 /** Estimates the cost of a graph whose shapes are all numbers, in the order of its nodes. */

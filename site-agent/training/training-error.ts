@@ -75,7 +75,7 @@ export const trainingErrors: ErrorCatalogue<TrainingErrorCode> = {
   },
   plan_too_large: {
     meaning:
-      'The plan’s model takes more memory than this site gives to training (trainingMemoryMegabytes in site.yaml), or more operators than a runtime prepares in minutes; nothing was fetched or made of it.',
+      'The plan’s model takes more memory than this site gives to training (trainingMemoryMegabytes in site.yaml), more operators than a runtime prepares in minutes, or more to compute for a row than a round has time for; nothing was fetched or made of it.',
     advice: 'abort',
   },
   disposed: { meaning: 'The trainer was used after it was disposed of.', advice: 'abort' },

@@ -1,5 +1,14 @@
 import { frozenParameters, trainedParameters } from '../../shared/graph/adapters.ts';
 import { buildTrainingStep, type TrainingStep } from '../../shared/graph/training/training-step.ts';
+import {
+  forwardWork,
+  mostTrainingWorkPerRow,
+  mostWorkPerRow,
+  timesWork,
+  tooMuchWork,
+  type Work,
+  workOf,
+} from '../../shared/graph/work.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
 import { machineMemoryBytes } from '../../shared/runtime/machine-memory.ts';
 import { graphCost } from './graph-cost.ts';
@@ -43,12 +52,35 @@ function bytesOf(plan: Plan, step: TrainingStep): number {
 }
 
 /**
+ * Multiply-adds of a round of so many steps, read off the graphs of its steps.
+ * @param batch rows of a step
+ */
+export function roundMultiplyAdds(plan: Plan, batch: number, steps: number): number {
+  const at = (rows: number): number => workOf(buildTrainingStep(plan, { rows }).graph.nodes).multiplyAdds;
+  if (batch <= 2 || whyWhole(plan) !== null) return steps * at(batch);
+  const one = at(1);
+  return steps * (one + (batch - 1) * (at(2) - one));
+}
+
+function refuseWork(work: Work, most: Work, of: string): void {
+  const tooMuch = tooMuchWork(work, most);
+  if (tooMuch === null) return;
+  throw new TrainingError(
+    'plan_too_large',
+    `${of} takes ${tooMuch}: a round would not end; ask the consortium for a model with less to compute, for smaller images or shorter series`,
+    { ...work },
+  );
+}
+
+/**
  * Refuses a plan that would take more memory than the site gives to training, before its weights are fetched or made: the system would end
- * the agent in the middle of the round. Refuses one of more operators than a runtime prepares in minutes.
+ * the agent in the middle of the round. Refuses one of more operators than a runtime prepares in minutes, and one of more work a row than any
+ * round has time for.
  * @param limitMegabytes `trainingMemoryMegabytes` of site.yaml; the usual when undefined
  * @throws TrainingError `plan_too_large`
  */
 export function checkTrainingMemory(plan: Plan, batch: number, limitMegabytes = usualMemoryMegabytes()): void {
+  refuseWork(forwardWork(plan), mostWorkPerRow, 'the network of this plan');
   const step = leastStep(plan, batch);
   const operators = step.graph.nodes.length;
   if (operators > mostOperators) {
@@ -58,6 +90,8 @@ export function checkTrainingMemory(plan: Plan, batch: number, limitMegabytes = 
       { operators, mostOperators },
     );
   }
+  const rows = step.labels.shape[0] as number;
+  refuseWork(timesWork(workOf(step.graph.nodes), 1 / rows), mostTrainingWorkPerRow, 'a training step of this plan');
   const needed = Math.ceil(bytesOf(plan, step) / megabyte);
   if (needed <= limitMegabytes) return;
   throw new TrainingError(

@@ -25,6 +25,7 @@ import {
   testReleaseKey,
   viewWhere,
 } from '../support/coordinator-core.ts';
+import { poolPlan } from '../support/long-networks.ts';
 import { heartPlan } from '../support/plans.ts';
 
 const names = ['aachen', 'bern', 'cork'];
@@ -258,6 +259,19 @@ describe('a plan', () => {
       await expect(core.operator.startRun(wrong, { fileName: 'heart.yaml' })).rejects.toMatchObject({
         code: 'invalid_argument',
         message: expect.stringMatching(/heart\.yaml[\s\S]*federation\.rounds/),
+      });
+      expect(await core.operator.listRuns()).toEqual([]);
+    });
+  });
+
+  test('whose network computes without end for one row starts nothing', async () => {
+    await withCore(async ({ core }) => {
+      const plan = canonicalJson(poolPlan(401));
+      await expect(core.operator.startRun(plan, { fileName: 'pool.yaml' })).rejects.toMatchObject({
+        code: 'invalid_argument',
+        message: expect.stringMatching(
+          /pool\.yaml.*40\.2 billion element operations for one row, and the most is 4 billion/s,
+        ),
       });
       expect(await core.operator.listRuns()).toEqual([]);
     });

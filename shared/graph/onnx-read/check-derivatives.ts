@@ -4,6 +4,7 @@ import { GraphError } from '../graph-error.ts';
 import { networkOf } from '../network.ts';
 import { gradients } from '../reverse-mode.ts';
 import { trainableOf } from '../trainable.ts';
+import { lessWork, mostTrainingWorkPerRow, timesWork, tooMuchWork, workOf } from '../work.ts';
 import { OnnxError } from './onnx-error.ts';
 
 /** Rows the gradient is tried with: more than one, so that nothing of that length is taken for the rows. */
@@ -11,8 +12,8 @@ const rows = 3;
 
 /**
  * Differentiates the plan's brought network by what the plan trains, and throws the result away, so that the author of a plan learns
- * of an operator without a derivative before any site does.
- * @throws OnnxError `unsupported_operator`, naming the operator
+ * of an operator without a derivative, or of derivatives that take too long, before any site does.
+ * @throws OnnxError `unsupported_operator`, naming the operator; `over_limit`
  */
 export function checkDerivatives(plan: Plan): void {
   const network = networkOf(plan);
@@ -43,4 +44,8 @@ export function checkDerivatives(plan: Plan): void {
       cause,
     );
   }
+  const work = timesWork(workOf(builder.nodes), 1 / rows);
+  const tooMuch = tooMuchWork(work, mostTrainingWorkPerRow);
+  if (tooMuch === null) return;
+  throw new OnnxError('over_limit', `the network and its derivatives take ${tooMuch}; ${lessWork}`, { ...work });
 }

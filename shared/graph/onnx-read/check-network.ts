@@ -5,6 +5,7 @@ import { compareNames } from '../../tensors/safetensors.ts';
 import { encodedFeatures } from '../encoding.ts';
 import { outputWidth } from '../families/output-width.ts';
 import type { ConstantData, ElementType } from '../graph.ts';
+import { intsAttribute } from '../operators.ts';
 import { nodeProblem } from './check-node.ts';
 import { directionsOf, isRecurrent, mostSteps } from './composites.ts';
 import { constantAt, growsWithRows } from './constant-values.ts';
@@ -109,6 +110,7 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
   const dropoutBefore = new Map<string, number>();
   let values = 0;
   let recurrentSteps = 0;
+  let poolPlaces = 0;
   for (const [index, node] of network.nodes.entries()) {
     const where = `node ${index} (${node.operator})`;
     if (refused.has(node.operator)) fail('unsupported_operator', `${where} is refused`);
@@ -159,6 +161,17 @@ export function checkNetwork(network: NetworkSpec, plan: Plan, limits: OnnxLimit
       const size = sizeOf(a);
       if (!Number.isSafeInteger(size) || size > limits.elements * 16 || a.length !== b.length) {
         fail('over_limit', `${where} yields [${a.join(', ')}], too large to be built or of no definite length`);
+      }
+    }
+    if (node.operator === 'MaxPool') {
+      // Its derivative holds a number for each place in each window, and tells every place of a window from every other.
+      const places = sizeOf(intsAttribute(attributes, 'kernel_shape') ?? []);
+      poolPlaces += places * Math.max(places, sizeOf((shapes[0]?.a ?? []).slice(2)));
+      if (!(poolPlaces <= limits.computed)) {
+        fail(
+          'over_limit',
+          `${where} and the pools before it take ${poolPlaces} numbers for their derivatives; the most is ${limits.computed}: take smaller windows, or longer strides`,
+        );
       }
     }
     const rows = rowsThrough({

@@ -37,6 +37,12 @@ function givenInputs(node: FileNode): readonly string[] {
   return inputs;
 }
 
+/** A graph with the nodes that depend on no input apart: a runtime computes them once, when it opens the file, and keeps what they yield. */
+export interface FileGraph extends Graph {
+  /** None of them is among `nodes`; what they yield is among `constants`. */
+  readonly folded: readonly GraphNode[];
+}
+
 interface Prepared {
   readonly node: FileNode;
   readonly inputs: readonly string[];
@@ -77,14 +83,13 @@ function inferred({ node, attributes }: Prepared, inputs: readonly Value[]): Val
 }
 
 /**
- * The graph of a model file with every shape worked out for a number of rows, from which follows what carrying it out takes. Nodes that
- * depend on no input are constants in it: a runtime computes them when it opens the file, and keeps what they yield.
+ * The graph of a model file with every shape worked out for a number of rows, from which follows what carrying it out takes.
  *
  * @returns the graph for so many rows
  * @throws OnnxError, at once or for a number of rows: `unsupported_version`, `unsupported_operator`, `unsupported_form`, `dynamic_shape`,
  *   `wrong_input`
  */
-export function graphOfFile(file: FileModel): (rows: number) => Graph {
+export function graphOfFile(file: FileModel): (rows: number) => FileGraph {
   // Another set gives operators other inputs, and their results other shapes.
   if (file.operatorSet !== operatorSet) {
     throw new OnnxError(
@@ -103,6 +108,7 @@ export function graphOfFile(file: FileModel): (rows: number) => Graph {
     const fixed = new Set<string>();
     const constants: Value[] = [];
     const nodes: GraphNode[] = [];
+    const folded: GraphNode[] = [];
     const keep = (value: Value): void => {
       values.set(value.name, value);
       fixed.add(value.name);
@@ -126,12 +132,14 @@ export function graphOfFile(file: FileModel): (rows: number) => Graph {
       // A file is read only when every value is made before it is used.
       const own = entry.inputs.map((name) => values.get(name) as Value);
       const outputs = inferred(entry, own);
+      const used: GraphNode = { operator: node.operator, inputs: own, outputs, attributes };
       if (entry.inputs.every((name) => fixed.has(name))) {
         for (const value of outputs) keep(value);
+        folded.push(used);
         continue;
       }
       for (const value of outputs) values.set(value.name, value);
-      nodes.push({ operator: node.operator, inputs: own, outputs, attributes });
+      nodes.push(used);
     }
     return {
       name: '',
@@ -139,6 +147,7 @@ export function graphOfFile(file: FileModel): (rows: number) => Graph {
       outputs: file.outputs.flatMap(({ name }) => values.get(name) ?? []),
       constants,
       nodes,
+      folded,
     };
   };
 }

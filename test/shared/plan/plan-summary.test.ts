@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodedFeatures } from '../../../shared/graph/encoding.ts';
 import { networkSchema } from '../../../shared/plan/network.ts';
 import { planSchema } from '../../../shared/plan/plan.ts';
 import { planSummary } from '../../../shared/plan/plan-summary.ts';
@@ -26,6 +27,18 @@ it('names what travels', () => {
   expect(planSummary(some, digest)).toMatch(/^travels +last\.bias \[1\], last\.weight \[\d+, 1\]$/m);
   const many = planSummary(modelPlan(smallModels.transformer), digest);
   expect(many).toMatch(/^travels +block1\.\S+ \[.*\] and \d+ more tensors$/m);
+});
+
+it('says what a row and a round take', () => {
+  // One Gemm of the plan's columns and a bias, the logistic model: as many multiply-adds as columns; 1,000 rows thrice that, an epoch.
+  const plan = modelPlan(smallModels.logistic);
+  const columns = encodedFeatures(plan).length;
+  expect(planSummary(plan, digest)).toMatch(
+    new RegExp(
+      `^work +${columns} multiply-adds and \\d+ element operations a row; a local round, .* multiply-adds$`,
+      'm',
+    ),
+  );
 });
 
 describe('words of a plan', () => {

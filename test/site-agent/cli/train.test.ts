@@ -63,6 +63,12 @@ describe('site train --dry-run', () => {
       engine: { because: 'site.yaml names onnx' },
     });
     expect(result.engine.runsOn).toMatch(/^onnxruntime-node .* cpu/);
+    // 8 x 18 and 8 x 1 forward; as many for the gradients of the weights, and 8 for that of the hidden values. Some sums are products as well.
+    const forward = 8 * 18 + 8;
+    expect(result.workPerRow.multiplyAdds).toBe(forward);
+    const ofRow = result.round.multiplyAdds / (10 * steps * 16);
+    expect(ofRow).toBeGreaterThanOrEqual(2 * forward + 8);
+    expect(ofRow).toBeLessThanOrEqual(2 * forward + 8 + 9);
     // Two layers of float32, 18 columns in, 8 wide: 8 · 18 + 8 + 8 + 1 numbers, and a header.
     expect(result.updateBytes).toBeGreaterThan(4 * 161);
     expect(result.lossFirst).toBeGreaterThan(0);
@@ -79,6 +85,8 @@ describe('site train --dry-run', () => {
     expect(text).toMatch(/engine +tensorflow\.js .* wasm/);
     expect(text).toMatch(/why +--engine names tfjs-wasm/);
     expect(text).toMatch(/validation +0\.\d+ after it/);
+    expect(text).toMatch(/a row +152 multiply-adds, without training/);
+    expect(text).toMatch(/a round +\d+ steps, [\d.]+ (thousand|million) multiply-adds, about [\d.]+ (s|min)/);
     expect(text).toContain('No connection was opened, nothing was sent');
     expect(connected).not.toHaveBeenCalled();
   });

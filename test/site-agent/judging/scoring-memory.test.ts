@@ -14,6 +14,7 @@ import { JudgingError } from '../../../site-agent/judging/judging-error.ts';
 import { openScorer, type Scorer } from '../../../site-agent/judging/scorer.ts';
 import { scoringMemory } from '../../../site-agent/judging/scoring-memory.ts';
 import { broughtPlan, exportedFile, series } from '../../support/brought-plans.ts';
+import { longModels } from '../../support/long-networks.ts';
 import { attributes, node, onnxFile, tensor, types, value } from '../../support/onnx-bytes.ts';
 import { imagePlan, seriesPlan } from '../../support/payload-plans.ts';
 import { preprocessingFor } from '../../support/preprocessing.ts';
@@ -103,6 +104,27 @@ describe('what scoring with a model takes', () => {
     expect(Number(error.details.neededMegabytes)).toBeGreaterThanOrEqual(50 * 1024);
     expect(error.message).toMatch(/^heart\/3 takes about [\d,]+ MB .* gives it 16,384 MB/);
     expect(highWaterMegabytes() - before).toBeLessThan(256);
+  });
+
+  it.each(longModels)('is refused a model of %s, which no runtime sees', async (_, make) => {
+    const model = make();
+    const error = await refusal(model, 1_000_000);
+    expect(error.code).toBe('model_too_slow');
+    expect(error.message).toMatch(
+      /^(computing|opening)( with)? heart\/3 takes .* for one row, and the most is (200|4) billion; it was not opened/,
+    );
+  });
+
+  it('is counted in work: as many rows a call as take what one may', () => {
+    // 2000 times 1000 x 1000 multiply-adds a row, 2e9: a hundred rows make the 2e11 that a call may take; 64 are the power of two below.
+    const builder = new GraphBuilder('counted');
+    const weight = builder.op('ConstantOfShape', [builder.integers('shape', [1000, 1000])]);
+    let wide = builder.input('features', 'float', ['N', 1000]);
+    for (let at = 0; at < 2000; at++) wide = builder.op('MatMul', [wide, weight]);
+    builder.output('probability', builder.op('ReduceMax', [wide], { axes: { ints: [1] }, keepdims: { int: 0 } }));
+    const file = readOnnx(encodeOnnx(builder.finish()), modelLimits);
+    const { rowsPerCall } = scoringMemory(file, { model: 'm', mostRows: 4096 });
+    expect(rowsPerCall).toBe(64);
   });
 
   it('is counted in bytes: values alive at once, weights thrice', () => {

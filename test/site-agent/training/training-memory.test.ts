@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { checkDerivatives } from '../../../shared/graph/onnx-read/check-derivatives.ts';
+import { planFindings } from '../../../shared/plan/check-plan.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
 import {
   checkTrainingMemory,
   leastTrainingBytes,
+  roundMultiplyAdds,
   usualMemoryMegabytes,
 } from '../../../site-agent/training/training-memory.ts';
 import { broughtPlan, planAround, series } from '../../support/brought-plans.ts';
+import { longDerivatives, longPlans } from '../../support/long-networks.ts';
 import { linearFile, node, value } from '../../support/onnx-bytes.ts';
 
 const megabyte = 1024 ** 2;
@@ -21,6 +25,29 @@ function refusal(...given: Parameters<typeof checkTrainingMemory>): TrainingErro
   }
   throw new Error('the plan was taken');
 }
+
+describe('multiply-adds of a round', () => {
+  // A row takes 16 x 16 + 16 x 16 + 16 forward, and backward twice that but for the gradient by the columns; sums of biases are products too: 1,360.
+  const plan = planAround({
+    model: { family: 'mlp', hidden: [16, 16] },
+    data: {
+      columns: Array.from({ length: 16 }, (_, at) => ({
+        name: `x${at}`,
+        kind: 'continuous',
+        unit: '1',
+        range: [-1, 1],
+        missing: 'forbid',
+        edges: [0],
+      })),
+      subgroups: [],
+    },
+  });
+
+  it('are those of its rows, however a batch is cut', () => {
+    expect(roundMultiplyAdds(plan, 1, 1)).toBe(1360);
+    expect(roundMultiplyAdds(plan, 32, 20)).toBe(20 * 32 * 1360);
+  });
+});
 
 describe('memory that a plan takes', () => {
   it('counts weights as they came, are and become, the optimiser, and the values of a step', () => {
@@ -73,6 +100,23 @@ describe('memory that a plan takes', () => {
     expect(Number(error.details.neededMegabytes)).toBeGreaterThan(15 * 64 * 3);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * megabyte);
     checkTrainingMemory(plan, 64, 16_384);
+  });
+
+  it.each(longPlans)('is not asked for where one row alone takes too long, for %s', (_, make) => {
+    const error = refusal(make(), 64, 1_000_000);
+    expect(error.code).toBe('plan_too_large');
+    expect(error.message).toMatch(/^the network of this plan takes .* for one row, and the most is (200|4) billion: /);
+  });
+
+  it('is not asked for where the derivatives take too long', () => {
+    const plan = longDerivatives();
+    expect(planFindings(plan)).toEqual([]);
+    const error = refusal(plan, 64, 1_000_000);
+    expect(error.code).toBe('plan_too_large');
+    expect(error.message).toMatch(
+      /^a training step of this plan takes [\d.]+ billion element operations for one row, and /,
+    );
+    expect(() => checkDerivatives(plan)).toThrow(/^the network and its derivatives take/);
   });
 
   it('is by itself a share of the machine', () => {

@@ -79,6 +79,45 @@ describe('a network in a plan is refused before anything is built', () => {
     expect(refused(network)).toBe('over_limit');
   });
 
+  it.each([
+    ['as large as half an image', 251, 1],
+    ['laid side by side', 250, 250],
+  ])(
+    'for a largest value over windows %s, whose derivative would tell each place from every other',
+    (_, side, stride) => {
+      const pooled = (kernel: number): NetworkSpec =>
+        written({
+          constants: [
+            constant('single', [4], [-1, 1, 1, 1], 'int64'),
+            constant('wide', [4], [1, 1, 500, 500], 'int64'),
+          ],
+          nodes: [
+            { operator: 'Reshape', inputs: ['y0', 'single'], outputs: ['one'] },
+            { operator: 'Expand', inputs: ['one', 'wide'], outputs: ['image'] },
+            {
+              operator: 'MaxPool',
+              inputs: ['image'],
+              outputs: ['pooled'],
+              attributes: { kernel_shape: { ints: [kernel, kernel] }, strides: { ints: [stride, stride] } },
+            },
+            {
+              operator: 'ReduceMean',
+              inputs: ['pooled'],
+              outputs: ['mean'],
+              attributes: { axes: { ints: [1, 2, 3] }, keepdims: { int: 0 } },
+            },
+            { operator: 'Reshape', inputs: ['mean', 'column'], outputs: ['y'] },
+          ],
+        });
+      const taken = (kernel: number): string => {
+        const network = pooled(kernel);
+        return refused({ ...network, constants: [...network.constants, constant('column', [2], [-1, 1], 'int64')] });
+      };
+      expect(taken(side)).toBe('over_limit');
+      expect(taken(3)).toBe('taken');
+    },
+  );
+
   it('for recurrent layers that are short each and long together', () => {
     const layer = (from: string, weight: string, at: number): NetworkSpec['nodes'] => [
       {

@@ -33,6 +33,7 @@ import { createModelRegistry } from '../../../site-agent/models/registry.ts';
 import type { Trainer } from '../../../site-agent/training/trainer.ts';
 import { TrainingError } from '../../../site-agent/training/training-error.ts';
 import { createTestAuthority, type TestAuthority, type TestCredentials } from '../../support/authority.ts';
+import { movableClock } from '../../support/clock.ts';
 import { createFakeCoordinator, type FakeCoordinator } from '../../support/fake-coordinator.ts';
 import { type HeartRow, heartRows, heartUnits, temporaryDirectory, writeHeartSite } from '../../support/heart-site.ts';
 import { heartPlan } from '../../support/plans.ts';
@@ -151,6 +152,16 @@ function trainOffer(
   return { ...base(id, round), kind: 'train', base: put(encodeSafetensors(weights)), preprocessing } as const;
 }
 const updates = () => submitted<UpdateHeader>('update');
+
+function atWork(): readonly TaskAtWork[] {
+  const store = openAgentStore(folder.path);
+  try {
+    return createTaskStore(store).atWork();
+  } finally {
+    store.close();
+  }
+}
+const trains = (task: string): boolean => atWork().some(({ id, progress }) => id === task && progress !== null);
 
 describe('approval', () => {
   it('no plan runs before it is approved here, and the approval reaches the coordinator while the agent runs', async () => {
@@ -456,16 +467,8 @@ describe('training', () => {
     setUp(endless);
     await startApproved();
     const preprocessing = await summarised();
-    const atWork = (): readonly TaskAtWork[] => {
-      const store = openAgentStore(folder.path);
-      try {
-        return createTaskStore(store).atWork();
-      } finally {
-        store.close();
-      }
-    };
     offer(trainOffer('endless', preprocessing));
-    await eventually('the training', () => atWork().some(({ id, progress }) => id === 'endless' && progress !== null));
+    await eventually('the training', () => trains('endless'));
     coordinator.say('north', { kind: 'withdrawn', task: 'endless' as TaskId, reason: 'round closed' });
     offer({ ...base('summary-2', 0), kind: 'summary' });
     await eventually('the next task', () => submitted('summary').length === 2);
@@ -477,10 +480,14 @@ describe('training', () => {
 
   it('lets a task go at its deadline', async () => {
     setUp(endless);
-    await startApproved();
+    const clock = movableClock();
+    await startApproved({}, '', { clock });
     const preprocessing = await summarised();
-    offer({ ...trainOffer('late', preprocessing), deadlineMs: Date.now() + 200 });
-    offer({ ...base('summary-2', 0), kind: 'summary' });
+    const late = trainOffer('late', preprocessing);
+    offer(late);
+    await eventually('the training', () => trains('late'));
+    clock.move(late.deadlineMs - clock.now());
+    offer({ ...base('summary-2', 0), kind: 'summary', deadlineMs: clock.now() + 600_000 });
     await eventually('the next task', () => submitted('summary').length === 2);
     expect(updates()).toEqual([]);
   });
@@ -809,12 +816,23 @@ describe('judging', () => {
     });
     setUp(asking);
     const day = 86_400_000;
+    // No other pause is as long.
+    const holdPollMs = 23;
+    /** Pauses between two looks at the holds. */
+    let looks = 0;
     const later = async (days: number, changes: Partial<FederationPort> = {}): Promise<SiteAgent> => {
-      const clock = { now: () => Date.now() + days * day, sleep: systemClock.sleep };
+      looks = 0;
+      const clock = {
+        now: () => Date.now() + days * day,
+        sleep: (delayMs: number, signal?: AbortSignal) => {
+          if (delayMs === holdPollMs) looks += 1;
+          return systemClock.sleep(delayMs, signal);
+        },
+      };
       const agent = agentOn(
         port(changes),
         { directory: folder.path, config, signer, rootPem: authority.rootPem },
-        { clock, holdPollMs: 20 },
+        { clock, holdPollMs },
       );
       agents.push(agent);
       await agent.start();
@@ -828,7 +846,7 @@ describe('judging', () => {
     await first.stop();
 
     const early = await later(29);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually('two looks at the holds', () => looks >= 2);
     expect(early.registry.inSlot('heart-disease', 'candidate')?.decision).toBe('hold');
     await early.stop();
     expect(judgements().length).toBe(1);
@@ -863,7 +881,7 @@ describe('judging', () => {
     await agent.stop();
     // Reported once: the next start has nothing to say.
     await later(32, counting);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually('two looks at the holds', () => looks >= 2);
     expect(reports.length).toBe(1);
   });
 });

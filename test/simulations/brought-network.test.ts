@@ -64,7 +64,7 @@ describe('a network brought as an ONNX file, from plan to judgement', () => {
     'trains %s; nothing else travels, and the release is judged',
     async (name, trainable, tensors, values) => {
       const { runs } = await runSimulation(loadScenario(scenario(name, trainable)), {
-        signal: AbortSignal.timeout(110_000),
+        signal: AbortSignal.timeout(580_000),
         log: silentLogger,
       });
       const [run] = runs;
@@ -91,6 +91,6 @@ describe('a network brought as an ONNX file, from plan to judgement', () => {
         expect(judgement.evidence.performance?.new.auroc.value).toBeGreaterThan(0.7);
       }
     },
-    120_000,
+    600_000,
   );
 });

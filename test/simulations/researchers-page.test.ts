@@ -45,5 +45,5 @@ describe("the researchers' page", () => {
     expect(table).toHaveLength(1 + 8);
     expect(readFileSync(join(out, 'rounds.csv'), 'utf8')).toContain('not_finite');
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('Against baselines');
-  }, 90_000);
+  }, 600_000);
 });

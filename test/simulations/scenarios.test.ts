@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'wardround-scenario-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function needs() {
-  return { signal: AbortSignal.timeout(100_000), log: silentLogger };
+  return { signal: AbortSignal.timeout(580_000), log: silentLogger };
 }
 
 function withSeeds(loaded: LoadedScenario, seeds: number[]): LoadedScenario {
@@ -48,7 +48,7 @@ describe('the ready scenarios', () => {
       expect(noted).toHaveLength(1);
       expect(noted[0]?.text).toContain("this hospital's earlier rows");
     }
-  }, 120_000);
+  }, 600_000);
 
   it('unit-change: the hospital whose laboratory changed the unit holds and says so, no other does', async () => {
     const simulation = await runSimulation(loadScenario('unit-change'), needs());
@@ -64,7 +64,7 @@ describe('the ready scenarios', () => {
       // Both units stand in the hospital's own report; what leaves it names the column and the kind of change.
       expect(reasons[0]?.text).toMatch(/^The column chol looks like another unit/);
     }
-  }, 120_000);
+  }, 600_000);
 
   it('give the same bytes again: summary, report and table of rounds', async () => {
     const loaded = withSeeds(loadScenario('unit-change'), [2]);
@@ -78,7 +78,7 @@ describe('the ready scenarios', () => {
     expect(again.map((text, index) => text === once[index])).toEqual([true, true, true]);
     const other = render(await runSimulation(withSeeds(loaded, [3]), needs()));
     expect(other[2]).not.toBe(once[2]);
-  }, 120_000);
+  }, 600_000);
 });
 
 describe('a simulation of a CSV file with a site column', () => {
@@ -145,7 +145,7 @@ cohort: { kind: csv, file: all.csv, siteColumn: hospital, holdoutColumn: judging
     );
     // 240 of 400 rows train, 120 a hospital.
     expect(lines[3]?.split(',').slice(6, 8)).toEqual(['120', '120']);
-  }, 60_000);
+  }, 600_000);
 
   it.each([
     ['seeds: [4]', 'seeds: [4]\ncolour: red', 'colour'],

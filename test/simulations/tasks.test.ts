@@ -83,7 +83,7 @@ describe('a run of a task without judged figures', () => {
     '%s: trains, is released, can be run, and is held by name of the task',
     async (task, label, model) => {
       const simulation = await runSimulation(loadScenario(scenario(task, label, model)), {
-        signal: AbortSignal.timeout(110_000),
+        signal: AbortSignal.timeout(580_000),
         log: silentLogger,
       });
       const decisions = simulation.runs.flatMap((run) => run.releases.flatMap((release) => release.decisions));
@@ -95,6 +95,6 @@ describe('a run of a task without judged figures', () => {
         expect(judgement.decision.reasons.map(({ code }) => code)).toContain('evidence.task_not_judged');
       }
     },
-    120_000,
+    600_000,
   );
 });

@@ -218,14 +218,16 @@ export async function scoreModel(
   }
 }
 
-/** The same, or the code of the error where the site gives a model less memory than it takes. */
+/** The same, or the code of the error where the model takes more memory than the site gives it, or more work than a row may. */
 export async function scoreOrReason(
   ...given: Parameters<typeof scoreModel>
 ): Promise<Float64Array | { readonly reason: string }> {
   try {
     return await scoreModel(...given);
   } catch (error) {
-    if (error instanceof JudgingError && error.code === 'model_too_large') return { reason: error.code };
+    const tooMuch =
+      error instanceof JudgingError && (error.code === 'model_too_large' || error.code === 'model_too_slow');
+    if (tooMuch) return { reason: error.code };
     throw error;
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../../../../site-agent/judging/ladder/trained-steps.ts';
 import { openTrainer } from '../../../../site-agent/training/open-trainer.ts';
 import type { Trainer, TrainingTask } from '../../../../site-agent/training/trainer.ts';
+import { longModels } from '../../../support/long-networks.ts';
 import { drawnWeights } from '../../../support/training.ts';
 import { distorted, log, plan, reference } from './ladder-support.ts';
 
@@ -88,7 +89,7 @@ describe('training a release further', () => {
     });
   });
 
-  it('does not begin what takes more memory than the site gives', async () => {
+  it('does not begin what takes more memory than the site gives, or more work than a row may', async () => {
     const little = { ...ground, memoryMegabytes: 0 };
     expect(await trainStep(little, update, start, trainableOf(network, 'full') ?? [])).toEqual({
       reason: 'plan_too_large',
@@ -97,6 +98,10 @@ describe('training a release further', () => {
     const model = buildInferenceModel(network, reference, start);
     expect(await scoreOrReason(model, table, later, little)).toEqual({ reason: 'model_too_large' });
     expect(await scoreOrReason(model, table, later, ground)).toHaveLength(800);
+    const [, slow] = longModels.find(([what]) => what === 'a pool of large windows') ?? [];
+    expect(await scoreOrReason((slow as () => Uint8Array)(), table, later, ground)).toEqual({
+      reason: 'model_too_slow',
+    });
   });
 
   it("trains a reference of the site's own", async () => {

@@ -338,7 +338,7 @@ export async function viewWhere(
   operator: OperatorPort,
   run: RunId,
   condition: (view: RunView) => boolean,
-  withinMs = 20_000,
+  withinMs = 50_000,
 ): Promise<RunView> {
   const signal = AbortSignal.timeout(withinMs);
   let last: RunView | null = null;

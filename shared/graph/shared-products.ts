@@ -37,6 +37,8 @@ function joinRows(builder: GraphBuilder, values: readonly Value[]): Value {
 export class SharedProducts {
   readonly #shared = new Set<string>();
   readonly #groups = new Map<string, Group>();
+  /** The groups that a weight or bias is in, by its name, in the order in which they were begun. */
+  readonly #groupsOf = new Map<string, Group[]>();
   readonly #resolved = new Set<string>();
 
   /** @param nodes those to be differentiated */
@@ -68,7 +70,7 @@ export class SharedProducts {
       gradients: [],
       joined: null,
     };
-    if (known === undefined) this.#groups.set(key, group);
+    if (known === undefined) this.#begin(key, group);
     group.rows.push(rows);
     group.gradients.push(gradient);
     return needed.map((asked, index) => asked && index !== 1 && !(index === 2 && withBias));
@@ -79,8 +81,7 @@ export class SharedProducts {
     const parts: Value[] = [];
     if (this.#resolved.has(name)) return parts;
     this.#resolved.add(name);
-    for (const group of this.#groups.values()) {
-      if (group.weight !== name && group.bias !== name) continue;
+    for (const group of this.#groupsOf.get(name) ?? []) {
       group.joined ??= joinRows(builder, group.gradients);
       if (group.weight === name) {
         parts.push(builder.gemm(joinRows(builder, group.rows), group.joined, undefined, { a: true }));
@@ -88,5 +89,14 @@ export class SharedProducts {
       if (group.bias === name) parts.push(builder.sum(group.joined, [0]));
     }
     return parts;
+  }
+
+  #begin(key: string, group: Group): void {
+    this.#groups.set(key, group);
+    for (const name of new Set([group.weight, ...(group.bias === null ? [] : [group.bias])])) {
+      const groups = this.#groupsOf.get(name);
+      if (groups === undefined) this.#groupsOf.set(name, [group]);
+      else groups.push(group);
+    }
   }
 }

@@ -56,28 +56,32 @@ export function graphCost(graph: Graph): GraphCost {
   for (const node of graph.nodes) {
     const own = nodeWork(node);
     work += own;
-    const bodies = Object.values(node.attributes).flatMap((attribute) =>
-      'graph' in attribute ? [attribute.graph] : [],
-    );
-    if (bodies.length === 0) {
+    let loops = false;
+    for (const attribute of Object.values(node.attributes)) {
+      if (!('graph' in attribute)) continue;
+      loops = true;
+      ofLoops = Math.max(ofLoops, graphCost(attribute.graph).shared);
+    }
+    if (!loops) {
       apart += own;
       if (own >= workToShare) shared += own;
     }
-    for (const body of bodies) ofLoops = Math.max(ofLoops, graphCost(body).shared);
     for (const { name, shape, type } of node.outputs) {
-      const bytes = bytesOfValues([{ shape, type }]);
+      const bytes = sizeOf(shape) * bytesOf[type];
       made.set(name, bytes);
       alive += bytes;
     }
     peakBytes = Math.max(peakBytes, alive);
-    for (const { name } of [...node.inputs, ...node.outputs]) {
-      const left = (uses.get(name) ?? 0) - (node.inputs.some((value) => value.name === name) ? 1 : 0);
+    const pass = (name: string, read: number): void => {
+      const left = (uses.get(name) ?? 0) - read;
       uses.set(name, left);
-      if (left <= 0) {
-        alive -= made.get(name) ?? 0;
-        made.delete(name);
-      }
-    }
+      if (left > 0) return;
+      alive -= made.get(name) ?? 0;
+      made.delete(name);
+    };
+    // No node reads what it makes itself.
+    for (const { name } of node.inputs) pass(name, 1);
+    for (const { name } of node.outputs) pass(name, 0);
   }
   return { work, shared: Math.max(2 * shared < apart ? 0 : shared, ofLoops), peakBytes };
 }

@@ -36,14 +36,29 @@ function countProblem({ operator }: NetworkNode, inputs: readonly NodeInput[]): 
 }
 
 /** The smallest integer by -1 has no integer result, and processors end the program that asks for it; runtimes catch only the division by 0. */
-export function mayEndProcess(operator: string, [, divisor]: readonly Pick<NodeInput, 'type' | 'numbers'>[]): boolean {
+export function mayEndProcess(
+  operator: string,
+  divisor: { readonly type: ElementType; readonly numbers: Iterable<number | bigint> | null } | undefined,
+): boolean {
   if ((operator !== 'Div' && operator !== 'Mod') || (divisor?.type !== 'int64' && divisor?.type !== 'int32'))
     return false;
-  return divisor.numbers?.every((number) => number !== 0 && number !== -1) !== true;
+  const { numbers } = divisor;
+  if (numbers === null) return true;
+  const known = ending.get(numbers) ?? holdsEnding(numbers);
+  ending.set(numbers, known);
+  return known;
+}
+
+/** Whether a list of divisors holds 0 or -1: one list of millions may be the divisor of every node, and is looked through once. */
+const ending = new WeakMap<Iterable<number | bigint>, boolean>();
+
+function holdsEnding(numbers: Iterable<number | bigint>): boolean {
+  for (const number of numbers) if (Number(number) === 0 || Number(number) === -1) return true;
+  return false;
 }
 
 function divisionProblem({ operator }: NetworkNode, inputs: readonly NodeInput[]): NodeProblem | null {
-  if (!mayEndProcess(operator, inputs)) return null;
+  if (!mayEndProcess(operator, inputs[1])) return null;
   return form('divides integers by what is not a constant, or by 0 or -1; divide floats, or by a constant');
 }
 
@@ -59,20 +74,32 @@ function scatterProblem({ operator }: NetworkNode, [data, indices]: readonly Nod
   const { numbers, shape } = indices;
   if (numbers === null)
     return form(`writes to places that only show when it runs, and may be one twice; ${orElements}`);
+  const known = repeating.get(numbers) ?? new Map<string, boolean>();
+  repeating.set(numbers, known);
+  const key = `${data.shape.join()} ${shape.join()}`;
+  const twice = known.get(key) ?? takesOneTwice(numbers, shape, data.shape);
+  known.set(key, twice);
+  return twice ? form(`writes to one place twice, of which threads lose a part; ${orElements}`) : null;
+}
+
+/** By the list of places and the two shapes, whether one is there twice: one list may be that of every node. */
+const repeating = new WeakMap<readonly number[], Map<string, boolean>>();
+
+function takesOneTwice(numbers: readonly number[], shape: readonly number[], of: readonly number[]): boolean {
   const depth = shape.at(-1) ?? 0;
   const updates = shape.slice(0, -1).reduce((product, length) => product * length, 1);
   const taken = new Set<number>();
   for (let update = 0; update < updates; update++) {
     let place = 0;
     for (let axis = 0; axis < depth; axis++) {
-      const length = data.shape[axis] ?? 1;
+      const length = of[axis] ?? 1;
       const index = numbers[update * depth + axis] ?? 0;
       place = place * length + (index < 0 ? index + length : index);
     }
-    if (taken.has(place)) return form(`writes to one place twice, of which threads lose a part; ${orElements}`);
+    if (taken.has(place)) return true;
     taken.add(place);
   }
-  return null;
+  return false;
 }
 
 /** Outputs that are made in training alone, or differ between runtimes, are nobody's input. */

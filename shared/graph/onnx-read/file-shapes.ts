@@ -49,14 +49,17 @@ interface Prepared {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
+/** The integers of a divisor; of others they are not asked for. */
+const heldBy = ({ type, constant, dimensions }: Value) => ({
+  type,
+  get numbers(): Iterable<number | bigint> | null {
+    return constant ?? (dimensions as readonly number[] | undefined) ?? null;
+  },
+});
+
 function inferred({ node, attributes }: Prepared, inputs: readonly Value[]): Value[] {
   const { operator, outputs } = node;
-  const held = inputs.map(({ type, constant, dimensions }) => ({
-    type,
-    numbers:
-      constant === undefined ? ((dimensions as readonly number[] | undefined) ?? null) : Array.from(constant, Number),
-  }));
-  if (mayEndProcess(operator, held)) {
+  if (mayEndProcess(operator, inputs[1] === undefined ? undefined : heldBy(inputs[1]))) {
     throw new OnnxError('unsupported_form', `${operator} divides integers by what is not a constant, or by 0 or -1`, {
       operator,
     });

@@ -1,5 +1,5 @@
 import { OnnxError, type OnnxErrorCode } from './onnx-error.ts';
-import { type FieldBudget, WireReader } from './wire-format.ts';
+import { type FieldBudget, type WireKind, WireReader } from './wire-format.ts';
 
 /** A field that makes the file refused when it is there (with anything in it). */
 export interface RefusedField {
@@ -31,8 +31,17 @@ export type Message = ReadonlyMap<string, unknown>;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function text(bytes: Uint8Array, where: string): string {
-  if (bytes.byteLength === 0) return '';
+/** Bytes of a text that are looked at one by one: most names are short and in ASCII, and a decoder takes longer to begin than to decode them. */
+const shortText = 64;
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.byteLength; at++) if ((bytes[at] as number) >= 0x80) return false;
+  return true;
+}
+
+function text(bytes: Uint8Array, table: MessageTable, name: string): string {
+  if (bytes.byteLength <= shortText && isAscii(bytes)) return String.fromCharCode(...bytes);
+  const where = `${table.name}.${name}`;
   if (bytes.byteLength > longestText) {
     throw new OnnxError('over_limit', `${where} is a text of ${bytes.byteLength} bytes; the most is ${longestText}`);
   }
@@ -60,6 +69,82 @@ const entriesOfPart = 16;
 /** Longest text that is decoded. What is a name is held to its own, smaller bound. */
 const longestText = 8192;
 
+type Found = Map<string, unknown>;
+
+function expectKind(kind: WireKind, expected: number, table: MessageTable, name: string): void {
+  if (kind !== expected) {
+    throw new OnnxError('malformed', `${table.name}.${name} is written in a form of another field`);
+  }
+}
+
+function setOnce(found: Found, table: MessageTable, name: string, value: unknown): void {
+  if (found.has(name)) throw new OnnxError('malformed', `${table.name}.${name} is there twice`);
+  found.set(name, value);
+}
+
+/** The bounds that an entry of a list is held to. */
+interface ListUse {
+  readonly table: MessageTable;
+  readonly name: string;
+  readonly most: number;
+  /** What one entry takes of the budget. */
+  readonly entries: number;
+}
+
+function addTo(found: Found, budget: Budget, { table, name, most, entries }: ListUse, value: unknown): void {
+  budget.entries -= entries;
+  if (budget.entries < 0) {
+    throw new OnnxError(
+      'over_limit',
+      `${table.name}.${name}: the file holds more names, numbers and nodes than are read`,
+    );
+  }
+  const list = found.get(name);
+  if (list === undefined && most > 0) {
+    found.set(name, [value]);
+    return;
+  }
+  if (list !== undefined && !Array.isArray(list)) {
+    throw new OnnxError('malformed', `${table.name}.${name} comes in several pieces`);
+  }
+  if (list === undefined || list.length >= most) {
+    const field = `${table.name}.${name}`;
+    throw new OnnxError('over_limit', `${field} has more than ${most} entries`, { field, most });
+  }
+  list.push(value);
+}
+
+function readNumbers(
+  reader: WireReader,
+  kind: WireKind,
+  found: Found,
+  budget: Budget,
+  numbers: keyof typeof numberReaders,
+  use: ListUse,
+): void {
+  const { table, name, most } = use;
+  const read = numberReaders[numbers];
+  if (kind !== 2) {
+    expectKind(kind, read.kind, table, name);
+    addTo(found, budget, use, read.next(reader));
+    return;
+  }
+  const part = reader.part();
+  const field = `${table.name}.${name}`;
+  if (read.bytes !== null && part.byteLength / read.bytes > most) {
+    throw new OnnxError('over_limit', `${field} has more than ${most} entries`, { field, most });
+  }
+  const packed = new WireReader(part, budget);
+  if (numbers === 'float' && !found.has(name)) {
+    if (part.byteLength % 4 !== 0) throw new OnnxError('malformed', `${field} is not a whole number of floats`);
+    // Laid out anew: the part may lie at any address, and must not keep the whole file in memory.
+    found.set(name, new Float32Array(part.slice().buffer));
+    return;
+  }
+  if (found.get(name) instanceof Float32Array) throw new OnnxError('malformed', `${field} comes in several pieces`);
+  while (!packed.done) addTo(found, budget, use, read.next(packed));
+}
+
 /**
  * Reads a message by its table. Numbers of a list may be packed or not; a single field that comes twice is refused,
  * since readers differ in which of the two they believe.
@@ -68,14 +153,7 @@ const longestText = 8192;
  */
 export function readMessage(table: MessageTable, bytes: Uint8Array, budget: Budget): Message {
   const reader = new WireReader(bytes, budget);
-  const found = new Map<string, unknown>();
-  const listOf = <T>(name: string): T[] => {
-    const known = found.get(name);
-    if (known !== undefined) return known as T[];
-    const list: T[] = [];
-    found.set(name, list);
-    return list;
-  };
+  const found: Found = new Map();
   while (!reader.done) {
     const { field, kind } = reader.tag();
     const entry = Object.hasOwn(table.fields, field) ? table.fields[field] : undefined;
@@ -86,70 +164,34 @@ export function readMessage(table: MessageTable, bytes: Uint8Array, budget: Budg
       );
     }
     const [name, type] = entry;
-    const where = `${table.name}.${name}`;
-    const expect = (expected: number): void => {
-      if (kind !== expected) throw new OnnxError('malformed', `${where} is written in a form of another field`);
-    };
-    const set = (value: unknown): void => {
-      if (found.has(name)) throw new OnnxError('malformed', `${where} is there twice`);
-      found.set(name, value);
-    };
-    const add = <T>(value: T, most: number, entries = 1): void => {
-      budget.entries -= entries;
-      if (budget.entries < 0) {
-        throw new OnnxError('over_limit', `${where}: the file holds more names, numbers and nodes than are read`);
-      }
-      const list = listOf<T>(name);
-      if (!Array.isArray(list)) throw new OnnxError('malformed', `${where} comes in several pieces`);
-      if (list.length >= most) {
-        throw new OnnxError('over_limit', `${where} has more than ${most} entries`, { field: where, most });
-      }
-      list.push(value);
-    };
     if (type === 'skip') reader.skip(kind);
     else if (type === 'string') {
-      expect(2);
-      set(text(reader.part(), where));
+      expectKind(kind, 2, table, name);
+      setOnce(found, table, name, text(reader.part(), table, name));
     } else if (type === 'bytes') {
-      expect(2);
-      set(reader.part());
+      expectKind(kind, 2, table, name);
+      setOnce(found, table, name, reader.part());
     } else if (type === 'int64') {
-      expect(0);
-      set(reader.int64());
+      expectKind(kind, 0, table, name);
+      setOnce(found, table, name, reader.int64());
     } else if (type === 'float') {
-      expect(5);
-      set(reader.float());
+      expectKind(kind, 5, table, name);
+      setOnce(found, table, name, reader.float());
     } else if ('texts' in type) {
-      expect(2);
-      add(text(reader.part(), where), type.texts, entriesOfPart);
+      expectKind(kind, 2, table, name);
+      const use = { table, name, most: type.texts, entries: entriesOfPart };
+      addTo(found, budget, use, text(reader.part(), table, name));
     } else if ('numbers' in type) {
-      const { numbers, most } = type;
-      const read = numberReaders[numbers];
-      if (kind !== 2) {
-        expect(read.kind);
-        add(read.next(reader), most);
-        continue;
-      }
-      const part = reader.part();
-      if (read.bytes !== null && part.byteLength / read.bytes > most) {
-        throw new OnnxError('over_limit', `${where} has more than ${most} entries`, { field: where, most });
-      }
-      const packed = new WireReader(part, budget);
-      if (numbers === 'float' && !found.has(name)) {
-        if (part.byteLength % 4 !== 0) throw new OnnxError('malformed', `${where} is not a whole number of floats`);
-        // Laid out anew: the part may lie at any address, and must not keep the whole file in memory.
-        set(new Float32Array(part.slice().buffer));
-        continue;
-      }
-      if (found.get(name) instanceof Float32Array) throw new OnnxError('malformed', `${where} comes in several pieces`);
-      while (!packed.done) add(read.next(packed), most);
-    } else if ('refuse' in type) throw new OnnxError(type.refuse, `${where}: ${type.why}`, { field: where });
-    else if ('message' in type) {
-      expect(2);
-      set(readMessage(type.message, reader.part(), budget));
+      readNumbers(reader, kind, found, budget, type.numbers, { table, name, most: type.most, entries: 1 });
+    } else if ('refuse' in type) {
+      throw new OnnxError(type.refuse, `${table.name}.${name}: ${type.why}`, { field: `${table.name}.${name}` });
+    } else if ('message' in type) {
+      expectKind(kind, 2, table, name);
+      setOnce(found, table, name, readMessage(type.message, reader.part(), budget));
     } else {
-      expect(2);
-      add(readMessage(type.messages, reader.part(), budget), type.most, entriesOfPart);
+      expectKind(kind, 2, table, name);
+      const use = { table, name, most: type.most, entries: entriesOfPart };
+      addTo(found, budget, use, readMessage(type.messages, reader.part(), budget));
     }
   }
   return found;

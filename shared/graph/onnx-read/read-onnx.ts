@@ -56,6 +56,8 @@ function checkName(name: string, limits: OnnxLimits): string {
   if (name.length > limits.nameLength) {
     throw new OnnxError('name_invalid', `the name ${shown(name)} has more than ${limits.nameLength} characters`);
   }
+  // Letters of ASCII hold none of what is looked for.
+  if (/^[\w./:-]*$/.test(name) && name !== '__proto__') return name;
   if (/[\p{Cc}\p{Cf}\p{Cs}]/u.test(name) || name === '__proto__' || name.trim() !== name) {
     throw new OnnxError(
       'name_invalid',

@@ -82,9 +82,19 @@ function wholeQuotient(a: Dimension, b: Dimension): Dimension | null {
 
 /**
  * What an operator's integer output of at most one axis holds, when it is made from the lengths of other values, as the chains
- * Shape, Gather, Concat that exporters write are. Undefined when it is known only at run time.
+ * Shape, Gather, Concat that exporters write are. Undefined when it is known only at run time, or longer than any tensor has axes: a chain that
+ * adds one length at each of its nodes would be written out anew at each.
  */
 export function followedContents(
+  operator: string,
+  inputs: readonly Value[],
+  attributes: Attributes,
+): readonly Dimension[] | undefined {
+  const found = contentsAfter(operator, inputs, attributes);
+  return found === undefined || found.length > longestFollowed ? undefined : found;
+}
+
+function contentsAfter(
   operator: string,
   inputs: readonly Value[],
   attributes: Attributes,
@@ -116,7 +126,7 @@ export function followedContents(
     case 'Concat': {
       const parts: Dimension[] = [];
       for (const part of contents) {
-        if (part === undefined) return undefined;
+        if (part === undefined || parts.length > longestFollowed) return undefined;
         parts.push(...part);
       }
       return parts;

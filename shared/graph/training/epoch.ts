@@ -36,6 +36,9 @@ function renamed(graph: Graph, change: (name: string) => string): Graph {
   };
 }
 
+const byName = (values: readonly Value[]): ReadonlyMap<string, Value> =>
+  new Map(values.map((value) => [value.name, value]));
+
 /** Names inside the loop; the graph around it has the plain ones. */
 const inside = (name: string): string => `step/${name}`;
 
@@ -52,11 +55,12 @@ export function buildEpoch(plan: Plan, { steps, ...options }: EpochOptions): Epo
   const once = step.graph.inputs.filter(({ name }) => !changing.has(name));
   const outer = new Set(once.map(({ name }) => name));
   const body = renamed(step.graph, (name) => (outer.has(name) ? name : inside(name)));
-  const inputOf = (name: string): Value => body.inputs.find((value) => value.name === inside(name)) as Value;
-  const outputOf = (name: string): Value => body.outputs.find((value) => value.name === inside(name)) as Value;
-  const results = step.graph.outputs
-    .map(({ name }) => name)
-    .filter((name) => !carried.some(({ next }) => next === name));
+  const inputs = byName(body.inputs);
+  const outputs = byName(body.outputs);
+  const inputOf = (name: string): Value => inputs.get(inside(name)) as Value;
+  const outputOf = (name: string): Value => outputs.get(inside(name)) as Value;
+  const next = new Set(carried.map((tensor) => tensor.next));
+  const results = step.graph.outputs.map(({ name }) => name).filter((name) => !next.has(name));
 
   const builder = new GraphBuilder('epoch');
   for (const { name, type, shape } of once) builder.input(name, type, shape);

@@ -74,7 +74,8 @@ export function movingParameters(
   trained: readonly Parameter[],
   trainable: readonly string[] | undefined,
 ): readonly Parameter[] {
-  return trained.filter(({ name, role }) => role !== 'buffer' && (trainable?.includes(name) ?? true));
+  const named = trainable === undefined ? null : new Set(trainable);
+  return trained.filter(({ name, role }) => role !== 'buffer' && (named?.has(name) ?? true));
 }
 
 /** What the objective's graph is fed beside the trained tensors. */

@@ -34,8 +34,9 @@ export interface TrainingStep extends ForwardFeeds {
 
 /** Makes what does not move by gradient an output too: buffers with their next value, the others as they are. */
 function outputUnmoved({ builder, trained, moving, buffers }: Objective): void {
+  const moved = new Set(moving);
   for (const [name, { value }] of trained) {
-    if (!moving.includes(name)) builder.output(`next/${name}`, buffers.get(name) ?? value);
+    if (!moved.has(name)) builder.output(`next/${name}`, buffers.get(name) ?? value);
   }
 }
 

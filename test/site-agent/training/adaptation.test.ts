@@ -5,7 +5,7 @@ import { TfjsTrainer } from '../../../site-agent/training/tfjs-trainer.ts';
 import type { Trainer, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { regressionPlan } from '../../support/families.ts';
 import { heartPlan } from '../../support/plans.ts';
-import { installedTfjsBackends } from '../../support/tfjs.ts';
+import { inSmallTiles, installedTfjsBackends } from '../../support/tfjs.ts';
 import { drawnWeights, relativeDistance, trainingTask } from '../../support/training.ts';
 
 const never = new AbortController().signal;
@@ -42,7 +42,10 @@ describe('training that keeps near a release', () => {
   const tfjs: Record<string, Trainer> = {};
   beforeAll(async () => {
     onnx = new OnnxTrainer();
-    for (const backend of await installedTfjsBackends()) tfjs[backend.name] = new TfjsTrainer(backend);
+    for (const backend of await installedTfjsBackends()) {
+      inSmallTiles(backend);
+      tfjs[backend.name] = new TfjsTrainer(backend);
+    }
   });
   afterAll(async () => {
     for (const trainer of [onnx, ...Object.values(tfjs)]) await trainer.dispose();

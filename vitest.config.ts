@@ -14,7 +14,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Tests that open onnxruntime by themselves: see shared/runtime/no-telemetry.ts.
     env: { ORT_DISABLE_TELEMETRY: '1', ORT_TELEMETRY_DISABLED: '1' },
-    expect: { poll: { timeout: 15_000 } },
+    expect: { poll: { timeout: 60_000 } },
     ...(reportFile === undefined ? {} : { reporters: ['default', 'json'], outputFile: { json: reportFile } }),
   },
 });

@@ -9,6 +9,7 @@ import { readOnnx } from '../../shared/graph/onnx-read/read-onnx.ts';
 import { checkSelfContained } from '../../shared/graph/onnx-read/self-contained.ts';
 import { payloadShape } from '../../shared/plan/payload.ts';
 import type { Plan } from '../../shared/plan/plan.ts';
+import { optimisationLevel } from '../training/onnx/optimisation-level.ts';
 import { gatherPayload, type RawRows } from '../training/raw-rows.ts';
 import { JudgingError } from './judging-error.ts';
 import { type ScoringMemory, scoringMemory } from './scoring-memory.ts';
@@ -42,7 +43,10 @@ export interface ScorerOptions {
 }
 
 /** What is known of a model before any runtime has seen it. */
-function looked(modelBytes: Uint8Array, options: ScorerOptions): ModelInterface & { readonly memory: ScoringMemory } {
+function looked(
+  modelBytes: Uint8Array,
+  options: ScorerOptions,
+): ModelInterface & { readonly memory: ScoringMemory; readonly operators: number } {
   try {
     checkSelfContained(modelBytes);
     const file = readOnnx(modelBytes, modelLimits);
@@ -50,7 +54,11 @@ function looked(modelBytes: Uint8Array, options: ScorerOptions): ModelInterface 
     const size = found.payload?.reduce((product, length) => product * length, 1) ?? 1;
     const mostRows = Math.max(1, Math.min(mostRowsPerCall, Math.floor(payloadNumbersPerCall / size)));
     const { model = 'the model', memoryMegabytes } = options;
-    return { ...found, memory: scoringMemory(file, { model, memoryMegabytes, mostRows }) };
+    return {
+      ...found,
+      operators: file.nodes.length,
+      memory: scoringMemory(file, { model, memoryMegabytes, mostRows }),
+    };
   } catch (cause) {
     if (!(cause instanceof OnnxError)) throw cause;
     throw new JudgingError('model_unreadable', `the model is not given to a runtime: ${cause.message}`, {}, cause);
@@ -65,13 +73,15 @@ function looked(modelBytes: Uint8Array, options: ScorerOptions): ModelInterface 
  *   the site gives, `model_too_slow` when it takes more work than a row may.
  */
 export async function openScorer(modelBytes: Uint8Array, options: ScorerOptions = {}): Promise<Scorer> {
-  const { columns, payload, output, memory } = looked(modelBytes, options);
+  const { columns, payload, output, memory, operators } = looked(modelBytes, options);
   let session: InferenceSession;
   try {
     session = await InferenceSession.create(modelBytes, {
       executionProviders: ['cpu'],
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
+      // Left as it is, a model's parts that depend on no input are computed at each call instead of once.
+      graphOptimizationLevel: memory.opensLightly ? optimisationLevel(operators) : 'all',
       // A plan of what a call takes is made by the first and used by the second, in memory of its own beside the first's.
       enableMemPattern: false,
       logSeverityLevel: 3,

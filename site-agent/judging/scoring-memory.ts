@@ -84,6 +84,8 @@ export function bytesOfCall(graph: Graph): ModelBytes {
 export interface ScoringMemory {
   /** Rows of one call that keep its values and its work within bounds; the same on every machine that gives scoring as much as a call may take. */
   readonly rowsPerCall: number;
+  /** Whether what depends on no input takes no more than one row does, so that a runtime may as well compute it anew at each call. */
+  readonly opensLightly: boolean;
   /**
    * Before a call on so many rows.
    * @throws JudgingError `model_too_large`, `model_too_slow`
@@ -155,5 +157,7 @@ export function scoringMemory(
   for (let over = excess(costAt(rows)); rows > 1 && over > 1; over = excess(costAt(rows))) {
     rows = Math.max(1, 2 ** Math.floor(Math.log2(rows / over)));
   }
-  return { rowsPerCall: rows, check };
+  const { work, opening } = costAt(1);
+  const opensLightly = opening.multiplyAdds <= work.multiplyAdds && opening.elementOperations <= work.elementOperations;
+  return { rowsPerCall: rows, opensLightly, check };
 }

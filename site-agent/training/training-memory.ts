@@ -24,7 +24,10 @@ export function usualMemoryMegabytes(): number {
   return Math.floor((machineMemoryBytes() * usualShare) / megabyte);
 }
 
-/** Most operators of a training step. Runtimes prepare a graph in a time that grows with its square and more, and cannot be broken off meanwhile. */
+/**
+ * Most operators of a training step. onnxruntime prepares so many in some seconds on the CPU, see `optimisationLevel`, and in minutes on a GPU; more
+ * take it ever longer for each, all the more where one value is used by most of them, and it cannot be broken off meanwhile.
+ */
 const mostOperators = 32_000;
 
 const valuesOf = (tensors: readonly { readonly shape: readonly number[] }[]): number =>

@@ -3,6 +3,7 @@ import '../../../shared/runtime/no-telemetry.ts';
 
 import { env, type InferenceSession } from 'onnxruntime-node';
 import type { Graph } from '../../../shared/graph/graph.ts';
+import { optimisationLevel } from './optimisation-level.ts';
 import { leftToCpu } from './webgpu-kernels.ts';
 
 /** What onnxruntime computes on. */
@@ -55,6 +56,15 @@ export const cudaProvider = (float16: boolean): Provider => ({
 
 export const onnxruntimeVersion = (): string => env.versions.node ?? env.versions.common;
 
+/** With those of the bodies of loops. */
+function operatorsOf({ nodes }: Graph): number {
+  let count = nodes.length;
+  for (const { attributes } of nodes) {
+    for (const attribute of Object.values(attributes)) if ('graph' in attribute) count += operatorsOf(attribute.graph);
+  }
+  return count;
+}
+
 export function sessionOptions(provider: Provider, graph: Graph, threads: number): InferenceSession.SessionOptions {
   const left = provider.name === 'webgpu' ? leftToCpu(graph) : [];
   return {
@@ -62,7 +72,8 @@ export function sessionOptions(provider: Provider, graph: Graph, threads: number
     executionProviders: [left.length === 0 ? provider.name : { name: provider.name, forceCpuNodeNames: left }],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
+    // A GPU's kernels may need the layouts that are chosen there.
+    graphOptimizationLevel: provider.name === 'cpu' ? optimisationLevel(operatorsOf(graph)) : 'all',
     // Threads that wait for work by turning in circles do so within a call only: a part of a batch and its update are two sessions in turn.
     extra: { session: { force_spinning_stop: '1' } },
     // What fails is thrown; the library need not print it too.

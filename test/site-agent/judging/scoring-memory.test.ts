@@ -127,6 +127,21 @@ describe('what scoring with a model takes', () => {
     expect(rowsPerCall).toBe(64);
   });
 
+  it('tells where computing at each call what depends on no input would take longer than a row', () => {
+    const lightly = (products: number): boolean => {
+      const builder = new GraphBuilder('opened');
+      let fixed = builder.op('ConstantOfShape', [builder.integers('shape', [8, 8])]);
+      for (let at = 0; at < products; at++) fixed = builder.op('MatMul', [fixed, fixed]);
+      let wide = builder.input('features', 'float', ['N', 8]);
+      // Eight rows' products are as many multiply-adds as one of the fixed.
+      for (let at = 0; at < 24; at++) wide = builder.op('MatMul', [wide, fixed]);
+      builder.output('probability', builder.op('ReduceMax', [wide], { axes: { ints: [1] }, keepdims: { int: 0 } }));
+      const file = readOnnx(encodeOnnx(builder.finish()), modelLimits);
+      return scoringMemory(file, { model: 'm', mostRows: 4096 }).opensLightly;
+    };
+    expect([0, 2, 4].map(lightly)).toEqual([true, true, false]);
+  });
+
   it('is counted in bytes: values alive at once, weights thrice', () => {
     // Per row: features 4 numbers, the product with [4, 1000] 1000 numbers, the largest of them 1.
     const builder = new GraphBuilder('counted');

@@ -40,7 +40,8 @@ function joined(use: OperatorUse): Dimension[] {
   for (const value of use.inputs) {
     const length = value.shape[axis];
     if (typeof length !== 'number') throw misfit('Concat joins along an axis of known length only');
-    if (shapeText(value.shape.with(axis, 0)) !== shapeText(first.shape.with(axis, 0))) {
+    const alike = value.shape.length === first.shape.length;
+    if (!alike || !value.shape.every((other, at) => at === axis || other === first.shape[at])) {
       throw misfit(`${shapeText(value.shape)} does not join ${shapeText(first.shape)} along axis ${axis}`);
     }
     total += length;

@@ -14,7 +14,7 @@ export interface Work {
   readonly multiplyAdds: number;
   /**
    * Numbers that the operators write, or read of their largest input, whichever are more; of a pool those of all its windows. An operator that takes several times as
-   * long for a number as an addition, such as Pow, counts it as several.
+   * long for a number as an addition, such as Pow, counts it as several, and so does one that makes many small products, for each of them.
    */
   readonly elementOperations: number;
 }
@@ -108,7 +108,18 @@ const slowness: Readonly<Record<string, number>> = {
   Softplus: 8,
 };
 /** What looking one place up takes, in additions. */
-const lookUp: Readonly<Record<string, number>> = { Gather: 8, GatherND: 16, ScatterElements: 16, ScatterND: 16 };
+const lookUp: Readonly<Record<string, number>> = {
+  Gather: 8,
+  GatherElements: 8,
+  GatherND: 16,
+  ScatterElements: 16,
+  ScatterND: 16,
+};
+/** What beginning one product more takes, in additions: a hundred nanoseconds, however small the product. */
+const nextProduct = 40;
+/** Most axes of an image that convolutions have a fast way for, and what laying one number of a window out takes beyond, in additions. */
+const mostFastAxes = 3;
+const slowWindow = 4;
 
 function slownessOf({ operator, inputs, attributes }: GraphNode): number {
   if (operator !== 'Softmax' && operator !== 'LogSoftmax') {
@@ -125,24 +136,69 @@ function lookUpsOf({ operator, inputs: [, places] }: GraphNode): number {
   return times(each, product(operator.endsWith('ND') ? places.shape.slice(0, -1) : places.shape));
 }
 
-function elementOperationsOf(node: GraphNode): number {
-  const { operator, inputs, outputs, attributes } = node;
+const isSlowWindow = ({ inputs }: GraphNode): boolean => (inputs[0]?.shape.length ?? 0) > 2 + mostFastAxes;
+
+/** Numbers of the kernels of all groups, at each place of an image [N, C, ...]. */
+function windowNumbers(image: Value | undefined, { inputs, attributes }: GraphNode): number {
+  const places = product([...(image?.shape.slice(0, 1) ?? []), ...(image?.shape.slice(2) ?? [])]);
+  return times(places, times(intAttribute(attributes, 'group', 1), product(inputs[1]?.shape.slice(1) ?? [])));
+}
+
+/** Products that an operator makes one after the other: of a stack of matrices each, of a convolution each row's and group's. */
+function productsOf({ operator, inputs, outputs, attributes }: GraphNode): number {
   const [first, second] = inputs;
+  if (first === undefined || second === undefined) return 0;
+  switch (operator) {
+    case 'MatMul': {
+      // A stack by one matrix is one product.
+      if (second.shape.length < 3) return 1;
+      const shape = outputs[0]?.shape ?? [];
+      return product(shape.slice(0, Math.max(0, shape.length - (first.shape.length > 1 ? 2 : 1))));
+    }
+    case 'Conv':
+    case 'ConvTranspose':
+      return times(product(first.shape.slice(0, 1)), intAttribute(attributes, 'group', 1));
+    case 'Einsum': {
+      const { operands, output, lengths } = einsumTerms(
+        stringAttribute(attributes, 'equation', ''),
+        inputs.map(({ shape }) => shape),
+      );
+      // Of several, what is summed in the end is kept apart until its last operand.
+      const apart = [...lengths].filter(
+        ([label]) =>
+          operands.filter((term) => term.includes(label)).length > 1 && (operands.length > 2 || output.includes(label)),
+      );
+      return times(operands.length - 1, product(apart.map(([, length]) => length)));
+    }
+    default:
+      return 0;
+  }
+}
+
+function elementOperationsOf(node: GraphNode): number {
+  return numbersOf(node) + times(nextProduct, Math.max(0, productsOf(node) - 1));
+}
+
+/** Numbers read or written, in additions. */
+function numbersOf(node: GraphNode): number {
+  const { operator, inputs, outputs, attributes } = node;
+  const [first] = inputs;
   const written = sizesOf(outputs);
   switch (operator) {
     case 'MatMul':
-    case 'Gemm':
-    case 'Conv': {
+    case 'Gemm': {
       // What is read is part of the products; those of integers are made one by one.
       const single = first?.type === 'int32' || first?.type === 'int64';
       return Math.max(sizeOf(first), written, single ? multiplyAddsOf(node) : 0);
     }
-    case 'ConvTranspose': {
-      // All products of an input's place and the kernel are laid out before they are added up.
-      const places = product([...(first?.shape.slice(0, 1) ?? []), ...(first?.shape.slice(2) ?? [])]);
-      const kernels = times(intAttribute(attributes, 'group', 1), product(second?.shape.slice(1) ?? []));
-      return Math.max(sizeOf(first), written, times(places, kernels));
+    case 'Conv': {
+      // Of images of more axes every window is laid out, number by number.
+      const laid = isSlowWindow(node) ? times(slowWindow, windowNumbers(outputs[0], node)) : 0;
+      return Math.max(sizeOf(first), written, laid);
     }
+    case 'ConvTranspose':
+      // All products of an input's place and the kernel are laid out before they are added up.
+      return Math.max(sizeOf(first), written, times(isSlowWindow(node) ? slowWindow : 1, windowNumbers(first, node)));
     case 'Einsum':
       return Math.max(largestOf(inputs), written, inputs.length === 1 ? einsumPlaces(node) : 0);
     case 'AveragePool':

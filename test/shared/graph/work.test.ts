@@ -95,6 +95,57 @@ describe('the work of an operator', () => {
     expect(workOn('Einsum', [[4, 4]], equation('ii->'))).toEqual({ multiplyAdds: 0, elementOperations: 16 });
   });
 
+  // Seconds at the bound of four billion, before these were counted: onnxruntime 1.30, one thread, each operator alone, its time by the work counted.
+  it('of many small products, of windows of many axes and of single places is counted for each: they took minutes', () => {
+    const operations = (...given: Parameters<typeof workOn>): number => workOn(...given).elementOperations;
+    const equation = (text: string): Attributes => ({ equation: { string: text } });
+    // 457 s: a stack of products of one number each; by one matrix it is a single product.
+    const stack = [400, 1, 1];
+    expect(operations('MatMul', [stack, stack])).toBe(400 + 40 * 399);
+    expect(operations('MatMul', [stack, [1, 1]])).toBe(400);
+    expect(operations('MatMul', [stack, [1]])).toBe(400);
+    expect(operations('MatMul', [[1], stack])).toBe(400 + 40 * 399);
+    // 289 s, and 324 s where every index is in all terms.
+    expect(operations('Einsum', [stack, stack], equation('bij,bjk->bik'))).toBe(400 + 40 * 399);
+    expect(operations('Einsum', [stack, stack], equation('bij,bij->jib'))).toBe(400 + 40 * 399);
+    expect(operations('Einsum', [stack, stack], equation('bij,ckl->bc'))).toBe(160_000);
+    // 499 s and 336 s: of a number for each channel.
+    const channels = [1, 400, 1, 1];
+    const kernels = [400, 1, 1, 1];
+    expect(operations('Conv', [channels, kernels], { group: { int: 400 } })).toBe(400 + 40 * 399);
+    expect(operations('ConvTranspose', [channels, kernels], { group: { int: 400 } })).toBe(400 + 40 * 399);
+    // 1,896 s: six axes; of three they are laid out as fast as they are multiplied.
+    const pads = (axes: number): Attributes => ({ pads: { ints: Array.from({ length: 2 * axes }, () => 1) } });
+    expect(
+      operations(
+        'Conv',
+        [
+          [1, 1, 8, 8, 8],
+          [1, 1, 3, 3, 3],
+        ],
+        pads(3),
+      ),
+    ).toBe(8 ** 3);
+    const six = Array.from({ length: 6 }, () => 3);
+    expect(
+      operations(
+        'Conv',
+        [
+          [1, 1, ...six],
+          [1, 1, ...six],
+        ],
+        pads(6),
+      ),
+    ).toBe(4 * 3 ** 12);
+    // 187 s: of twenty axes.
+    expect(
+      operations('GatherElements', [
+        [5, 7],
+        [5, 2],
+      ]),
+    ).toBe(10 + 8 * 10);
+  });
+
   it('of a Scan is that of its body, once for each element of its sequence', () => {
     const body = new GraphBuilder('body');
     const state = body.input('state', 'float', [1, 4]);

@@ -171,7 +171,7 @@ export async function trainRound(
       metrics: losses.metrics(done < schedule.steps),
       rowsAtOnce: Math.min(batch, rowsAtOnce.rows),
       precision,
-      ...(scale === null ? {} : { stepsAgain: scale.halved }),
+      ...(scale === null ? {} : { stepsAgain: scale.halved, stepsThrown: scale.thrown }),
       ...(clipping === null ? {} : { clipping }),
       ...(stopping === null ? {} : { validation: { losses: stopping.record.losses, best: stopping.record.best } }),
     };

@@ -16,18 +16,23 @@ export interface LossScale {
   readonly streak: number;
   /** How often it was halved in this round, and a step taken again. */
   readonly halved: number;
+  /** Steps of this round that were computed and thrown away: all of a call in which one overflowed. */
+  readonly thrown: number;
 }
 
-export const firstScale: LossScale = { scale: first, streak: 0, halved: 0 };
+export const firstScale: LossScale = { scale: first, streak: 0, halved: 0, thrown: 0 };
 
 /** That of the next step. */
-export function afterStep({ scale, streak, halved }: LossScale): LossScale {
+export function afterStep({ scale, streak, ...counts }: LossScale): LossScale {
   return streak + 1 < patience
-    ? { scale, streak: streak + 1, halved }
-    : { scale: Math.min(most, 2 * scale), streak: 0, halved };
+    ? { scale, streak: streak + 1, ...counts }
+    : { scale: Math.min(most, 2 * scale), streak: 0, ...counts };
 }
 
-/** That of the same step, taken again; null: there is none below. */
-export function afterOverflow({ scale, halved }: LossScale): LossScale | null {
-  return scale <= least ? null : { scale: scale / 2, streak: 0, halved: halved + 1 };
+/**
+ * That of the same step, taken again; null: there is none below.
+ * @param computed steps of its call
+ */
+export function afterOverflow({ scale, halved, thrown }: LossScale, computed: number): LossScale | null {
+  return scale <= least ? null : { scale: scale / 2, streak: 0, halved: halved + 1, thrown: thrown + computed };
 }

@@ -211,11 +211,11 @@ interface TimedSteps {
 }
 
 /**
- * Without the share of steps that half precision took again: a round has them at its beginning, until it has found the scale, and not for each
+ * Without the share of steps that half precision threw away: a round has them at its beginning, until it has found the scale, and not for each
  * of its steps.
  */
-function timedSteps({ steps, stepsAgain = 0 }: TrainingResult, tookMs: number): TimedSteps {
-  return { steps, tookMs: (tookMs * steps) / (steps + stepsAgain) };
+function timedSteps({ steps, stepsThrown = 0 }: TrainingResult, tookMs: number): TimedSteps {
+  return { steps, tookMs: (tookMs * steps) / (steps + stepsThrown) };
 }
 
 /** Rows of one step, of those there are. */

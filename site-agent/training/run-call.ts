@@ -34,8 +34,9 @@ export async function runCall(
   let scales: readonly LossScale[] = [];
   while (outcomes.length < call.steps) {
     const first = call.first + outcomes.length;
+    let count = 0;
     const told = await rowsAtOnce.during((partRows) => {
-      const count = partRows < rows.length ? 1 : call.steps - outcomes.length;
+      count = partRows < rows.length ? 1 : call.steps - outcomes.length;
       const steps = stepsOf(first, count);
       if (next === null) return opened.run(steps, partRows, signal);
       scales = scalesOf(scales, next, count);
@@ -48,7 +49,7 @@ export async function runCall(
       const last = told.length - 1;
       const of = scales[last] as LossScale;
       if (told[last]?.overflowed === true) {
-        scales = [...scales.slice(0, last), halvedScale(of, first + last)];
+        scales = [...scales.slice(0, last), halvedScale(of, first + last, count)];
         await nextTurn();
         signal.throwIfAborted();
         continue;
@@ -61,9 +62,12 @@ export async function runCall(
   return { outcomes, scale: next };
 }
 
-/** @throws TrainingError `gradient_overflow` */
-function halvedScale(scale: LossScale, step: number): LossScale {
-  const halved = afterOverflow(scale);
+/**
+ * @param computed steps of the call
+ * @throws TrainingError `gradient_overflow`
+ */
+function halvedScale(scale: LossScale, step: number, computed: number): LossScale {
+  const halved = afterOverflow(scale, computed);
   if (halved !== null) return halved;
   throw new TrainingError(
     'gradient_overflow',

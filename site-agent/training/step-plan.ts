@@ -15,6 +15,8 @@ const mostStepBytes = 128 * 1024 ** 2;
 const mostCallBytes = 32 * 1024 ** 2;
 /** Steps of one call at most: their losses are looked at after it. */
 const mostStepsPerCall = 256;
+/** The same in half precision, where a call is thrown away for each step of it that overflows: once in 200 steps where the scale is as large as it may be. */
+const mostMixedStepsPerCall = 32;
 /** Rows of the graph that costs are read off, where they grow in proportion to the rows. */
 const probeRows = 16;
 
@@ -87,13 +89,14 @@ export function stepPlan(
 
 /** Steps that one call holds and that lie between two checkpoints. */
 export function stepCounts(
-  step: Pick<StepPlan, 'work' | 'fedBytes'>,
+  step: Pick<StepPlan, 'work' | 'fedBytes' | 'precision'>,
   engine: { readonly workPerCall: number; readonly workPerCheckpoint: number },
 ): { readonly stepsPerCall: number; readonly stepsPerCheckpoint: number } {
   const byWork = engine.workPerCall / step.work;
   const byBytes = mostCallBytes / step.fedBytes;
+  const most = step.precision === 'mixed' ? mostMixedStepsPerCall : mostStepsPerCall;
   return {
-    stepsPerCall: Math.max(1, Math.floor(Math.min(byWork, byBytes, mostStepsPerCall))),
+    stepsPerCall: Math.max(1, Math.floor(Math.min(byWork, byBytes, most))),
     stepsPerCheckpoint: Math.max(1, Math.ceil(engine.workPerCheckpoint / step.work)),
   };
 }

@@ -91,6 +91,8 @@ export interface TrainingResult {
   readonly precision?: 'float32' | 'mixed';
   /** How often a step was taken again with half the scale of the loss, because a gradient was too large for float16. Absent in float32. */
   readonly stepsAgain?: number;
+  /** Steps that were computed and thrown away for it: all those of the calls in which one was to be taken again. Absent in float32. */
+  readonly stepsThrown?: number;
   /** Absent where rows are not clipped one by one. It stays at the site. */
   readonly clipping?: ClipCounts;
 }

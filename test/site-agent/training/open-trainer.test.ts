@@ -98,8 +98,8 @@ function timed(
   behaviour: 'sound' | 'fails' | 'hangs' = 'sound',
   /** What a training takes beside its steps. */
   ownMs = 0,
-  /** Steps taken again at the beginning of a training. */
-  stepsAgain = 0,
+  /** Steps computed and thrown away at the beginning of a training. */
+  stepsThrown = 0,
 ) {
   const asked: TrainingTask[] = [];
   const trainer: Trainer = {
@@ -113,9 +113,9 @@ function timed(
       }
       const { work } = given.plan.training;
       const steps = 'steps' in work ? work.steps : 1;
-      clock.nowMs += ownMs + (steps + stepsAgain) * stepMs;
+      clock.nowMs += ownMs + (steps + stepsThrown) * stepMs;
       const metrics = { lossFirst: 1, lossLast: 1 };
-      return { delta: new Map(), examples: given.data.rows, steps, stepsAgain, metrics };
+      return { delta: new Map(), examples: given.data.rows, steps, stepsThrown, metrics };
     },
     async dispose() {},
   };
@@ -147,7 +147,7 @@ describe('choosing by measuring', () => {
 
   it('does not take the steps by which half precision finds its scale for the time of every step', async () => {
     const clock = { nowMs: 0 };
-    // A step takes 50 ms against 90 ms, and 12 are taken again in each training: 8 steps are there after 1,000 ms against 720 ms.
+    // A step takes 50 ms against 90 ms, and 12 are thrown away in each training: 8 steps are there after 1,000 ms against 720 ms.
     const half = timed('onnx-webgpu', 50, clock, 'sound', 0, 12);
     const exact = timed('onnx-cpu', 90, clock);
     const { log, lines } = recordingLogger();

@@ -5,6 +5,7 @@ import { batchSchedule } from '../../../site-agent/training/batches.ts';
 import type { Engine, OpenedTask } from '../../../site-agent/training/engine.ts';
 import { EngineTrainer } from '../../../site-agent/training/engine-trainer.ts';
 import { trainRound } from '../../../site-agent/training/loop.ts';
+import { MeasuredTrainer } from '../../../site-agent/training/measured-trainer.ts';
 import { OnnxEngine } from '../../../site-agent/training/onnx/onnx-engine.ts';
 import { cpuProvider, type Provider } from '../../../site-agent/training/onnx/provider.ts';
 import { openInferenceSession } from '../../../site-agent/training/onnx/sessions.ts';
@@ -164,10 +165,10 @@ describe('steps taken again', () => {
       const once = await train(straight, { ...task, onProgress: (one) => toldStraight.push(one) });
       // Not cut, and more than one step fits a call: otherwise both engines would be the same.
       expect(longest > 1).toBe(how === 'steps together' && what !== 'in parts');
-      expect(once.stepsAgain).toBe(0);
+      expect(once).toMatchObject({ stepsAgain: 0, stepsThrown: 0 });
       expect(fed).toBe(again.steps);
       expect(bytesOf(again.delta)).toBe(bytesOf(once.delta));
-      expect({ ...again, stepsAgain: 0 }).toEqual(once);
+      expect({ ...again, stepsAgain: 0, stepsThrown: 0 }).toEqual(once);
       expect(progress.map(({ secondsLeft: _, ...one }) => one)).toEqual(
         toldStraight.map(({ secondsLeft: _, ...one }) => one),
       );
@@ -255,6 +256,10 @@ describe('the loop in half precision', () => {
       const engine = fakeEngine({ workPerCall, mostScale: () => 2 ** 15 });
       const result = await round(engine);
       expect(result).toMatchObject({ steps: 450, stepsAgain: 2 });
+      // Where all steps of a call are thrown away, that is a small part of the round.
+      const computed = engine.calls.reduce((sum, { steps }) => sum + steps.length, 0);
+      expect(result.stepsThrown).toBe(computed - 450);
+      expect(computed).toBeLessThan(1.2 * 450);
       expect([...result.delta.values()][0]?.data[0]).toBe(450);
       // 200 steps at 2^15, one at 2^16 that overflows, and so on.
       const grown = engine.calls
@@ -280,6 +285,23 @@ describe('the loop in half precision', () => {
       steps.map(({ scalars: { [lossScale.name]: _, ...scalars }, ...step }) => ({ ...step, scalars })),
     );
     for (const other of others) expect(other).toEqual(first);
+  });
+
+  it('is measured by the steps that were computed: where calls of several are thrown away, a step takes what it takes', async () => {
+    let nowMs = 0;
+    const engine = wrapped(fakeEngine({ workPerCall: 1e12, mostScale: () => 2 ** 10 }), (opened, steps, ...rest) => {
+      nowMs += 50 * steps.length;
+      return opened.run(steps, ...rest);
+    });
+    const { log, lines } = recordingLogger();
+    const auto = new MeasuredTrainer([{ name: 'onnx-cuda', trainer: new EngineTrainer(engine) }], {
+      log,
+      nowMs: () => nowMs,
+    });
+    await auto.prepare(task, never);
+    expect(lines.find(({ message }) => message === 'training engine chosen')?.fields.measured).toMatchObject([
+      { stepMs: 50 },
+    ]);
   });
 
   it('counts rows clipped as the step had them that was taken', async () => {
@@ -320,7 +342,7 @@ describe('the loop in half precision', () => {
     const half = () => fakeEngine({ workPerCheckpoint: 1, mostScale: () => 2 ** 12 });
     const exact = () => fakeEngine({ workPerCheckpoint: 1 });
     const [ofHalf, ofExact] = [await checkpointOf(half()), await checkpointOf(exact())];
-    expect(ofHalf.record.lossScale).toEqual({ scale: 2 ** 12, streak: 3, halved: 3 });
+    expect(ofHalf.record.lossScale).toEqual({ scale: 2 ** 12, streak: 3, halved: 3, thrown: 3 });
     const callsFrom = async (engine: ReturnType<typeof half>, resume: Checkpoint): Promise<number> => {
       await round(engine, { ...withSteps(5), resume });
       return engine.calls.length;

@@ -28,7 +28,9 @@ export async function runCall(
   signal: AbortSignal,
 ): Promise<{ readonly outcomes: readonly StepOutcome[]; readonly scale: LossScale | null }> {
   const outcomes: StepOutcome[] = [];
-  const [{ rows }] = stepsOf(call.first, 1) as [EngineStep];
+  // Once for all tries: random values of a wide layer take as long to draw as a GPU takes for the step.
+  const asked = stepsOf(call.first, call.steps);
+  const [{ rows }] = asked as [EngineStep];
   let next = scale;
   /** Of the steps that are being taken. */
   let scales: readonly LossScale[] = [];
@@ -37,7 +39,7 @@ export async function runCall(
     let count = 0;
     const told = await rowsAtOnce.during((partRows) => {
       count = partRows < rows.length ? 1 : call.steps - outcomes.length;
-      const steps = stepsOf(first, count);
+      const steps = asked.slice(outcomes.length, outcomes.length + count);
       if (next === null) return opened.run(steps, partRows, signal);
       scales = scalesOf(scales, next, count);
       return opened.run(scaledSteps(steps, scales), partRows, signal);

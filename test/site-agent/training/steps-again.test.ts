@@ -2,13 +2,16 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { lossScale } from '../../../shared/graph/training/loss-scaling.ts';
 import { silentLogger } from '../../../shared/runtime/logger.ts';
 import { batchSchedule } from '../../../site-agent/training/batches.ts';
-import type { Engine, OpenedTask } from '../../../site-agent/training/engine.ts';
+import type { Engine, EngineStep, OpenedTask } from '../../../site-agent/training/engine.ts';
 import { EngineTrainer } from '../../../site-agent/training/engine-trainer.ts';
 import { trainRound } from '../../../site-agent/training/loop.ts';
+import { firstScale } from '../../../site-agent/training/loss-scale.ts';
 import { MeasuredTrainer } from '../../../site-agent/training/measured-trainer.ts';
 import { OnnxEngine } from '../../../site-agent/training/onnx/onnx-engine.ts';
 import { cpuProvider, type Provider } from '../../../site-agent/training/onnx/provider.ts';
 import { openInferenceSession } from '../../../site-agent/training/onnx/sessions.ts';
+import { RowsAtOnce } from '../../../site-agent/training/rows-at-once.ts';
+import { runCall } from '../../../site-agent/training/run-call.ts';
 import type { Checkpoint, Progress, TrainingResult, TrainingTask } from '../../../site-agent/training/trainer.ts';
 import { fakeEngine } from '../../support/fake-engine.ts';
 import { drawnTensors, modelPlan, smallModels } from '../../support/model-plans.ts';
@@ -303,6 +306,35 @@ describe('the loop in half precision', () => {
       { stepMs: 50 },
     ]);
   });
+
+  it.each([4, 2])(
+    'draws what a step is given once, however often it is taken: %s of 4 rows at once',
+    async (atOnce) => {
+      const drawn: number[] = [];
+      const stepsOf = (first: number, count: number): EngineStep[] =>
+        Array.from({ length: count }, (_, index) => {
+          drawn.push(first + index);
+          return { rows: new Uint32Array(4), everyRow: false, scalars: {}, random: new Map() };
+        });
+      const rowsAtOnce = new RowsAtOnce(atOnce, null, { log: silentLogger, onCut: () => {} });
+      const opened = await fakeEngine({ mostScale: (step) => (step === 1 ? 2 ** 12 : 2 ** 14) }).open(
+        {
+          plan,
+          data: task.data,
+          anchors: task.weights,
+          frozen: new Map(),
+          proximal: 0,
+          precision: 'mixed',
+          state: task.weights,
+        },
+        never,
+      );
+      const call = { first: 0, steps: 3, checkpoint: false, endsEpoch: false };
+      const { outcomes, scale } = await runCall({ opened, stepsOf, rowsAtOnce }, call, firstScale, never);
+      expect([outcomes.length, scale?.halved]).toEqual([3, 3]);
+      expect(drawn).toEqual([0, 1, 2]);
+    },
+  );
 
   it('counts rows clipped as the step had them that was taken', async () => {
     const clipping = { ...plan, training: { ...plan.training, perExampleClip: 1, work: { steps: 5 } } };

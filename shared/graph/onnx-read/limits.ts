@@ -53,12 +53,14 @@ export const defaultLimits: OnnxLimits = {
 
 /**
  * Bounds on a released model whose shapes alone are read, before it is run as it is. A file of protocol buffers has no more bytes; weights
- * are not looked at; recurrences are written out step by step, so there may be more nodes than in a network that a plan holds.
+ * are not looked at; recurrences are written out step by step, so there may be more nodes than in a network that a plan holds: as many as a
+ * training step may have, and some thousands that prepare the columns. A runtime opens these in 22 s where every node reads one and the same
+ * value, 100,000 would take minutes, and it cannot be broken off meanwhile.
  */
 export const modelLimits: OnnxLimits = {
   ...defaultLimits,
   bytes: 2 ** 31,
-  nodes: 100_000,
+  nodes: 40_000,
   tensors: 200_000,
   elements: 2 ** 29,
   ports: 65_536,

@@ -233,6 +233,21 @@ describe('what scoring with a model takes', () => {
     await (await openScorer(modelOf(large), { memoryMegabytes: 1024 })).dispose();
   });
 
+  it('is refused a model of more nodes than a runtime opens in time, which no runtime sees', async () => {
+    const builder = new GraphBuilder('many');
+    const features = builder.input('features', 'float', ['N', 1]);
+    let sum: Value = features;
+    for (let at = 0; at < 40_000; at++) sum = builder.op('Add', [sum, features]);
+    builder.output(
+      'probability',
+      builder.op('ReduceSum', [sum, builder.integers('axes', [1])], { keepdims: { int: 0 } }),
+    );
+    await expect(openScorer(encodeOnnx(builder.finish()))).rejects.toMatchObject({
+      code: 'model_unreadable',
+      message: expect.stringContaining('more than 40000 nodes'),
+    });
+  });
+
   it.each([
     [
       'how many values there are follows from the rows themselves',

@@ -6,7 +6,7 @@ import { cases, type EngineCase, taskFor } from './engines/cases.ts';
 import { type Participant, PassedOver, startEngine, startPytorch } from './engines/participant.ts';
 import { rowsOf } from './engines/rows.ts';
 import { type Measured, takeTurns } from './engines/turns.ts';
-import type { BenchOptions, BenchRow } from './support/bench.ts';
+import { type BenchOptions, type BenchRow, NoSuchCase } from './support/bench.ts';
 
 export const title = 'Training engines side by side: milliseconds an epoch and peak memory (SGD with momentum)';
 
@@ -62,11 +62,15 @@ async function startAll(one: EngineCase, file: string, passedOver: (text: string
  * weights are the same for all; an engine whose loss or change of weights is not that of the others has no time.
  */
 export async function run({ quick, only, progress }: BenchOptions): Promise<readonly BenchRow[]> {
+  const chosen = cases.filter(({ name }) => only === undefined || name.includes(only));
+  if (chosen.length === 0) {
+    throw new NoSuchCase(`no case has ${only} in its name; there are: ${cases.map(({ name }) => name).join(', ')}`);
+  }
   const directory = await mkdtemp(join(tmpdir(), 'wardround-bench-engines-'));
   const rows: BenchRow[] = [];
   if (settings.python === undefined) progress('PyTorch takes no part: WARDROUND_BENCH_PYTHON names no Python');
   try {
-    for (const one of cases.filter(({ name }) => only === undefined || name.includes(only))) {
+    for (const one of chosen) {
       const file = join(directory, 'case.safetensors');
       await writeCase(file, one, taskFor(one));
       const told = (text: string): void => progress(`${one.name}: ${text}`);

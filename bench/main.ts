@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Bench } from './support/bench.ts';
+import { type Bench, type BenchRow, NoSuchCase } from './support/bench.ts';
 import { tableOf } from './support/table.ts';
 
 const usage = 'npm run bench -- NAME [--json] [--quick] [--only TEXT]';
@@ -43,11 +43,18 @@ async function main(): Promise<number> {
     return 2;
   }
   const bench = await load(name);
-  const rows = await bench.run({
-    quick: parsed.values.quick === true,
-    ...(parsed.values.only === undefined ? {} : { only: parsed.values.only }),
-    progress: (text) => console.error(text),
-  });
+  let rows: readonly BenchRow[];
+  try {
+    rows = await bench.run({
+      quick: parsed.values.quick === true,
+      ...(parsed.values.only === undefined ? {} : { only: parsed.values.only }),
+      progress: (text) => console.error(text),
+    });
+  } catch (cause) {
+    if (!(cause instanceof NoSuchCase)) throw cause;
+    console.error(`bench: ${cause.message}`);
+    return 2;
+  }
   const machine = {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),

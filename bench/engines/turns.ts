@@ -14,7 +14,10 @@ export interface Measured {
 }
 
 export interface TurnOptions {
-  /** At least so many, and up to five times as many where all of them together take less than five seconds: short rounds vary most. */
+  /**
+   * At least so many, and up to five times as many of the engines whose rounds take less than five times the shortest, while these further turns
+   * take less than five seconds together: short rounds vary most.
+   */
   readonly turns: number;
   /** Longest round with which an engine takes part. */
   readonly limitMs: number;
@@ -26,6 +29,8 @@ const slowMs = 10_000;
 const turnsWhenSlow = 3;
 const steadyMs = 5000;
 const mostTimes = 5;
+/** Engines with longer rounds than so many times the shortest take no part in further turns: they would take their time. */
+const farBehind = 5;
 
 /** A round of each in turn; the first turn, in which graphs are compiled, is not counted. */
 export async function takeTurns(
@@ -33,15 +38,17 @@ export async function takeTurns(
   { turns, limitMs, told }: TurnOptions,
 ): Promise<readonly Measured[]> {
   const runs = participants.map((participant) => ({ participant, epochs: [] as Epoch[], dropped: false }));
-  let begunMs = performance.now();
-  const wanted = (turn: number): boolean =>
-    turn < turns || (turn < mostTimes * turns && performance.now() - begunMs < steadyMs);
+  const shortest = (epochs: readonly Epoch[]): number => Math.min(...epochs.map(({ ms }) => ms));
+  let furtherMs = 0;
+  const wanted = (turn: number): boolean => turn < turns || (turn < mostTimes * turns && furtherMs < steadyMs);
   for (let turn = -1; wanted(turn); turn++) {
-    if (turn === 0) begunMs = performance.now();
+    const begunMs = performance.now();
+    const mostMs = turn < turns ? Infinity : farBehind * Math.min(...runs.map(({ epochs }) => shortest(epochs)));
     if (turn < turns) told(turn < 0 ? 'first rounds, not counted' : `turn ${turn + 1} of ${turns}`);
     for (const run of runs) {
       const slow = (run.epochs[0]?.ms ?? 0) > slowMs;
       if (run.dropped || (slow && run.epochs.length >= turnsWhenSlow)) continue;
+      if (shortest(run.epochs) > mostMs) continue;
       try {
         const epoch = await run.participant.epoch(limitMs);
         if (turn >= 0) run.epochs.push(epoch);
@@ -51,6 +58,7 @@ export async function takeTurns(
         told(`${run.participant.name} is left out: ${cause.message}`);
       }
     }
+    if (turn >= turns) furtherMs += performance.now() - begunMs;
   }
   const found: Measured[] = [];
   for (const { participant, epochs, dropped } of runs) {

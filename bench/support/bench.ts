@@ -38,3 +38,6 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
+
+/** No case is what `--only` asked for. */
+export class NoSuchCase extends Error {}

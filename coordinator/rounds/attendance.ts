@@ -23,8 +23,6 @@ interface Session {
   readonly abort: AbortController;
   readonly sent: Map<TaskId, TaskOffer>;
   readonly plans: Set<RunId>;
-  /** Tasks the site is giving its answer to: when they are over it need not be told. */
-  readonly answering: Set<TaskId>;
   approvedPlans: ReadonlySet<Digest>;
   software: string;
   silenceMs: number;
@@ -85,6 +83,11 @@ export function createAttendance(needs: {
   const { clock, log, heartbeatMs } = needs;
   const sessions = new Map<SiteName, Session>();
   const heard = new Map<SiteName, { lastMs: number; software: string }>();
+  /**
+   * Open tasks that sites are giving their answers to: when they are over the sites need not be told. A site that answers may dial again
+   * meanwhile, so this outlives its stream.
+   */
+  const answering = new Map<SiteName, Set<TaskId>>();
   const listeners = new Set<() => void>();
   let assignments: Assignments = { plans: () => [], tasks: () => [] };
   let draining = false;
@@ -103,13 +106,21 @@ export function createAttendance(needs: {
     for (const id of [...session.sent.keys()]) {
       if (open.has(id)) continue;
       session.sent.delete(id);
-      if (!session.answering.delete(id))
+      if (answering.get(site)?.has(id) !== true)
         say(session, { kind: 'withdrawn', task: id, reason: 'The task has been answered or is over.' });
     }
     for (const [id, task] of open) {
       if (session.sent.has(id)) continue;
       session.sent.set(id, task);
       say(session, { kind: 'task', task });
+    }
+  };
+
+  const forgetAnswered = (): void => {
+    for (const [site, tasks] of answering) {
+      const open = new Set(assignments.tasks(site).map(({ id }) => id));
+      for (const task of tasks) if (!open.has(task)) tasks.delete(task);
+      if (tasks.size === 0) answering.delete(site);
     }
   };
 
@@ -188,7 +199,6 @@ export function createAttendance(needs: {
       abort,
       sent: new Map(),
       plans: new Set(),
-      answering: new Set(),
       approvedPlans: new Set(),
       software: '',
       silenceMs: 2 * heartbeatMs,
@@ -241,10 +251,11 @@ export function createAttendance(needs: {
     sync(next) {
       assignments = next;
       for (const session of sessions.values()) bring(session);
+      forgetAnswered();
     },
     answering(site, task) {
-      const session = sessions.get(site);
-      if (session?.sent.has(task) === true) session.answering.add(task);
+      if (!assignments.tasks(site).some(({ id }) => id === task)) return;
+      answering.set(site, (answering.get(site) ?? new Set()).add(task));
     },
     onChange(listener) {
       listeners.add(listener);

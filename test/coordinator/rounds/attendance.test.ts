@@ -80,6 +80,37 @@ test('a task that is over is withdrawn, unless the site is giving its answer', a
   await session.ended;
 });
 
+test('a site that dials again while its answer is under way is not told that the task is over; another task it is told of', async () => {
+  const { clock, attendance, dial } = open();
+  const other = { ...task, id: 'heart-2.r0.a1.bern' as TaskId, run: 'heart-2' as RunId };
+  let tasks: readonly TaskOffer[] = [task, other];
+  const some: Assignments = { plans: () => [], tasks: () => tasks };
+  attendance.sync(some);
+  const first = dial();
+  await clock.advance(0);
+  attendance.answering(bern.site, task.id);
+  first.abort.abort();
+  await first.ended;
+  // Between two streams too: the call of an answer is on a connection of its own.
+  attendance.answering(bern.site, 'heart-9.r0.a1.bern' as TaskId);
+  const second = dial();
+  await clock.advance(0);
+  expect(second.heard.map((message) => message.kind === 'task' && message.task.id)).toEqual([task.id, other.id]);
+  tasks = [];
+  attendance.sync(some);
+  await clock.advance(0);
+  expect(second.heard.slice(2)).toMatchObject([{ kind: 'withdrawn', task: other.id }]);
+  // Offered anew, as after a restart, it is a task like others.
+  tasks = [task];
+  attendance.sync(some);
+  tasks = [];
+  attendance.sync(some);
+  await clock.advance(0);
+  expect(second.heard.at(-1)).toMatchObject({ kind: 'withdrawn', task: task.id });
+  second.abort.abort();
+  await second.ended;
+});
+
 test('a site that is silent for two heartbeats is gone', async () => {
   const { clock, attendance, dial } = open();
   const session = dial();

@@ -6,6 +6,7 @@ import type { Plan } from '../../shared/plan/plan.ts';
 import { figure } from '../../shared/report/figures.ts';
 import { commandGroup } from '../../shared/runtime/command-group.ts';
 import { systemClock } from '../../shared/runtime/system-clock.ts';
+import { exclusionText } from '../../shared/wire/exclusion-text.ts';
 import type { OperatorPort, ReleaseView } from '../../shared/wire/operator-port.ts';
 import { WireError } from '../../shared/wire/wire-error.ts';
 import { ExportError } from '../releases/export-error.ts';
@@ -36,9 +37,7 @@ function releaseText(release: ReleaseView): string {
       ...judgement.decision.reasons.map(({ code, text }) => `    ${code}: ${text}`),
     ]),
     ...release.awaited.map((site) => `  ${site}: awaited`),
-    ...release.notJudged.map(
-      ({ site, reason, detail }) => `  ${site}: not judged (${reason}${detail === null ? '' : `: ${detail}`})`,
-    ),
+    ...release.notJudged.map((one) => `  not judged: ${exclusionText(one)}`),
     ...release.notices.map(
       ({ site, notice }) =>
         `  ${notice.at}  ${site}: ${notice.from ?? 'new'} -> ${notice.to}, in use ${notice.inUse ?? 'none'}${notice.byRoles === null || notice.byRoles.length === 0 ? '' : `, decided by ${notice.byRoles.join(' and ')}`}`,

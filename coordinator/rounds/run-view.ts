@@ -156,8 +156,6 @@ export function runView(
   };
 }
 
-const invitationsOf = (state: RunState): readonly Invitation[] => ('invitations' in state ? state.invitations : []);
-
 /** Sites that still may judge the run's release. */
 export function awaitedOf(state: RunState): SiteName[] {
   return state.tag === 'judging'
@@ -180,5 +178,6 @@ function missing({ site, answer }: Invitation, ended: boolean): Exclusion | null
 
 /** Sites asked to judge the run's release that have not, and are no longer awaited. */
 export function notJudgedOf(state: RunState): Exclusion[] {
-  return invitationsOf(state).flatMap((invitation) => missing(invitation, state.tag !== 'judging') ?? []);
+  const invitations = 'invitations' in state ? state.invitations : [];
+  return invitations.flatMap((invitation) => missing(invitation, state.tag !== 'judging') ?? []);
 }

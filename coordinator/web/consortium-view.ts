@@ -72,6 +72,9 @@ export interface ConsortiumView {
   readonly unknown: readonly string[];
 }
 
+const bySite = <One extends { readonly site: string }>(all: readonly One[]): One[] =>
+  [...all].sort((a, b) => (a.site < b.site ? -1 : 1));
+
 const withEnds = (edges: readonly number[]): readonly number[] => [0, ...edges, 1];
 
 /**
@@ -79,7 +82,7 @@ const withEnds = (edges: readonly number[]): readonly number[] => [0, ...edges, 
  * @param plan the release's
  */
 export function consortiumView(plan: Plan, release: ReleaseView): ConsortiumView {
-  const decisions = [...release.decisions].sort((a, b) => (a.site < b.site ? -1 : 1));
+  const decisions = bySite(release.decisions);
   const histograms = commonHistograms(decisions);
   const { threshold } = plan.gate.netBenefit;
   const families = familiesOf(decisions);
@@ -118,7 +121,7 @@ export function consortiumView(plan: Plan, release: ReleaseView): ConsortiumView
     },
     decisions: decisions.map(decisionView),
     awaited: [...release.awaited].sort(),
-    notJudged: [...release.notJudged].sort((a, b) => (a.site < b.site ? -1 : 1)),
+    notJudged: bySite(release.notJudged),
     pooled,
     families,
     shift,
@@ -226,9 +229,7 @@ function unknownOf(
     ...(decisions.length === 0 ? ['No hospital has judged this release yet.'] : []),
     ...(release.awaited.length > 0 ? [`Not judged yet: ${list([...release.awaited].sort())}.`] : []),
     ...(release.notJudged.length > 0
-      ? [
-          `Asked, and has not judged: ${list([...release.notJudged].sort((a, b) => (a.site < b.site ? -1 : 1)).map((one) => exclusionText(one)))}.`,
-        ]
+      ? [`Asked, and has not judged: ${list(bySite(release.notJudged).map((one) => exclusionText(one)))}.`]
       : []),
     ...(decisions.length > 0 && decisions.length < 3
       ? [

@@ -6,10 +6,10 @@ import { baseWeightsObject, readBaseWeights } from '../../../shared/graph/onnx-r
 import { OnnxError } from '../../../shared/graph/onnx-read/onnx-error.ts';
 import { loadPlan, parseCanonicalPlan } from '../../../shared/plan/load-plan.ts';
 import { filesBeside } from '../../../shared/plan/model-file.ts';
-import { PlanError } from '../../../shared/plan/plan-error.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import { encodeSafetensors } from '../../../shared/tensors/safetensors.ts';
 import { linearFile, node, tensor } from '../../support/onnx-bytes.ts';
+import { refusal } from '../../support/plan-refusal.ts';
 
 const text = readFileSync(new URL('../../support/heart-plan.yaml', import.meta.url), 'utf8');
 const onnxText = text.replace(/^model:.*$/m, 'model: { family: onnx, file: net.onnx }');
@@ -17,16 +17,6 @@ const folder = mkdtempSync(join(tmpdir(), 'wardround-onnx-plan-'));
 const file = join(folder, 'plan.yaml');
 writeFileSync(join(folder, 'net.onnx'), linearFile(5));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function refusal(action: () => unknown): PlanError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof PlanError) return error;
-    throw error;
-  }
-  throw new Error('was not refused');
-}
 
 describe('a plan that names an ONNX file', () => {
   it('holds the network and the digest of the weights instead of the name', () => {

@@ -2,25 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadPlan, loadPolicy, maximumPlanBytes, parseCanonicalPlan } from '../../../shared/plan/load-plan.ts';
-import { PlanError } from '../../../shared/plan/plan-error.ts';
 import { digestOf } from '../../../shared/runtime/digest.ts';
 import type { Digest } from '../../../shared/runtime/ids.ts';
+import { refusal } from '../../support/plan-refusal.ts';
 import { heartPlan } from '../../support/plans.ts';
 
 const file = 'plan.yaml';
 const text = readFileSync(new URL('../../support/heart-plan.yaml', import.meta.url), 'utf8');
 // python3 test/shared/plan/plan-digest.py
 const digest = '40ead87f6c688af7ef4067b3973622998356642c6af0cb825566915d5ddb1937';
-
-function refusal(action: () => unknown): PlanError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof PlanError) return error;
-    throw error;
-  }
-  throw new Error('was not refused');
-}
 
 /** The only problem of the plan after the edit, as `code path line: message`. */
 function problemAfter(from: string | RegExp, to: string): string {

@@ -3,20 +3,10 @@ import { encodedFeatures } from '../../../shared/graph/encoding.ts';
 import { GraphBuilder } from '../../../shared/graph/graph-builder.ts';
 import { encodeOnnx } from '../../../shared/graph/onnx-file.ts';
 import { loadPlan, parseCanonicalPlan } from '../../../shared/plan/load-plan.ts';
-import { PlanError } from '../../../shared/plan/plan-error.ts';
 import { canonicalJson } from '../../../shared/runtime/canonical.ts';
 import { planAround } from '../../support/brought-plans.ts';
 import { longPlans } from '../../support/long-networks.ts';
-
-function refusal(action: () => unknown): PlanError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof PlanError) return error;
-    throw error;
-  }
-  throw new Error('was not refused');
-}
+import { refusal } from '../../support/plan-refusal.ts';
 
 /** The number, the bound, and what to do. */
 const sentence =

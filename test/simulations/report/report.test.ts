@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reportHtml } from '../../../simulations/report/report-html.ts';
 import { summariseOutcome } from '../../../simulations/report/summary.ts';
+import { decisionTable } from '../../../simulations/report/text-table.ts';
 import { nestingProblems } from '../../support/markup.ts';
 import { sampleOutcome } from './sample-outcome.ts';
 
@@ -31,6 +32,14 @@ describe('summary.json', () => {
   it('keeps an unknown figure unknown', () => {
     expect(summary.releases[0]?.decisions[0]?.auroc.current).toEqual({ value: null, low: null, high: null });
     expect(JSON.stringify(summary)).not.toContain('NaN');
+  });
+});
+
+describe('the table of decisions', () => {
+  it('has a line for a hospital that was asked and has not judged', () => {
+    expect(decisionTable(sampleOutcome())).toMatch(
+      /^heart-disease\/1 +budapest +not judged +– +– +declined: too_few_rows *$/m,
+    );
   });
 });
 

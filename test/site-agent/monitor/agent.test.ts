@@ -134,7 +134,7 @@ describe('the agent', () => {
           return { outcome: 'accepted' };
         },
       },
-      // What is looked for now and then in any case is not to help.
+      // The look that comes every hour in any case is not to help.
       { holdPollMs: 1e9 },
     );
     await scoreAndWatch(site.parts(), {}, new AbortController().signal);

@@ -16,7 +16,7 @@ import type { AuditEntry, ReleaseView, RunView, SiteView } from '../../../shared
 import { freePort } from '../../../simulations/demo/free-port.ts';
 import { movableClock } from '../../support/clock.ts';
 import { enrolledWith, makeConsortium, siteOverTls } from '../../support/consortium.ts';
-import { type FakeSite, viewWhere } from '../../support/coordinator-core.ts';
+import { type FakeSite, type FakeSiteOptions, viewWhere } from '../../support/coordinator-core.ts';
 import { heartPlan } from '../../support/plans.ts';
 
 interface Ended {
@@ -74,11 +74,17 @@ const sites = new Map<string, FakeSite>();
 const identities = new Map<string, Awaited<ReturnType<typeof enrolledWith>>>();
 /** Sites that keep their updates to themselves. */
 const silent = new Set<string>();
+/** Sites that decline to judge. */
+const declining = new Set<string>();
 
 function attend(name: string): void {
   const identity = identities.get(name);
   if (identity === undefined) throw new Error(name);
-  const instead = async (offer: { kind: string }) => offer.kind === 'train' && silent.has(name);
+  const instead: FakeSiteOptions['instead'] = async (offer, port) => {
+    if (offer.kind !== 'judge' || !declining.has(name)) return offer.kind === 'train' && silent.has(name);
+    await port.decline(offer.id, 'too_few_rows', '7 later patients');
+    return true;
+  };
   sites.set(name, siteOverTls(address, name, identity, { instead }));
 }
 
@@ -98,10 +104,11 @@ beforeAll(async () => {
     identities.set(name, await enrolledWith((await here('site', 'invite', name)).out.trim(), name));
     attend(name);
   }
-}, 60_000);
+});
 
 afterEach(() => {
   silent.clear();
+  declining.clear();
 });
 
 afterAll(async () => {
@@ -250,7 +257,7 @@ describe('sites', () => {
   });
 });
 
-describe('runs and releases', { timeout: 60_000 }, () => {
+describe('runs and releases', () => {
   test('start with --watch follows to the end; what it says while sites are there names no wait', async () => {
     const file = planFile('whole', { federation: { rounds: 2 } });
     const result = await here('run', 'start', file, '--watch');
@@ -279,6 +286,19 @@ describe('runs and releases', { timeout: 60_000 }, () => {
     const twice = await here('release', 'export', 'whole/1', out);
     expect(twice).toMatchObject({ code: exitCodes.badInput, out: '' });
     expect(twice.err).toContain('export.not_empty');
+  });
+
+  test('show and list say who was asked to judge and has not', async () => {
+    declining.add('bern');
+    await here('run', 'start', planFile('unjudged', { federation: { rounds: 1 } }), '--watch');
+    const shown = await here('release', 'show', 'unjudged/1');
+    expect(shown.out.split('\n')).toContain('  not judged: bern (declined: too_few_rows: 7 later patients)');
+    expect((await here('release', 'list')).out).toMatch(
+      /^unjudged\/1 .* aachen accept, bern not judged \(declined\)$/m,
+    );
+    expect((await here('release', 'view', 'unjudged/1')).out).toContain(
+      'not known: Asked, and has not judged: bern (declined: too_few_rows: 7 later patients).',
+    );
   });
 
   test('view: what the sites share, in words, as JSON, and as one page', async () => {

@@ -178,43 +178,39 @@ describe('steps taken again', () => {
     },
   );
 
-  it.each(cases)(
-    'are the same bits after an interruption at any place: %s, %s',
-    { timeout: 60_000 },
-    async (what, how) => {
-      const [task, engine] = pick(what, how);
-      let calls = 0;
-      const whole = await train(
-        wrapped(engine, (opened, ...args) => {
-          calls += 1;
-          return opened.run(...args);
-        }),
-        task,
-      );
-      expect(whole.stepsAgain).toBeGreaterThan(0);
-      let between = 0;
-      for (let broken = 0; broken < calls; broken++) {
-        const controller = new AbortController();
-        const kept: Checkpoint[] = [];
-        let call = 0;
-        const breaking = wrapped(engine, async (opened, ...args) => {
-          const told = await opened.run(...args);
-          if (call++ === broken) {
-            if (told.at(-1)?.overflowed === true) between += 1;
-            controller.abort(new Error('broken off'));
-          }
-          return told;
-        });
-        const onCheckpoint = async (one: Checkpoint) => void kept.push(structuredClone(one));
-        await expect(train(breaking, { ...task, onCheckpoint }, controller.signal)).rejects.toThrow('broken off');
-        const last = kept.at(-1);
-        if (last === undefined) continue;
-        const resume = { ...last, record: JSON.parse(JSON.stringify(last.record)) };
-        expect(await train(engine, { ...task, resume })).toEqual(whole);
-      }
-      expect(between).toBe(whole.stepsAgain);
-    },
-  );
+  it.each(cases)('are the same bits after an interruption at any place: %s, %s', async (what, how) => {
+    const [task, engine] = pick(what, how);
+    let calls = 0;
+    const whole = await train(
+      wrapped(engine, (opened, ...args) => {
+        calls += 1;
+        return opened.run(...args);
+      }),
+      task,
+    );
+    expect(whole.stepsAgain).toBeGreaterThan(0);
+    let between = 0;
+    for (let broken = 0; broken < calls; broken++) {
+      const controller = new AbortController();
+      const kept: Checkpoint[] = [];
+      let call = 0;
+      const breaking = wrapped(engine, async (opened, ...args) => {
+        const told = await opened.run(...args);
+        if (call++ === broken) {
+          if (told.at(-1)?.overflowed === true) between += 1;
+          controller.abort(new Error('broken off'));
+        }
+        return told;
+      });
+      const onCheckpoint = async (one: Checkpoint) => void kept.push(structuredClone(one));
+      await expect(train(breaking, { ...task, onCheckpoint }, controller.signal)).rejects.toThrow('broken off');
+      const last = kept.at(-1);
+      if (last === undefined) continue;
+      const resume = { ...last, record: JSON.parse(JSON.stringify(last.record)) };
+      expect(await train(engine, { ...task, resume })).toEqual(whole);
+    }
+    expect(between).toBe(whole.stepsAgain);
+  });
 
   it('are told in the log, and none where gradients are small; float32 has no number of them', async () => {
     const { log, lines } = recordingLogger();
